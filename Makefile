@@ -1,8 +1,59 @@
 # Tocsin: `make run` shows a working agent, `make test` passes everything.
-BUILD   ?= .build
-DEBUG   := $(BUILD)/debug
-RELEASE := $(BUILD)/release
+BUILD   := .build
+DEBUG   := $(BUILD)/debug-tree
+RELEASE := $(BUILD)/release-tree
+BINARY  := $(RELEASE)/release/tocsin
+STATE   := $(BUILD)/state
+PREFIX  ?= /usr/local
+SWIFT   ?= swift
+FLAGS   := --explicit-target-dependency-import-check error
 
-.PHONY: build
-build:
-	swift build -c release --static-swift-stdlib --scratch-path $(RELEASE)
+.PHONY: run build test unit integration check-binary lint format bench fuzz dashboards install clean packages packages-test
+
+run: build ## Build and run the agent with its defaults, its state under .build/state
+	@echo "follow the lines in another terminal with: $(BINARY) logs --follow --state-dir $(STATE)"
+	$(BINARY) run --state-dir $(STATE) $(if $(CONFIG),--config $(CONFIG))
+
+build: packages ## The release binary
+	$(SWIFT) build -c release --static-swift-stdlib --scratch-path $(RELEASE) --product tocsin $(FLAGS)
+
+test: packages-test lint unit build check-binary integration ## Everything
+
+unit: packages
+	$(SWIFT) test --scratch-path $(DEBUG) --parallel $(FLAGS)
+
+integration: build
+	python3 Tests/Integration/selftest.py
+	python3 Tests/Integration/run.py --binary $(BINARY)
+
+check-binary: build ## Size, and that no ICU came in
+	scripts/check-binary $(BINARY)
+
+lint:
+	$(SWIFT) format lint --strict -r Package.swift Sources Tests
+	python3 dashboards/generate.py --check
+
+format:
+	$(SWIFT) format -i -r Package.swift Sources Tests
+
+bench: build ## Ratios against a C loop measured in the same run
+	python3 Benchmarks/run.py --binary $(BINARY)
+
+fuzz: packages ## Longer runs of the seeded fuzzers
+	TOCSIN_FUZZ_SECONDS=$(or $(SECONDS),60) $(SWIFT) test --scratch-path $(DEBUG) --filter Fuzz
+
+dashboards:
+	python3 dashboards/generate.py
+
+install: build ## The binary to $(PREFIX)/bin, the unit file to /etc/systemd/system
+	install -D -m 0755 -s $(BINARY) $(DESTDIR)$(PREFIX)/bin/tocsin
+	install -D -m 0644 packaging/tocsin.service $(DESTDIR)/etc/systemd/system/tocsin.service
+
+packages:
+	@scripts/install-packages build
+
+packages-test:
+	@scripts/install-packages test
+
+clean:
+	rm -rf $(BUILD)

@@ -27,6 +27,7 @@ package struct EntryWriter: ~Copyable {
     private var index = ByteBuffer(capacity: 4 << 10)
     private var repaired = ByteBuffer()
     private let metrics: EntryMetrics
+    private let cardinality: CardinalityGuard?
 
     /// Bytes of encoded entries not yet committed.
     package private(set) var pendingBytes = 0
@@ -37,7 +38,16 @@ package struct EntryWriter: ~Copyable {
         var tenant: String
     }
 
-    package init(metrics: EntryMetrics) { self.metrics = metrics }
+    /// `cardinality` moves labels with too many values out of the streams' identity.
+    package init(metrics: EntryMetrics, cardinality: CardinalityGuard? = nil) {
+        self.metrics = metrics
+        self.cardinality = cardinality
+    }
+
+    /// A writer for the source that `context` was made for.
+    package init(_ context: SourceContext, source: String) {
+        self.init(metrics: EntryMetrics(context.metrics, source: source), cardinality: context.cardinality)
+    }
 
     /// Whether it is time to commit.
     package var isFull: Bool {
@@ -48,13 +58,17 @@ package struct EntryWriter: ~Copyable {
     package mutating func stream(labels: LabelSet, tenant: String = "") -> StreamID {
         let key = StreamKey(labels: labels.description, tenant: tenant)
         if let known = identifiers[key] { return known }
+        let (kept, moved) = cardinality?.split(labels) ?? (labels, [])
+        var constants = ByteBuffer()
+        for label in moved { StructuredMetadata.append(label.name, label.value, to: &constants) }
+        let text = moved.isEmpty ? key.labels : kept.description
         let id: StreamID
         if let slot = free.popLast() {
             id = StreamID(index: slot)
-            streams[slot].reset(labels: key.labels, tenant: tenant)
+            streams[slot].reset(key: key.labels, labels: text, tenant: tenant, metadata: constants)
         } else {
             id = StreamID(index: streams.count)
-            streams.append(StreamBuffer(labels: key.labels, tenant: tenant))
+            streams.append(StreamBuffer(key: key.labels, labels: text, tenant: tenant, metadata: constants))
         }
         identifiers[key] = id
         return id
@@ -63,9 +77,9 @@ package struct EntryWriter: ~Copyable {
     /// Forgets a stream that will get no more lines; its pending ones are still committed.
     package mutating func forget(_ stream: StreamID) {
         let slot = stream.index
-        let labels = streams[slot].labels
+        let key = streams[slot].key
         let tenant = streams[slot].tenant
-        identifiers[StreamKey(labels: labels, tenant: tenant)] = nil
+        identifiers[StreamKey(labels: key, tenant: tenant)] = nil
         if streams[slot].entryCount == 0 { recycle(slot) } else { streams[slot].isForgotten = true }
     }
 

@@ -4,8 +4,13 @@ import Telemetry
 /// The pending entries of one stream, encoded as `EntryAdapter` fields of Loki's push protocol
 /// (`pkg/push/push.proto`).
 struct StreamBuffer: ~Copyable {
+    /// The labels the stream was asked for with.
+    private(set) var key: String
+    /// The labels it is sent with.
     private(set) var labels: String
     private(set) var tenant: String
+    /// Encoded structured metadata that every entry gets.
+    private var constants = ByteBuffer()
     var entries = ByteBuffer()
     private(set) var entryCount = 0
     private(set) var earliest = Timestamp(nanoseconds: .max)
@@ -15,14 +20,19 @@ struct StreamBuffer: ~Copyable {
     private var lastGiven: Int64 = .min
     private var lastStored: Int64 = .min
 
-    init(labels: String, tenant: String) {
+    init(key: String, labels: String, tenant: String, metadata: borrowing ByteBuffer) {
+        self.key = key
         self.labels = labels
         self.tenant = tenant
+        constants.append(metadata.bytes)
     }
 
-    mutating func reset(labels: String, tenant: String) {
+    mutating func reset(key: String, labels: String, tenant: String, metadata: borrowing ByteBuffer) {
+        self.key = key
         self.labels = labels
         self.tenant = tenant
+        constants.removeAll()
+        constants.append(metadata.bytes)
         isForgotten = false
         lastGiven = .min
         lastStored = .min
@@ -55,6 +65,7 @@ struct StreamBuffer: ~Copyable {
         let lineLength = line.byteCount
         let length =
             2 &+ timeLength &+ 1 &+ Varint.length(UInt64(lineLength)) &+ lineLength &+ metadata.byteCount
+            &+ constants.count
         let before = entries.count
         entries.reserve(length &+ 11)
         entries.append(0x12)
@@ -71,8 +82,13 @@ struct StreamBuffer: ~Copyable {
         entries.append(varint: UInt64(lineLength))
         entries.append(line)
         entries.append(metadata)
+        if !constants.isEmpty { Self.append(constants, to: &entries) }
         entryCount &+= 1
         return entries.count &- before
+    }
+
+    private static func append(_ source: borrowing ByteBuffer, to target: inout ByteBuffer) {
+        target.append(source.bytes)
     }
 
     /// Appends this stream as a `StreamAdapter` to a PushRequest, and its line of the block's index.

@@ -27,6 +27,8 @@ package struct SourceContext: Sendable {
     package var readiness: Readiness
     package var logger: Logger
     package var stop: StopToken
+    /// Shared by all sources; see `EntryWriter.init(_:source:)`.
+    package var cardinality: CardinalityGuard?
     /// At most this long a line waits for others before it is committed, in seconds.
     package var commitInterval: Double = 1
 

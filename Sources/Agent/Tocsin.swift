@@ -1,1 +1,0 @@
-@main struct Tocsin { static func main() { print("tocsin") } }

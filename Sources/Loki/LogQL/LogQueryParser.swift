@@ -1,0 +1,218 @@
+import Bytes
+import Telemetry
+
+/// What is wrong with a query, and where: column 1 is its first character.
+package struct LogQueryError: Error, Equatable, CustomStringConvertible {
+    package var column: Int
+    package var message: String
+
+    package var description: String { "query, column \(column): \(message)" }
+}
+
+/// Parses `{unit="ssh.service"} |= "Failed" != "invalid" |~ "from .*"`.
+package struct LogQueryParser {
+    private let text: [UInt8]
+    private var offset = 0
+
+    package static func parse(_ query: String) throws(LogQueryError) -> LogQuery {
+        var parser = LogQueryParser(text: [UInt8](query.utf8))
+        return try parser.query()
+    }
+
+    /// Parses a stream selector alone, `{job="a"}`, as a stored stream's label string is written too.
+    package static func labels(_ text: String) -> LabelSet? {
+        var parser = LogQueryParser(text: [UInt8](text.utf8))
+        guard let matchers = try? parser.selector(), parser.offset == parser.text.count else { return nil }
+        var labels = LabelSet()
+        for matcher in matchers {
+            guard matcher.operation == .equal else { return nil }
+            labels[matcher.name] = matcher.value
+        }
+        return labels
+    }
+
+    private init(text: [UInt8]) { self.text = text }
+
+    private mutating func query() throws(LogQueryError) -> LogQuery {
+        skipSpace()
+        let matchers = try selector()
+        var filters: [LineFilter] = []
+        while true {
+            skipSpace()
+            guard offset < text.count else { break }
+            filters.append(try filter())
+        }
+        return LogQuery(matchers: matchers, filters: filters)
+    }
+
+    private mutating func selector() throws(LogQueryError) -> [LabelMatcher] {
+        guard take("{") else { throw unexpected("a stream selector such as {job=\"nginx\"}") }
+        var matchers: [LabelMatcher] = []
+        skipSpace()
+        while !take("}") {
+            if !matchers.isEmpty {
+                guard take(",") else { throw unexpected("`,` or `}`") }
+                skipSpace()
+                if take("}") { break }
+            }
+            matchers.append(try matcher())
+            skipSpace()
+        }
+        return matchers
+    }
+
+    private mutating func matcher() throws(LogQueryError) -> LabelMatcher {
+        let start = offset
+        while offset < text.count, isNameByte(text[offset], first: offset == start) { offset += 1 }
+        guard offset > start else { throw unexpected("a label name") }
+        let name = String(decoding: text[start..<offset], as: UTF8.self)
+        skipSpace()
+        let operation: LabelMatcher.Operation
+        if take("=~") {
+            operation = .matches
+        } else if take("!~") {
+            operation = .notMatches
+        } else if take("!=") {
+            operation = .notEqual
+        } else if take("=") {
+            operation = .equal
+        } else {
+            throw unexpected("`=`, `!=`, `=~` or `!~` after the label name `\(name)`")
+        }
+        skipSpace()
+        let column = offset + 1
+        let value = try string()
+        do {
+            return try LabelMatcher(name, operation, value)
+        } catch {
+            throw LogQueryError(column: column, message: "\(error)")
+        }
+    }
+
+    private mutating func filter() throws(LogQueryError) -> LineFilter {
+        var operation: LineFilter.Operation?
+        for candidate in LineFilter.Operation.allCases where take(candidate.rawValue) {
+            operation = candidate
+            break
+        }
+        guard let operation else { throw unexpected("a line filter: `|=`, `!=`, `|~` or `!~`") }
+        skipSpace()
+        let column = offset + 1
+        var patterns = [try string()]
+        while true {
+            let before = offset
+            skipSpace()
+            guard take("or"), offset < text.count, !isNameByte(text[offset], first: false) else {
+                offset = before
+                break
+            }
+            skipSpace()
+            patterns.append(try string())
+        }
+        do {
+            return try LineFilter(operation, patterns)
+        } catch {
+            throw LogQueryError(column: column, message: "\(error)")
+        }
+    }
+
+    /// A Go string: "…" with escapes, or `…` as it is.
+    private mutating func string() throws(LogQueryError) -> String {
+        let start = offset
+        if take("`") {
+            guard let end = text[offset...].firstIndex(of: 0x60) else {
+                throw LogQueryError(column: start + 1, message: "this ` has no closing one")
+            }
+            defer { offset = end + 1 }
+            return String(decoding: text[offset..<end], as: UTF8.self)
+        }
+        guard take("\"") else { throw unexpected("a quoted string") }
+        var bytes: [UInt8] = []
+        while offset < text.count, text[offset] != 0x22 {
+            if text[offset] == 0x5c {
+                try escape(into: &bytes)
+            } else {
+                bytes.append(text[offset])
+                offset += 1
+            }
+        }
+        guard take("\"") else { throw LogQueryError(column: start + 1, message: "this \" has no closing one") }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private mutating func escape(into bytes: inout [UInt8]) throws(LogQueryError) {
+        let column = offset + 1
+        offset += 1
+        guard offset < text.count else { throw LogQueryError(column: column, message: "nothing after `\\`") }
+        let kind = text[offset]
+        offset += 1
+        switch kind {
+        case UInt8(ascii: "n"): bytes.append(0x0a)
+        case UInt8(ascii: "t"): bytes.append(0x09)
+        case UInt8(ascii: "r"): bytes.append(0x0d)
+        case UInt8(ascii: "a"): bytes.append(0x07)
+        case UInt8(ascii: "b"): bytes.append(0x08)
+        case UInt8(ascii: "v"): bytes.append(0x0b)
+        case UInt8(ascii: "f"): bytes.append(0x0c)
+        case UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "'"): bytes.append(kind)
+        case UInt8(ascii: "x"): bytes.append(UInt8(truncatingIfNeeded: try digits(2, radix: 16, column)))
+        case UInt8(ascii: "u"): try scalar(try digits(4, radix: 16, column), into: &bytes, column)
+        case UInt8(ascii: "U"): try scalar(try digits(8, radix: 16, column), into: &bytes, column)
+        case UInt8(ascii: "0")...UInt8(ascii: "7"):
+            offset -= 1
+            let value = try digits(3, radix: 8, column)
+            guard value < 256 else { throw LogQueryError(column: column, message: "octal escape above \\377") }
+            bytes.append(UInt8(value))
+        default:
+            throw LogQueryError(
+                column: column,
+                message: "unknown escape `\\\(Character(Unicode.Scalar(kind)))`; write `\\\\` for a backslash, "
+                    + "or the string between backquotes")
+        }
+    }
+
+    private mutating func digits(_ count: Int, radix: Int, _ column: Int) throws(LogQueryError) -> UInt32 {
+        let end = min(offset + count, text.count)
+        let digits = String(decoding: text[offset..<end], as: UTF8.self)
+        guard digits.utf8.count == count, let value = UInt32(digits, radix: radix) else {
+            throw LogQueryError(column: column, message: "expected \(count) digits of base \(radix) in the escape")
+        }
+        offset = end
+        return value
+    }
+
+    private func scalar(_ value: UInt32, into bytes: inout [UInt8], _ column: Int) throws(LogQueryError) {
+        guard let scalar = Unicode.Scalar(value) else {
+            throw LogQueryError(column: column, message: "no such character: U+\(String(value, radix: 16))")
+        }
+        bytes.append(contentsOf: scalar.utf8)
+    }
+
+    private func isNameByte(_ byte: UInt8, first: Bool) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): !first
+        default: false
+        }
+    }
+
+    private mutating func take(_ token: String) -> Bool {
+        let bytes = Array(token.utf8)
+        guard text.count - offset >= bytes.count, text[offset..<(offset + bytes.count)].elementsEqual(bytes) else {
+            return false
+        }
+        offset += bytes.count
+        return true
+    }
+
+    private mutating func skipSpace() {
+        while offset < text.count, [0x20, 0x09, 0x0a, 0x0d].contains(text[offset]) { offset += 1 }
+    }
+
+    private func unexpected(_ expected: String) -> LogQueryError {
+        let found =
+            offset < text.count
+            ? "`\(String(decoding: text[offset..<min(offset + 12, text.count)], as: UTF8.self))`" : "the end"
+        return LogQueryError(column: offset + 1, message: "expected \(expected), found \(found)")
+    }
+}
