@@ -4,7 +4,8 @@ import Telemetry
 package struct ScrapeConfiguration: Sendable, Equatable {
     package var jobName: String
     package var source: Source
-    package var relabelRules: [RelabelRule] = []
+    /// Nil where the file has no `relabel_configs`: the source's own default rules then give the usual labels.
+    package var relabelRules: [RelabelRule]?
     /// The format given by a first pipeline stage `docker: {}` or `cri: {}`, for files.
     package var format: FileFormat = .plain
     /// `encoding`: a WHATWG or IANA name; empty for UTF-8 (a byte-order mark is always obeyed).

@@ -77,6 +77,9 @@ package final class WorkerThread: Sendable {
         handle = thread
     }
 
+    /// Lets it end by itself. Instead of `join`.
+    package func detach() { pthread_detach(handle) }
+
     /// Waits for its end. Call once.
     package func join() { pthread_join(handle, nil) }
 }

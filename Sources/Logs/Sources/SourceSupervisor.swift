@@ -28,6 +28,9 @@ package final class SourceSupervisor: Sendable {
         }
     }
 
+    /// Tells the source to end, without waiting: several then end side by side.
+    package func requestStop() { context.stop.stop() }
+
     /// Tells the source to commit what it holds and end, and waits for it.
     package func stop() {
         context.stop.stop()

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Configuration
+import Glibc
+
+/// `tocsin check`: is the configuration right, and can this user read and write what it names?
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Check the configuration file without running it.")
+
+    @OptionGroup var source: ConfigurationOptions
+
+    @Flag(help: "As JSON.") var json = false
+
+    @Argument(help: "The file, instead of --config.") var file: String?
+
+    func run() throws {
+        var problems: [String] = []
+        var warnings: [String] = []
+        let path = file ?? source.path
+        do {
+            let configuration: AgentConfiguration
+            if let path {
+                let read = try ConfigurationFile<AgentConfiguration>(path: path)
+                warnings = read.warnings.map(\.description)
+                configuration = read.contents
+            } else {
+                configuration = AgentConfiguration()
+            }
+            _ = try SourcePlan(configuration.logs.scrapes)
+        } catch let error as ConfigurationError {
+            problems = error.problems.map(\.description)
+        } catch {
+            problems = ["\(path ?? "configuration"): \(error)"]
+        }
+        report(path ?? "built-in defaults", problems, warnings)
+        if !problems.isEmpty { throw ExitCode(1) }
+    }
+
+    private func report(_ name: String, _ problems: [String], _ warnings: [String]) {
+        if json {
+            func list(_ texts: [String]) -> String {
+                "[" + texts.map(StructuredLogHandler.json).joined(separator: ",") + "]"
+            }
+            print("{\"ok\":\(problems.isEmpty),\"errors\":\(list(problems)),\"warnings\":\(list(warnings))}")
+            return
+        }
+        for warning in warnings { fputs("warning: \(warning)\n", stderr) }
+        for problem in problems { fputs("\(problem)\n", stderr) }
+        if problems.isEmpty { print("\(name): ok") }
+    }
+}

@@ -1,0 +1,114 @@
+import Configuration
+import Logs
+import Loki
+import Web
+
+/// The whole of `tocsin.yaml`.
+struct AgentConfiguration: Sendable, ConfigurationSection {
+    var stateDirectory = Self.defaultStateDirectory
+    var server = ServerSection()
+    var store = StoreConfiguration()
+    var logs = LogsSection()
+
+    static let defaultStateDirectory = "/var/lib/tocsin"
+    /// Read when no `--config` is given and it is there.
+    static let defaultPath = "/etc/tocsin/tocsin.yaml"
+
+    static let configurationKeys = [
+        ConfigurationKey(
+            "state_dir", "path", default: defaultStateDirectory,
+            "Everything the agent keeps: store, checkpoints, quarantine. Changed only by a restart."),
+        ConfigurationKey("server", "mapping", "The HTTP server: see *server*."),
+        ConfigurationKey("store", "mapping", "The store on disk: see *store*."),
+        ConfigurationKey("logs", "mapping", "Where lines come from and go to: see *logs*."),
+    ]
+
+    init() {}
+
+    init(_ reader: MappingReader) {
+        stateDirectory = reader.string("state_dir") ?? stateDirectory
+        if !stateDirectory.hasPrefix("/") { stateDirectory = reader.context.path(stateDirectory) }
+        server = reader.section("server") ?? server
+        store = reader.section("store") ?? store
+        logs = reader.section("logs") ?? logs
+        reader.finish()
+    }
+}
+
+/// `server:` of the configuration file.
+struct ServerSection: Sendable, Equatable, ConfigurationSection {
+    var addresses: [ListenAddress] = [.tcp(host: "127.0.0.1", port: 9464)]
+
+    static let configurationKeys = [
+        ConfigurationKey(
+            "listen", "address or list of addresses", default: "127.0.0.1:9464",
+            "`host:port`, `:port` for all addresses, or `unix:/path`. On a non-loopback address only `/metrics` and "
+                + "the health paths answer.")
+    ]
+
+    init() {}
+
+    init(_ reader: MappingReader) {
+        if let value = reader.value("listen") {
+            let texts = value.node.isSequence ? value.strings() ?? [] : value.string().map { [$0] } ?? []
+            var parsed: [ListenAddress] = []
+            for text in texts {
+                do throws(WebServerError) {
+                    parsed.append(try ListenAddress(text))
+                } catch {
+                    reader.report("listen: \(error.description)", at: "listen")
+                }
+            }
+            if !parsed.isEmpty { addresses = parsed }
+        }
+        reader.finish()
+    }
+}
+
+/// `logs:` of the configuration file.
+struct LogsSection: Sendable, Equatable, ConfigurationSection {
+    var clients: [ClientConfiguration] = []
+    var scrapes: [ScrapeConfiguration] = DefaultScrapes.all
+    var limits = LimitsSection()
+
+    static let configurationKeys = [
+        ConfigurationKey("clients", "list of clients", default: "[]", "The Loki servers to deliver to: see *clients*."),
+        ConfigurationKey(
+            "scrape_configs", "list of jobs",
+            "Where lines come from: see *scrape_configs*. Without the key: the journal, containers and /var/log."),
+        ConfigurationKey("limits_config", "mapping", "Caps: see *limits_config*."),
+    ]
+
+    init() {}
+
+    init(_ reader: MappingReader) {
+        clients = reader.sections("clients") ?? []
+        for (index, client) in clients.enumerated() {
+            if clients[..<index].contains(where: { $0.name == client.name }) {
+                reader.report("two clients are named \(client.name): give each its own `name`", at: "clients")
+            }
+        }
+        if let value = reader.value("scrape_configs") { scrapes = value.scrapeConfigurations() ?? [] }
+        limits = reader.section("limits_config") ?? limits
+        reader.finish()
+    }
+}
+
+/// `logs.limits_config:` of the configuration file.
+struct LimitsSection: Sendable, Equatable, ConfigurationSection {
+    /// Distinct values of a label in one job before it moves to structured metadata.
+    var maxLabelValues = 2500
+
+    static let configurationKeys = [
+        ConfigurationKey(
+            "max_label_values", "integer", default: "2500",
+            "A label of a job that takes more values than this becomes structured metadata, with a warning.")
+    ]
+
+    init() {}
+
+    init(_ reader: MappingReader) {
+        maxLabelValues = reader.int("max_label_values", in: 1...1_000_000) ?? maxLabelValues
+        reader.finish()
+    }
+}

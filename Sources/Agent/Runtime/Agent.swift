@@ -1,0 +1,161 @@
+import CLinux
+import Configuration
+import Exporter
+import Glibc
+import Logging
+import Logs
+import Loki
+import ServiceLifecycle
+import Synchronization
+import Telemetry
+import UnixSignals
+import Web
+
+/// The running agent: owns every part, starts them, reloads them, ends them in order.
+final class Agent: Sendable {
+    /// Where the configuration comes from.
+    struct Origin: Sendable {
+        /// Nil for the built-in defaults.
+        var path: String?
+        /// Overrides `state_dir`.
+        var stateDirectory: String?
+        /// Overrides `server.listen`.
+        var addresses: [ListenAddress]?
+    }
+
+    let metrics = MetricRegistry()
+    let readiness = Readiness()
+    let logger: Logger
+    private let origin: Origin
+    private let current: Mutex<AgentConfiguration>
+    private let road: LogRoad
+    private let reloads: ReloadMetrics
+    /// One reload at a time; they block.
+    private let reloading = Mutex(())
+
+    init(origin: Origin, configuration: AgentConfiguration, logger: Logger) throws {
+        self.origin = origin
+        self.logger = logger
+        current = Mutex(configuration)
+        reloads = ReloadMetrics(metrics)
+        try StateDirectory.prepare(configuration.stateDirectory)
+        road = try LogRoad(
+            stateDirectory: configuration.stateDirectory, store: configuration.store, metrics: metrics,
+            readiness: readiness, logger: logger)
+    }
+
+    /// The configuration as `origin` says, with its overrides.
+    static func load(_ origin: Origin, logger: Logger?) throws(ConfigurationError) -> AgentConfiguration {
+        var configuration = AgentConfiguration()
+        if let path = origin.path {
+            let file = try ConfigurationFile<AgentConfiguration>(path: path)
+            for warning in file.warnings { logger?.warning("\(warning)") }
+            configuration = file.contents
+        }
+        if let stateDirectory = origin.stateDirectory { configuration.stateDirectory = stateDirectory }
+        if let addresses = origin.addresses { configuration.server.addresses = addresses }
+        return configuration
+    }
+
+    /// Runs until SIGTERM or SIGINT; ends with everything flushed.
+    func run() async throws {
+        let configuration = current.withLock { $0 }
+        let server = WebServer(
+            configuration: {
+                var server = ServerConfiguration()
+                server.addresses = configuration.server.addresses
+                return server
+            }(), router: routes(), logger: logger)
+        // First of all, so that a second agent on the same address fails before it reads anything.
+        let addresses = try await server.start()
+        logger.info("listening", metadata: ["addresses": "\(addresses.map(\.description).joined(separator: " "))"])
+        try await Blocking.run { try self.road.apply(configuration.logs, store: configuration.store) }
+        reloads.succeeded()
+        var group = ServiceGroupConfiguration(
+            services: [
+                .init(service: RoadService(road: road, server: server), failureTerminationBehavior: .cancelGroup),
+                .init(service: ReloadService(agent: self, path: origin.path)),
+            ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(5)
+        try await ServiceGroup(configuration: group).run()
+        logger.info("ended")
+    }
+
+    /// Reads the configuration again and applies what differs. A bad file changes nothing.
+    func reload(because reason: String) throws {
+        try reloading.withLock { _ in
+            do {
+                let new = try Self.load(origin, logger: logger)
+                let old = current.withLock { $0 }
+                guard new.stateDirectory == old.stateDirectory, new.server == old.server else {
+                    throw ReloadRefusal(
+                        "state_dir and server.listen change only with a restart; nothing was changed")
+                }
+                try road.apply(new.logs, store: new.store)
+                current.withLock { $0 = new }
+                reloads.succeeded()
+                logger.info("configuration reloaded", metadata: ["because": "\(reason)"])
+            } catch {
+                reloads.failed()
+                logger.error(
+                    "configuration not reloaded; the one before stays",
+                    metadata: ["because": "\(reason)", "error": "\(error)"])
+                throw error
+            }
+        }
+    }
+
+    private func routes() -> Router {
+        BuildDescription(version: Version.current, revision: Version.revision).register(in: metrics)
+        ProcessMetrics().register(in: metrics)
+        ReadinessMetrics(readiness).register(in: metrics)
+        var router = Router()
+        router.add(AddressPolicy())
+        router.addAgentRoutes(metrics: MetricsPage(metrics), readiness: readiness)
+        router.addReload {
+            do {
+                try await Blocking.run { try self.reload(because: "POST /-/reload") }
+            } catch {
+                throw HTTPError(500, "\(error)")
+            }
+        }
+        router.addLogs(store: road.store, stateDirectory: current.withLock { $0.stateDirectory })
+        return router
+    }
+}
+
+/// Why a reload was refused.
+struct ReloadRefusal: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// What Prometheus and promtail export about reloads.
+private struct ReloadMetrics: Sendable {
+    private let success: Gauge
+    private let time: Gauge
+    private let successes: Counter
+    private let failures: Counter
+
+    init(_ registry: MetricRegistry) {
+        success = registry.gauge(
+            "tocsin_config_reload_success", help: "Whether the last attempt to load the configuration succeeded.")
+        time = registry.gauge(
+            "tocsin_config_last_reload_timestamp_seconds", help: "When the configuration was last loaded.")
+        successes = registry.counter(
+            "promtail_config_reload_success_total", help: "Configurations loaded, under promtail's name.")
+        failures = registry.counter(
+            "promtail_config_reload_fail_total", help: "Configurations refused, under promtail's name.")
+    }
+
+    func succeeded() {
+        success.set(1)
+        time.set(Double(Timestamp.now.nanoseconds) / 1e9)
+        successes.add()
+    }
+
+    func failed() {
+        success.set(0)
+        failures.add()
+    }
+}

@@ -1,0 +1,136 @@
+import Logging
+import Logs
+import Loki
+import Synchronization
+import Telemetry
+
+/// The log road of one agent: sources, store, destinations. Brings what runs into line with a configuration, touching
+/// only what changed.
+final class LogRoad: Sendable {
+    let store: LogStore
+    private let metrics: MetricRegistry
+    private let readiness: Readiness
+    private let logger: Logger
+    private let stateDirectory: String
+    private let running = Mutex(Running())
+
+    /// A source and what it was made from.
+    private struct RunningSource: Sendable {
+        var configuration: ScrapeConfiguration
+        var supervisor: SourceSupervisor
+    }
+
+    private struct Running: Sendable {
+        var sources: [String: RunningSource] = [:]
+        var files: FileSource?
+        var fileJobs: [ScrapeConfiguration] = []
+        var fileSupervisor: SourceSupervisor?
+        var shippers: [String: LokiShipper] = [:]
+        var cardinality: CardinalityGuard?
+        var isStopped = false
+    }
+
+    /// Opens the store under `stateDirectory`.
+    init(
+        stateDirectory: String, store configuration: StoreConfiguration, metrics: MetricRegistry,
+        readiness: Readiness, logger: Logger
+    ) throws(StoreError) {
+        self.stateDirectory = stateDirectory
+        self.metrics = metrics
+        self.readiness = readiness
+        self.logger = logger
+        store = try LogStore(
+            directory: stateDirectory + "/store", configuration: configuration, metrics: metrics,
+            readiness: readiness, logger: logger)
+    }
+
+    /// Starts, restarts or stops what differs from what runs. Blocks while sources commit and end. Throws, having
+    /// touched nothing, when a part of the plan cannot be built.
+    func apply(_ logs: LogsSection, store configuration: StoreConfiguration) throws(RelabelError) {
+        let plan = try SourcePlan(logs.scrapes)
+        running.withLock { running in
+            guard !running.isStopped else { return }
+            store.reconfigure(configuration)
+            if running.cardinality?.limit != logs.limits.maxLabelValues {
+                running.cardinality = CardinalityGuard(
+                    limit: logs.limits.maxLabelValues, metrics: metrics, logger: logger)
+            }
+            applyShippers(logs.clients, &running)
+            applySources(plan.sources, &running)
+            applyFiles(plan.fileJobs, &running)
+        }
+    }
+
+    /// Ends all sources, gives the shippers `deadline` seconds for what is in the store, and closes it.
+    func stop(deadline: Double) {
+        running.withLock { running in
+            running.isStopped = true
+            let supervisors = running.sources.values.map(\.supervisor) + [running.fileSupervisor].compactMap { $0 }
+            for supervisor in supervisors { supervisor.requestStop() }
+            for supervisor in supervisors { supervisor.stop() }
+            let shippers = Array(running.shippers.values)
+            let workers = shippers.map { shipper in
+                WorkerThread(name: "stop") { shipper.stop(deadline: deadline) }
+            }
+            for worker in workers { worker.join() }
+            store.close()
+        }
+    }
+
+    /// Bytes not yet delivered, by destination.
+    var destinations: [String] { running.withLock { $0.shippers.keys.sorted() } }
+
+    private func context(_ cardinality: CardinalityGuard?) -> SourceContext {
+        var context = SourceContext(
+            store: store, metrics: metrics, readiness: readiness, logger: logger, stop: StopToken())
+        context.cardinality = cardinality
+        return context
+    }
+
+    private func applyShippers(_ clients: [ClientConfiguration], _ running: inout Running) {
+        let wanted = Dictionary(clients.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for (name, shipper) in running.shippers where wanted[name] != shipper.configuration {
+            shipper.stop(deadline: 2)
+            running.shippers[name] = nil
+            if wanted[name] == nil {
+                store.unregister(destination: name)
+                logger.info("destination removed", metadata: ["destination": "\(name)"])
+            }
+        }
+        for client in clients where running.shippers[client.name] == nil {
+            let shipper = LokiShipper(
+                configuration: client, feed: store, metrics: metrics, readiness: readiness, logger: logger,
+                quarantineDirectory: stateDirectory + "/quarantine")
+            running.shippers[client.name] = shipper
+            shipper.start()
+            logger.info("destination started", metadata: ["destination": "\(client.name)", "url": "\(client.url)"])
+        }
+    }
+
+    private func applySources(_ planned: [SourcePlan.Planned], _ running: inout Running) {
+        let wanted = Dictionary(planned.map { ($0.source.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for (name, source) in running.sources where wanted[name]?.configuration != source.configuration {
+            source.supervisor.stop()
+            running.sources[name] = nil
+            logger.info("source stopped", metadata: ["source": "\(name)"])
+        }
+        for plan in planned where running.sources[plan.source.name] == nil {
+            running.sources[plan.source.name] = RunningSource(
+                configuration: plan.configuration,
+                supervisor: SourceSupervisor(plan.source, context: context(running.cardinality)))
+            logger.info("source started", metadata: ["source": "\(plan.source.name)"])
+        }
+    }
+
+    private func applyFiles(_ jobs: [FileJob], _ running: inout Running) {
+        guard running.fileJobs != jobs.map(\.configuration) else { return }
+        running.fileJobs = jobs.map(\.configuration)
+        if let files = running.files {
+            files.reconfigure(jobs: jobs)
+        } else if !jobs.isEmpty {
+            let files = FileSource(jobs: jobs)
+            running.files = files
+            running.fileSupervisor = SourceSupervisor(files, context: context(running.cardinality))
+        }
+    }
+}
