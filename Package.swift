@@ -56,7 +56,8 @@ let package = Package(
             name: "Loki",
             dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport", log],
             swiftSettings: strict),
-        .target(name: "Web", dependencies: ["Bytes", "Exporter", "Telemetry", log] + nio, swiftSettings: strict),
+        .target(
+            name: "Web", dependencies: ["Bytes", "CLinux", "Exporter", "Telemetry", log] + nio, swiftSettings: strict),
         .executableTarget(
             name: "Agent",
             dependencies: [
