@@ -50,12 +50,14 @@ let package = Package(
             name: "Logs",
             dependencies: ["Bytes", "CLinux", "CSystemd", "CZlib", "Configuration", "Telemetry", log],
             swiftSettings: strict),
-        .target(name: "Exporter", dependencies: ["Bytes", "Telemetry"], swiftSettings: strict),
+        .target(
+            name: "Exporter", dependencies: ["Bytes", "CLinux", "CZlib", "Telemetry"], swiftSettings: strict),
         .target(
             name: "Loki",
             dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport", log],
             swiftSettings: strict),
-        .target(name: "Web", dependencies: ["Bytes", "Telemetry", log] + nio, swiftSettings: strict),
+        .target(
+            name: "Web", dependencies: ["Bytes", "CLinux", "Exporter", "Telemetry", log] + nio, swiftSettings: strict),
         .executableTarget(
             name: "Agent",
             dependencies: [
@@ -78,8 +80,11 @@ let package = Package(
             name: "LokiTests",
             dependencies: ["Bytes", "Configuration", "Logs", "Loki", "Telemetry", "Transport", log],
             swiftSettings: strict),
-        .testTarget(name: "ExporterTests", dependencies: ["Bytes", "Exporter", "Telemetry"], swiftSettings: strict),
-        .testTarget(name: "WebTests", dependencies: ["Bytes", "Telemetry", "Web", log] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "ExporterTests", dependencies: ["Bytes", "CZlib", "Exporter", "Telemetry"], swiftSettings: strict),
+        .testTarget(
+            name: "WebTests", dependencies: ["Bytes", "Exporter", "Telemetry", "Web", log] + nio,
+            swiftSettings: strict),
         .testTarget(
             name: "AgentTests", dependencies: ["Agent", "Configuration", "Logs", "Loki", "Telemetry"],
             swiftSettings: strict),

@@ -1,0 +1,64 @@
+/// The two ways in which `/metrics` is written.
+package enum ExpositionFormat: Sendable, CaseIterable {
+    /// Prometheus text format 0.0.4.
+    case text
+    /// OpenMetrics 1.0.
+    case openMetrics
+
+    package var contentType: String {
+        switch self {
+        case .text: "text/plain; version=0.0.4; charset=utf-8"
+        case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        }
+    }
+
+    /// What a client with this `Accept` header gets: of the formats we write the one it ranks highest, the text
+    /// format where it names none of them.
+    package static func negotiated(accept: String?) -> ExpositionFormat {
+        var best: (format: ExpositionFormat, quality: Double) = (.text, 0)
+        for item in (accept ?? "").split(separator: ",") {
+            let fields = item.split(separator: ";").map { trimmed($0).lowercased() }
+            guard let type = fields.first else { continue }
+            let quality = parameter("q", of: fields).map { Double($0) ?? 0 } ?? 1
+            guard let format = format(type, version: parameter("version", of: fields)) else { continue }
+            if quality > best.quality { best = (format, quality) }
+        }
+        return best.format
+    }
+
+    /// Whether `Accept-Encoding` takes gzip: named with a quality above zero, or covered by `*`.
+    package static func acceptsGzip(_ acceptEncoding: String?) -> Bool {
+        var anything = false
+        for item in (acceptEncoding ?? "").split(separator: ",") {
+            let fields = item.split(separator: ";").map { trimmed($0).lowercased() }
+            guard let coding = fields.first else { continue }
+            let isWanted = parameter("q", of: fields).map { (Double($0) ?? 0) > 0 } ?? true
+            if coding == "gzip" { return isWanted }
+            if coding == "*" { anything = isWanted }
+        }
+        return anything
+    }
+
+    private static func format(_ type: String, version: String?) -> ExpositionFormat? {
+        switch (type, version) {
+        case ("application/openmetrics-text", nil), ("application/openmetrics-text", "1.0.0"?): .openMetrics
+        case ("text/plain", nil), ("text/plain", "0.0.4"?), ("text/*", _), ("*/*", _): .text
+        default: nil
+        }
+    }
+
+    private static func parameter(_ name: String, of fields: [String]) -> String? {
+        for field in fields.dropFirst() {
+            guard let equals = field.firstIndex(of: "=") else { continue }
+            if trimmed(field[..<equals]) == name { return trimmed(field[field.index(after: equals)...]) }
+        }
+        return nil
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        var rest = text
+        while rest.first == " " || rest.first == "\t" || rest.first == "\"" { rest.removeFirst() }
+        while rest.last == " " || rest.last == "\t" || rest.last == "\"" { rest.removeLast() }
+        return String(rest)
+    }
+}

@@ -1,0 +1,81 @@
+import Bytes
+
+/// What a client gets.
+package struct Response: Sendable {
+    package enum Body: Sendable {
+        case bytes([UInt8])
+        /// Written piece by piece until the function returns. It is cancelled when the client goes away, when the
+        /// client takes nothing for `ServerConfiguration.idleTimeout`, and when the server stops.
+        case stream(@Sendable (BodyWriter) async throws -> Void)
+    }
+
+    package var status: Int
+    package var headers: Headers
+    package var body: Body
+
+    package init(status: Int = 200, headers: Headers = [:], body: Body = .bytes([])) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    package static func text(_ text: String, status: Int = 200) -> Response {
+        Response(
+            status: status, headers: ["Content-Type": "text/plain; charset=utf-8"], body: .bytes(Array(text.utf8)))
+    }
+
+    /// A JSON document that `write` fills in.
+    package static func json(status: Int = 200, _ write: (inout JSONWriter) -> Void) -> Response {
+        var writer = JSONWriter()
+        write(&writer)
+        writer.endLine()
+        return Response(
+            status: status, headers: ["Content-Type": "application/json"], body: .bytes(writer.written()))
+    }
+
+    /// One JSON document per line, for as long as `write` runs.
+    package static func ndjson(_ write: @escaping @Sendable (BodyWriter) async throws -> Void) -> Response {
+        Response(headers: ["Content-Type": "application/x-ndjson", "Cache-Control": "no-cache"], body: .stream(write))
+    }
+}
+
+/// An answer that a handler throws: a status and one sentence that tells what was wrong and what would be right.
+package struct HTTPError: Error, Sendable, CustomStringConvertible {
+    package var status: Int
+    package var message: String
+    package var headers: Headers
+
+    package init(_ status: Int, _ message: String, headers: Headers = [:]) {
+        self.status = status
+        self.message = message
+        self.headers = headers
+    }
+
+    package var description: String { "\(status): \(message)" }
+
+    /// `{"error": "..."}`.
+    package var response: Response {
+        var response = Response.json(status: status) {
+            $0.beginObject()
+            $0.key("error")
+            $0.string(message)
+            $0.endObject()
+        }
+        for field in headers.fields { response.headers.add(field.name, field.value) }
+        return response
+    }
+}
+
+/// Takes the pieces of a streamed body.
+package struct BodyWriter: Sendable {
+    let send: @Sendable ([UInt8]) async throws -> Void
+
+    /// Returns when the kernel has taken the piece, so that a slow client slows its producer down; throws when the
+    /// client is gone. An empty piece is nothing.
+    package func write(_ bytes: [UInt8]) async throws {
+        try Task.checkCancellation()
+        if !bytes.isEmpty { try await send(bytes) }
+    }
+
+    package func write(_ text: String) async throws { try await write(Array(text.utf8)) }
+}
