@@ -1,0 +1,152 @@
+import Bytes
+import CSystemd
+import Glibc
+
+/// Where a journal is: the host's own, one namespace of it, or a directory of journal files.
+struct JournalPlace: Sendable, Equatable {
+    /// Empty for the host's own.
+    var directory: String = ""
+    /// Empty for the default namespace, `*` for all. Not together with a directory.
+    var namespace: String = ""
+}
+
+/// An open journal: a set of files that libsystemd reads as one, ordered in time. For one thread only.
+struct Journal: ~Copyable {
+    private let handle: OpaquePointer
+    /// Readable when something was appended or files came or went; -1 where the kernel gives no notice.
+    let descriptor: Int32
+    /// What to poll the descriptor for.
+    let events: Int16
+    /// False on network file systems: the descriptor then misses changes.
+    let isReliable: Bool
+
+    init(_ place: JournalPlace) throws(JournalError) {
+        var opened: OpaquePointer?
+        let result: Int32
+        if !place.directory.isEmpty {
+            result = sd_journal_open_directory(&opened, place.directory, 0)
+        } else if place.namespace == "*" {
+            result = sd_journal_open_namespace(&opened, nil, Int32(SD_JOURNAL_ALL_NAMESPACES | SD_JOURNAL_LOCAL_ONLY))
+        } else if !place.namespace.isEmpty {
+            result = sd_journal_open_namespace(&opened, place.namespace, Int32(SD_JOURNAL_LOCAL_ONLY))
+        } else {
+            result = sd_journal_open(&opened, Int32(SD_JOURNAL_LOCAL_ONLY))
+        }
+        guard result >= 0, let opened else { throw JournalError("open the journal", result) }
+        handle = opened
+        // Before the first seek: this arms the watches and looks through the directories once more, so that no file
+        // that appears meanwhile is missed.
+        descriptor = sd_journal_get_fd(opened)
+        let wanted = descriptor >= 0 ? sd_journal_get_events(opened) : 0
+        events = wanted > 0 ? Int16(truncatingIfNeeded: wanted) : Int16(POLLIN)
+        isReliable = descriptor >= 0 && sd_journal_reliable_fd(opened) > 0
+    }
+
+    deinit { sd_journal_close(handle) }
+
+    /// Compressed fields are decompressed up to this many bytes; 0 for all.
+    func limitFields(to size: Int) { sd_journal_set_data_threshold(handle, size) }
+
+    // MARK: Matches
+
+    /// Adds `FIELD=value`: ORed with the terms of the same field, ANDed with those of others.
+    func add(match: [UInt8]) throws(JournalError) {
+        let result = sd_journal_add_match(handle, match, match.count)
+        guard result >= 0 else {
+            throw JournalError("match \(String(decoding: match, as: UTF8.self))", result)
+        }
+    }
+
+    /// What was added since the last conjunction or disjunction OR what follows.
+    func addDisjunction() throws(JournalError) { try Self.check(sd_journal_add_disjunction(handle), "join matches") }
+
+    /// Everything added before AND what follows.
+    func addConjunction() throws(JournalError) { try Self.check(sd_journal_add_conjunction(handle), "join matches") }
+
+    // MARK: Going about
+
+    func seekHead() throws(JournalError) { try Self.check(sd_journal_seek_head(handle), "seek the journal's head") }
+
+    func seek(realtime microseconds: UInt64) throws(JournalError) {
+        try Self.check(sd_journal_seek_realtime_usec(handle, microseconds), "seek by time")
+    }
+
+    /// Only a place to go to: call `next`, then `isAt` to know whether the entry is still there.
+    func seek(cursor: String) throws(JournalError) {
+        try Self.check(sd_journal_seek_cursor(handle, cursor), "seek the cursor \(cursor)")
+    }
+
+    /// Moves to the next entry; false where there is none for now.
+    @inline(__always)
+    func next() throws(JournalError) -> Bool {
+        let result = sd_journal_next(handle)
+        guard result >= 0 else { throw JournalError("go to the next journal entry", result) }
+        return result > 0
+    }
+
+    /// Whether the current entry is the one that the cursor names.
+    func isAt(cursor: String) -> Bool { sd_journal_test_cursor(handle, cursor) > 0 }
+
+    // MARK: The current entry
+
+    /// journald's time of receipt in microseconds.
+    @inline(__always)
+    func realtime() throws(JournalError) -> UInt64 {
+        var microseconds: UInt64 = 0
+        let result = sd_journal_get_realtime_usec(handle, &microseconds)
+        guard result >= 0 else { throw JournalError("read an entry's time", result) }
+        return microseconds
+    }
+
+    /// The current entry's cursor. Allocates: not for each entry.
+    func cursor() throws(JournalError) -> String {
+        var text: UnsafeMutablePointer<CChar>?
+        let result = sd_journal_get_cursor(handle, &text)
+        guard result >= 0, let text else { throw JournalError("read an entry's cursor", result) }
+        defer { free(text) }
+        return String(cString: text)
+    }
+
+    /// Reads all fields of the current entry in one pass, which is faster than asking for them by name.
+    /// Fields that cannot be read (an unknown compression, damage) are left out.
+    @inline(__always)
+    func read(into fields: inout JournalFields) throws(JournalError) {
+        sd_journal_restart_data(handle)
+        while true {
+            var start: UnsafeRawPointer?
+            var length = 0
+            let result = sd_journal_enumerate_available_data(handle, &start, &length)
+            guard result > 0, let start else {
+                if result < 0 { throw JournalError("read an entry's fields", result) }
+                return
+            }
+            // The memory is libsystemd's until its next call: the fields copy what they keep.
+            fields.take(RawSpan(_unsafeStart: start, byteCount: length))
+        }
+    }
+
+    // MARK: Waiting
+
+    /// Takes notice of what changed. Needed regularly even while entries are left to read: deleted files are let go
+    /// and new ones found here. Appended and invalidated mean the same to who reads forward: look again.
+    func process() throws(JournalError) -> Bool {
+        let result = sd_journal_process(handle)
+        guard result >= 0 else { throw JournalError("follow the journal's changes", result) }
+        return result != Int32(SD_JOURNAL_NOP)
+    }
+
+    /// Seconds after which `process` wants to be called without any notice, or nil.
+    func processTimeout() -> Double? {
+        var deadline = UInt64.max
+        guard sd_journal_get_timeout(handle, &deadline) > 0, deadline != .max else { return nil }
+        // An absolute CLOCK_MONOTONIC time in microseconds.
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let current = UInt64(now.tv_sec) * 1_000_000 + UInt64(now.tv_nsec) / 1000
+        return deadline > current ? Double(deadline - current) / 1e6 : 0
+    }
+
+    private static func check(_ result: Int32, _ operation: String) throws(JournalError) {
+        guard result >= 0 else { throw JournalError(operation, result) }
+    }
+}
