@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -109,6 +108,11 @@ long ccurl_get_long(CURL *handle, CURLINFO info) {
     return curl.easy_getinfo(handle, info, &value) == CURLE_OK ? value : 0;
 }
 
+int64_t ccurl_get_off(CURL *handle, CURLINFO info) {
+    curl_off_t value = 0;
+    return curl.easy_getinfo(handle, info, &value) == CURLE_OK ? (int64_t)value : 0;
+}
+
 const char *ccurl_get_string(CURL *handle, CURLINFO info) {
     const char *value = NULL;
     return curl.easy_getinfo(handle, info, &value) == CURLE_OK ? value : NULL;
@@ -145,7 +149,6 @@ void ccurl_transfer_reset(struct ccurl_transfer *transfer) {
     free(transfer->body);
     transfer->body = NULL;
     transfer->body_length = 0;
-    transfer->retry_after[0] = 0;
     transfer->ended_by = 0;
     transfer->progress_time = milliseconds_now();
     transfer->progress_bytes = 0;
@@ -164,26 +167,6 @@ static size_t write_body(char *bytes, size_t size, size_t count, void *context) 
             transfer->body = larger;
             transfer->body_length += kept;
         }
-    }
-    return length;
-}
-
-static size_t read_header(char *bytes, size_t size, size_t count, void *context) {
-    static const char name[] = "retry-after:";
-    struct ccurl_transfer *transfer = context;
-    size_t length = size * count;
-    if (length >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
-        // A new head: an interim or proxy response went before it.
-        transfer->retry_after[0] = 0;
-    } else if (length >= sizeof name - 1 && strncasecmp(bytes, name, sizeof name - 1) == 0) {
-        const char *value = bytes + sizeof name - 1;
-        const char *end = bytes + length;
-        while (value < end && (*value == ' ' || *value == '\t')) value++;
-        while (end > value && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ')) end--;
-        size_t kept = (size_t)(end - value);
-        if (kept >= sizeof transfer->retry_after) kept = sizeof transfer->retry_after - 1;
-        memcpy(transfer->retry_after, value, kept);
-        transfer->retry_after[kept] = 0;
     }
     return length;
 }
@@ -216,8 +199,6 @@ CURLcode ccurl_attach(CURL *handle, struct ccurl_transfer *transfer) {
     CURLcode code = CURLE_OK;
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_WRITEFUNCTION, write_body);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
-    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_HEADERFUNCTION, read_header);
-    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_HEADERDATA, transfer);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, check_progress);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_XFERINFODATA, transfer);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);

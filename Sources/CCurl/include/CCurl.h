@@ -28,6 +28,7 @@ CURLcode ccurl_set_list(CURL *handle, CURLoption option, struct curl_slist *list
 /// A PEM document in memory, copied.
 CURLcode ccurl_set_blob(CURL *handle, CURLoption option, const void *bytes, size_t length);
 long ccurl_get_long(CURL *handle, CURLINFO info);
+int64_t ccurl_get_off(CURL *handle, CURLINFO info);
 /// Owned by the handle, valid until its next transfer; NULL where there is none.
 const char *ccurl_get_string(CURL *handle, CURLINFO info);
 
@@ -41,8 +42,6 @@ struct ccurl_transfer {
     char *body;
     size_t body_length;
     size_t body_limit;
-    /// Value of the Retry-After header, NUL-terminated, empty where there was none.
-    char retry_after[64];
     /// An eventfd that ends the transfer when it becomes readable; -1 for none.
     int stop_descriptor;
     /// The transfer ends when the server has taken nothing for so long, or has not answered; 0 for no limit.
