@@ -1,2 +1,207 @@
 #include "CCurl.h"
-typedef int unused;
+
+#include <dlfcn.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int loaded;
+
+static struct {
+    CURLcode (*global_init)(long);
+    CURL *(*easy_init)(void);
+    void (*easy_cleanup)(CURL *);
+    CURLcode (*easy_perform)(CURL *);
+    CURLcode (*easy_setopt)(CURL *, CURLoption, ...);
+    CURLcode (*easy_getinfo)(CURL *, CURLINFO, ...);
+    const char *(*easy_strerror)(CURLcode);
+    struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
+    void (*slist_free_all)(struct curl_slist *);
+} curl;
+
+// ISO C has no conversion from an object pointer to a function pointer; POSIX's dlsym is used by copying bits.
+static int find(void *library, const char *name, void *destination) {
+    void *symbol = dlsym(library, name);
+    if (symbol == NULL) return -1;
+    memcpy(destination, &symbol, sizeof symbol);
+    return 0;
+}
+
+static int load(char *message, size_t capacity) {
+    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) {
+        const char *reason = dlerror();
+        snprintf(message, capacity, "%s", reason ? reason : "libcurl.so.4 cannot be loaded");
+        return -1;
+    }
+    if (find(library, "curl_global_init", &curl.global_init) || find(library, "curl_easy_init", &curl.easy_init) ||
+        find(library, "curl_easy_cleanup", &curl.easy_cleanup) ||
+        find(library, "curl_easy_perform", &curl.easy_perform) ||
+        find(library, "curl_easy_setopt", &curl.easy_setopt) ||
+        find(library, "curl_easy_getinfo", &curl.easy_getinfo) ||
+        find(library, "curl_easy_strerror", &curl.easy_strerror) ||
+        find(library, "curl_slist_append", &curl.slist_append) ||
+        find(library, "curl_slist_free_all", &curl.slist_free_all)) {
+        snprintf(message, capacity, "libcurl.so.4 lacks a function of libcurl's easy interface");
+        dlclose(library);
+        return -1;
+    }
+    CURLcode code = curl.global_init(CURL_GLOBAL_DEFAULT);
+    if (code != CURLE_OK) {
+        snprintf(message, capacity, "libcurl does not start: %s", curl.easy_strerror(code));
+        dlclose(library);
+        return -1;
+    }
+    return 0;
+}
+
+int ccurl_load(char *message, size_t capacity) {
+    if (atomic_load(&loaded)) return 0;
+    pthread_mutex_lock(&lock);
+    int result = 0;
+    if (!atomic_load(&loaded)) {
+        result = load(message, capacity);
+        if (result == 0) atomic_store(&loaded, 1);
+    }
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+int ccurl_is_loaded(void) { return atomic_load(&loaded); }
+
+CURL *ccurl_easy_init(void) { return curl.easy_init(); }
+void ccurl_easy_cleanup(CURL *handle) { curl.easy_cleanup(handle); }
+CURLcode ccurl_easy_perform(CURL *handle) { return curl.easy_perform(handle); }
+const char *ccurl_easy_strerror(CURLcode code) { return curl.easy_strerror(code); }
+
+CURLcode ccurl_set_long(CURL *handle, CURLoption option, long value) {
+    return curl.easy_setopt(handle, option, value);
+}
+
+CURLcode ccurl_set_string(CURL *handle, CURLoption option, const char *value) {
+    return curl.easy_setopt(handle, option, value);
+}
+
+CURLcode ccurl_set_body(CURL *handle, const void *bytes, size_t length) {
+    // A null pointer would make libcurl read the body from a callback.
+    CURLcode code = curl.easy_setopt(handle, CURLOPT_POSTFIELDS, bytes ? bytes : "");
+    if (code != CURLE_OK) return code;
+    return curl.easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
+}
+
+CURLcode ccurl_set_list(CURL *handle, CURLoption option, struct curl_slist *list) {
+    return curl.easy_setopt(handle, option, list);
+}
+
+CURLcode ccurl_set_blob(CURL *handle, CURLoption option, const void *bytes, size_t length) {
+    struct curl_blob blob = {.data = (void *)bytes, .len = length, .flags = CURL_BLOB_COPY};
+    return curl.easy_setopt(handle, option, &blob);
+}
+
+long ccurl_get_long(CURL *handle, CURLINFO info) {
+    long value = 0;
+    return curl.easy_getinfo(handle, info, &value) == CURLE_OK ? value : 0;
+}
+
+int64_t ccurl_get_off(CURL *handle, CURLINFO info) {
+    curl_off_t value = 0;
+    return curl.easy_getinfo(handle, info, &value) == CURLE_OK ? (int64_t)value : 0;
+}
+
+const char *ccurl_get_string(CURL *handle, CURLINFO info) {
+    const char *value = NULL;
+    return curl.easy_getinfo(handle, info, &value) == CURLE_OK ? value : NULL;
+}
+
+struct curl_slist *ccurl_list_append(struct curl_slist *list, const char *line) {
+    struct curl_slist *longer = curl.slist_append(list, line);
+    return longer ? longer : list;
+}
+
+void ccurl_list_free(struct curl_slist *list) { curl.slist_free_all(list); }
+
+static int64_t milliseconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct ccurl_transfer *ccurl_transfer_new(size_t body_limit) {
+    struct ccurl_transfer *transfer = calloc(1, sizeof *transfer);
+    if (transfer == NULL) return NULL;
+    transfer->body_limit = body_limit;
+    transfer->stop_descriptor = -1;
+    return transfer;
+}
+
+void ccurl_transfer_free(struct ccurl_transfer *transfer) {
+    if (transfer == NULL) return;
+    free(transfer->body);
+    free(transfer);
+}
+
+void ccurl_transfer_reset(struct ccurl_transfer *transfer) {
+    free(transfer->body);
+    transfer->body = NULL;
+    transfer->body_length = 0;
+    transfer->ended_by = 0;
+    transfer->progress_time = milliseconds_now();
+    transfer->progress_bytes = 0;
+    transfer->error[0] = 0;
+}
+
+static size_t write_body(char *bytes, size_t size, size_t count, void *context) {
+    struct ccurl_transfer *transfer = context;
+    size_t length = size * count;
+    size_t room = transfer->body_limit - transfer->body_length;
+    size_t kept = length < room ? length : room;
+    if (kept > 0) {
+        char *larger = realloc(transfer->body, transfer->body_length + kept);
+        if (larger != NULL) {
+            memcpy(larger + transfer->body_length, bytes, kept);
+            transfer->body = larger;
+            transfer->body_length += kept;
+        }
+    }
+    return length;
+}
+
+// Called at least once a second.
+static int check_progress(void *context, curl_off_t to_receive, curl_off_t received, curl_off_t to_send,
+                          curl_off_t sent) {
+    struct ccurl_transfer *transfer = context;
+    (void)to_receive, (void)received, (void)to_send;
+    if (transfer->stop_descriptor >= 0) {
+        struct pollfd stop = {.fd = transfer->stop_descriptor, .events = POLLIN};
+        if (poll(&stop, 1, 0) > 0) {
+            transfer->ended_by = 1;
+            return 1;
+        }
+    }
+    int64_t now = milliseconds_now();
+    // Only what the server takes counts: one that dribbles its answer is stalled too.
+    if (sent != transfer->progress_bytes) {
+        transfer->progress_bytes = sent;
+        transfer->progress_time = now;
+    } else if (transfer->stall_milliseconds > 0 && now - transfer->progress_time > transfer->stall_milliseconds) {
+        transfer->ended_by = 2;
+        return 1;
+    }
+    return 0;
+}
+
+CURLcode ccurl_attach(CURL *handle, struct ccurl_transfer *transfer) {
+    CURLcode code = CURLE_OK;
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_WRITEFUNCTION, write_body);
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, check_progress);
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_XFERINFODATA, transfer);
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer->error);
+    return code;
+}

@@ -1,0 +1,156 @@
+import Bytes
+import CCurl
+import Telemetry
+
+/// A libcurl easy handle with what its transfers write to; for one thread.
+final class EasyHandle {
+    private let curl: UnsafeMutableRawPointer
+    private let transfer: UnsafeMutablePointer<ccurl_transfer>
+    // libcurl points to these: they live as long as the handle.
+    private var headers: UnsafeMutablePointer<curl_slist>?
+    private var connectTo: UnsafeMutablePointer<curl_slist>?
+
+    init(bodyLimit: Int) throws(HTTPFailure) {
+        var message = [CChar](repeating: 0, count: 512)
+        guard ccurl_load(&message, message.count) == 0 else {
+            let text = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+            throw .noLibrary(String(decoding: text, as: UTF8.self))
+        }
+        guard let curl = ccurl_easy_init() else { throw .connection("libcurl gave no handle") }
+        guard let transfer = ccurl_transfer_new(bodyLimit) else {
+            ccurl_easy_cleanup(curl)
+            throw .connection("no memory for a transfer")
+        }
+        self.curl = curl
+        self.transfer = transfer
+        try check(ccurl_attach(curl, transfer))
+        try set(CURLOPT_NOSIGNAL, 1)
+        try set(CURLOPT_QUICK_EXIT, 1)
+        try set(CURLOPT_POST, 1)
+        try set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
+        try set(CURLOPT_FOLLOWLOCATION, 0)
+        try set(CURLOPT_PROTOCOLS_STR, "http,https")
+        try set(CURLOPT_TCP_KEEPALIVE, 1)
+        try set(CURLOPT_TCP_KEEPIDLE, 30)
+        try set(CURLOPT_TCP_KEEPINTVL, 10)
+        try set(CURLOPT_HTTPAUTH, 1)  // CURLAUTH_BASIC
+    }
+
+    deinit {
+        ccurl_easy_cleanup(curl)
+        ccurl_transfer_free(transfer)
+        ccurl_list_free(headers)
+        ccurl_list_free(connectTo)
+    }
+
+    func configure(_ configuration: HTTPClientConfiguration) throws(HTTPFailure) {
+        let tls = configuration.tlsConfig
+        if !tls.caFile.isEmpty {
+            try set(CURLOPT_CAINFO, tls.caFile)
+            // Only what the file names is trusted then, not the system's directory as well.
+            try set(CURLOPT_CAPATH, nil)
+        }
+        if !tls.certFile.isEmpty { try set(CURLOPT_SSLCERT, tls.certFile) }
+        if !tls.keyFile.isEmpty { try set(CURLOPT_SSLKEY, tls.keyFile) }
+        if tls.insecureSkipVerify {
+            try set(CURLOPT_SSL_VERIFYPEER, 0)
+            try set(CURLOPT_SSL_VERIFYHOST, 0)
+        }
+        let version =
+            switch tls.minVersion {
+            case .tls10: CURL_SSLVERSION_TLSv1_0
+            case .tls11: CURL_SSLVERSION_TLSv1_1
+            case .tls12: CURL_SSLVERSION_TLSv1_2
+            case .tls13: CURL_SSLVERSION_TLSv1_3
+            }
+        try set(CURLOPT_SSLVERSION, version)
+        // An empty string: none, not even the environment's.
+        try set(CURLOPT_PROXY, configuration.proxyURL)
+        if !configuration.noProxy.isEmpty { try set(CURLOPT_NOPROXY, configuration.noProxy) }
+    }
+
+    /// `serverName` is what TLS asks for and expects, where it is not the URL's host.
+    func setTarget(_ target: HTTPTarget, serverName: String) throws(HTTPFailure) {
+        try set(CURLOPT_UNIX_SOCKET_PATH, target.socketPath.isEmpty ? nil : target.socketPath)
+        guard !serverName.isEmpty, target.scheme == "https" else {
+            try set(CURLOPT_URL, target.url)
+            try check(ccurl_set_list(curl, CURLOPT_CONNECT_TO, nil))
+            return
+        }
+        try set(CURLOPT_URL, "https://\(serverName):\(target.port)\(target.path)")
+        let list = ccurl_list_append(nil, "\(serverName):\(target.port):\(target.host):\(target.port)")
+        try check(ccurl_set_list(curl, CURLOPT_CONNECT_TO, list))
+        ccurl_list_free(connectTo)
+        connectTo = list
+    }
+
+    func setHeaders(_ headers: [HTTPHeader]) throws(HTTPFailure) {
+        // libcurl would wait for "100 Continue" before it sends a large body.
+        var list = ccurl_list_append(nil, "Expect:")
+        for header in headers {
+            // An empty value needs this form: "Name:" would remove the header.
+            list = ccurl_list_append(list, header.value.isEmpty ? "\(header.name);" : "\(header.name): \(header.value)")
+        }
+        try check(ccurl_set_list(curl, CURLOPT_HTTPHEADER, list))
+        ccurl_list_free(self.headers)
+        self.headers = list
+    }
+
+    func perform(
+        _ body: RawSpan, timeout: Double, isSmall: Bool, stop: StopToken?
+    ) throws(HTTPFailure) -> HTTPResponse {
+        ccurl_transfer_reset(transfer)
+        let milliseconds = Int(min(max(timeout, 0.001), 86_400) * 1000)
+        transfer.pointee.stop_descriptor = stop?.descriptor ?? -1
+        transfer.pointee.stall_milliseconds = Int64(milliseconds)
+        try set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds)
+        try set(CURLOPT_TIMEOUT_MS, isSmall ? milliseconds : milliseconds * 30)
+        let code = body.withUnsafeBytes { bytes -> CURLcode in
+            let set = ccurl_set_body(curl, bytes.baseAddress, bytes.count)
+            let result = set == CURLE_OK ? ccurl_easy_perform(curl) : set
+            // The handle must not keep a pointer to what the caller is about to change.
+            _ = ccurl_set_body(curl, nil, 0)
+            return result
+        }
+        guard code == CURLE_OK else { throw failure(code) }
+        let wait = ccurl_get_off(curl, CURLINFO_RETRY_AFTER)
+        let received = UnsafeRawBufferPointer(start: transfer.pointee.body, count: transfer.pointee.body_length)
+        return HTTPResponse(
+            status: Int(ccurl_get_long(curl, CURLINFO_RESPONSE_CODE)), body: [UInt8](received),
+            retryAfter: wait > 0 ? Double(wait) : nil,
+            location: redirectURL.flatMap { try? HTTPTarget(parsing: $0).description })
+    }
+
+    /// Where the last answer redirects to, made absolute.
+    var redirectURL: String? { ccurl_get_string(curl, CURLINFO_REDIRECT_URL).map { String(cString: $0) } }
+
+    func set(_ option: CURLoption, _ value: Int) throws(HTTPFailure) { try check(ccurl_set_long(curl, option, value)) }
+
+    func set(_ option: CURLoption, _ value: String?) throws(HTTPFailure) {
+        try check(ccurl_set_string(curl, option, value))
+    }
+
+    private func check(_ code: CURLcode) throws(HTTPFailure) {
+        guard code == CURLE_OK else {
+            throw .configuration("libcurl refuses a setting: \(String(cString: ccurl_easy_strerror(code)))")
+        }
+    }
+
+    private func failure(_ code: CURLcode) -> HTTPFailure {
+        let detail = withUnsafeBytes(of: &transfer.pointee.error) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        let reason = detail.isEmpty ? String(cString: ccurl_easy_strerror(code)) : detail
+        switch code {
+        case CURLE_ABORTED_BY_CALLBACK where transfer.pointee.ended_by == 1: return .stopped
+        case CURLE_ABORTED_BY_CALLBACK, CURLE_OPERATION_TIMEDOUT: return .timedOut(reason)
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS:
+            return .trust(reason)
+        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CACERT_BADFILE,
+            CURLE_SSL_CIPHER, CURLE_SSL_CRL_BADFILE, CURLE_SSL_ENGINE_NOTFOUND, CURLE_UNKNOWN_OPTION,
+            CURLE_NOT_BUILT_IN:
+            return .configuration(reason)
+        default: return .connection(reason)
+        }
+    }
+}
