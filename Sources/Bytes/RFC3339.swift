@@ -160,3 +160,12 @@ package enum RFC3339 {
         return (year, month, dayOfYear - (153 * monthOfYear + 2) / 5 + 1)
     }
 }
+
+extension RFC3339 {
+    /// The form that `append` writes, as text. Not for each line.
+    package static func text(_ nanoseconds: Int64) -> String {
+        var buffer = ByteBuffer(capacity: 40)
+        append(nanoseconds, to: &buffer)
+        return String(lossy: buffer.bytes)
+    }
+}
