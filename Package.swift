@@ -68,7 +68,9 @@ let package = Package(
 
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Bytes", "Telemetry"], swiftSettings: strict),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
+        .testTarget(
+            name: "ConfigurationTests", dependencies: ["Bytes", "Configuration", "Logs", "Telemetry", "Transport"],
+            swiftSettings: strict),
         .testTarget(
             name: "TransportTests", dependencies: ["Bytes", "Configuration", "Telemetry", "Transport"],
             swiftSettings: strict),
