@@ -35,6 +35,16 @@ class Request:
         self.streams = None
         self.time = time.time()
 
+    def decoded(self):
+        """The streams, for plans that look at what is pushed."""
+        if self.streams is None:
+            self.streams = pushproto.decode(snappyblock.decompress(self.body))
+        return self.streams
+
+    def holds(self, needle):
+        """Whether any line holds these bytes."""
+        return any(needle in entry[1] for _, entries in self.decoded() for entry in entries)
+
 
 class PushServer:
     """Listens from `start()` on; `plan(request)` names the fault for each request, or None."""
@@ -230,18 +240,16 @@ class PushServer:
             self._problem("Content-Encoding %r" % coding)
             return 400, "Content-Encoding %q not supported" % coding
         try:
-            data = snappyblock.decompress(request.body)
-            streams = pushproto.decode(data)
+            streams = request.decoded()
         except (snappyblock.SnappyError, pushproto.PushError) as error:
             self._problem("body of %d bytes: %s" % (len(request.body), error))
             return 400, str(error)
-        request.streams = streams
         count = sum(len(entries) for _, entries in streams)
         with self._lock:
             self.requests += 1
             self.bytes += len(request.body)
             self.entries += count
-            self.largest = max(self.largest, len(data))
+            self.largest = max(self.largest, len(request.body))
             self.last_push = request.time
             for name in ("user-agent", "authorization", "x-scope-orgid", "content-encoding"):
                 if name in request.headers:
