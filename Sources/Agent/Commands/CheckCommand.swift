@@ -44,8 +44,8 @@ struct CheckCommand: ParsableCommand {
             print("{\"ok\":\(problems.isEmpty),\"errors\":\(list(problems)),\"warnings\":\(list(warnings))}")
             return
         }
-        for warning in warnings { fputs("warning: \(warning)\n", stderr) }
-        for problem in problems { fputs("\(problem)\n", stderr) }
+        for warning in warnings { Terminal.complain("warning: \(warning)") }
+        for problem in problems { Terminal.complain(problem) }
         if problems.isEmpty { print("\(name): ok") }
     }
 }

@@ -53,7 +53,7 @@ struct LogsCommand: ParsableCommand {
             }
             try StoredLogs(directory: configuration.stateDirectory + "/store").stream(request, to: printer)
         } catch {
-            fputs("tocsin logs: \(error)\n", stderr)
+            Terminal.complain("tocsin logs: \(error)")
             throw ExitCode(1)
         }
     }

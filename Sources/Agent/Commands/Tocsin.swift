@@ -22,8 +22,7 @@ struct Tocsin: AsyncParsableCommand {
         } catch {
             let code = exitCode(for: error)
             guard code == .validationFailure else { exit(withError: error) }
-            let text = "\(fullMessage(for: error))\n"
-            fputs(text, stderr)
+            Terminal.complain(fullMessage(for: error))
             Glibc.exit(2)
         }
     }

@@ -27,7 +27,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
 
     init(_ reader: MappingReader) {
         stateDirectory = reader.string("state_dir") ?? stateDirectory
-        if !stateDirectory.hasPrefix("/") { stateDirectory = reader.context.path(stateDirectory) }
+        if !stateDirectory.hasPrefix("/") { stateDirectory = reader.context.resolve(stateDirectory) }
         server = reader.section("server") ?? server
         store = reader.section("store") ?? store
         logs = reader.section("logs") ?? logs
@@ -50,7 +50,12 @@ struct ServerSection: Sendable, Equatable, ConfigurationSection {
 
     init(_ reader: MappingReader) {
         if let value = reader.value("listen") {
-            let texts = value.node.isSequence ? value.strings() ?? [] : value.string().map { [$0] } ?? []
+            var texts: [String] = []
+            if case .sequence = value.node.content {
+                texts = value.strings() ?? []
+            } else if let text = value.string() {
+                texts = [text]
+            }
             var parsed: [ListenAddress] = []
             for text in texts {
                 do throws(WebServerError) {
@@ -88,7 +93,7 @@ struct LogsSection: Sendable, Equatable, ConfigurationSection {
                 reader.report("two clients are named \(client.name): give each its own `name`", at: "clients")
             }
         }
-        if let value = reader.value("scrape_configs") { scrapes = value.scrapeConfigurations() ?? [] }
+        if let jobs = reader.sections("scrape_configs", ScrapeJob.self) { scrapes = jobs.flatMap(\.configurations) }
         limits = reader.section("limits_config") ?? limits
         reader.finish()
     }

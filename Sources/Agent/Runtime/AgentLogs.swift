@@ -35,7 +35,7 @@ struct AgentLogs {
     }
 
     private static func send(_ bytes: [UInt8], _ socket: Int32) -> Bool {
-        bytes.withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+        bytes.withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             == bytes.count
     }
 

@@ -10,7 +10,7 @@ extension Router {
     mutating func addLogs(store: LogStore, stateDirectory: String) {
         on(.get, "/api/v1/logs") { request in
             // A command asks whichever agent listens where its configuration says; it may be another one's.
-            if let wanted = request.query.first("state_dir"), wanted != stateDirectory {
+            if let wanted = request.query["state_dir"], wanted != stateDirectory {
                 throw HTTPError(409, "this agent's state directory is \(stateDirectory)")
             }
             let search: LogRequest
@@ -40,10 +40,10 @@ struct LogRequest: Sendable {
     }
 
     init(_ parameters: Query) throws(LogQueryError) {
-        try self.init(query: parameters.first("query") ?? "", start: Timestamp(nanoseconds: 0))
+        try self.init(query: parameters["query"] ?? "", start: Timestamp(nanoseconds: 0))
         start = try Self.time(parameters, "start") ?? start
         end = try Self.time(parameters, "end") ?? end
-        if let text = parameters.first("limit") {
+        if let text = parameters["limit"] {
             guard let value = Int(text), (0...100_000).contains(value) else {
                 throw LogQueryError(column: 1, message: "limit: expected 0 to 100000, found \(text)")
             }
@@ -53,7 +53,7 @@ struct LogRequest: Sendable {
     }
 
     private static func time(_ parameters: Query, _ name: String) throws(LogQueryError) -> Timestamp? {
-        guard let text = parameters.first(name) else { return nil }
+        guard let text = parameters[name] else { return nil }
         guard let value = Int64(text) else {
             throw LogQueryError(column: 1, message: "\(name): expected nanoseconds since the epoch, found \(text)")
         }

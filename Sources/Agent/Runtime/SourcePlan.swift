@@ -32,8 +32,8 @@ struct SourcePlan {
                 name: unique("docker-api", scrape.jobName), configuration: scrape,
                 relabel: { relabeler.apply($0) })
             sources.append(Planned(configuration: scrape, source: source))
-        case .cri(let pods): try addFiles(scrape, PodDiscovery(pods), PodDiscovery.defaultRules)
-        case .podman(let podman): try addFiles(scrape, PodmanDiscovery(podman), PodmanDiscovery.defaultRules)
+        case .cri(let pods): try addFiles(scrape, PodDiscovery(pods), [])
+        case .podman(let podman): try addFiles(scrape, PodmanDiscovery(podman), [])
         case .files(let targets):
             try addFiles(scrape, GlobDiscovery(targets, format: scrape.format), [])
         }

@@ -73,7 +73,7 @@ package final class ReadingContext {
     }
 
     /// A path of the file as seen from the file's own directory.
-    func resolve(_ path: String) -> String {
+    package func resolve(_ path: String) -> String {
         guard !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return path }
         return file[...slash] + path
     }

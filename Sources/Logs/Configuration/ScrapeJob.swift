@@ -53,7 +53,7 @@ extension ScrapeJob: ConfigurationSection {
             reader.report("job \"\(jobName)\": expected a source (\(named.joined(separator: ", "))), found none")
         }
 
-        let rules = reader.sections("relabel_configs", RelabelRule.self) ?? []
+        let rules = reader.sections("relabel_configs", RelabelRule.self)
         let format = ScrapeJob.format(reader.value("pipeline_stages")) ?? .plain
         let encoding = reader.string("encoding") ?? ""
         let limits = reader.section("limits", LineLimits.self) ?? LineLimits()

@@ -6,6 +6,11 @@ package struct LogQueryError: Error, Equatable, CustomStringConvertible {
     package var column: Int
     package var message: String
 
+    package init(column: Int, message: String) {
+        self.column = column
+        self.message = message
+    }
+
     package var description: String { "query, column \(column): \(message)" }
 }
 

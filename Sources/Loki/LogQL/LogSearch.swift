@@ -144,6 +144,37 @@ package struct LogSearch: ~Copyable {
     }
 }
 
+extension LogSearch {
+    /// Adds the lines of one block that the query accepts. A block that is not a push request gives what is before
+    /// the damage.
+    private static func collect(
+        _ request: borrowing ByteBuffer, _ query: LogQuery, _ selected: [String: LabelSet], _ tenant: String,
+        _ start: Timestamp, _ end: Timestamp, into found: inout [FoundEntry]
+    ) {
+        let bytes = request.bytes
+        var reader = PushRequestReader()
+        while let stream = try? reader.nextStream(bytes) {
+            guard let labels = selected[String(lossy: bytes.slice(stream.labels))] else { continue }
+            var entries = stream.entries
+            while let entry = try? entries.next(bytes) {
+                guard entry.timestamp >= start, entry.timestamp < end, query.accepts(bytes.slice(entry.line)) else {
+                    continue
+                }
+                var metadata: [Label] = []
+                var pairs = entry.metadata
+                while let pair = try? pairs.next(bytes) {
+                    metadata.append(
+                        Label(String(lossy: bytes.slice(pair.name)), String(lossy: bytes.slice(pair.value))))
+                }
+                found.append(
+                    FoundEntry(
+                        timestamp: entry.timestamp, labels: labels, line: String(lossy: bytes.slice(entry.line)),
+                        metadata: metadata, tenant: tenant))
+            }
+        }
+    }
+}
+
 extension Timestamp {
     /// Later than any entry.
     package static var distantFuture: Timestamp { Timestamp(nanoseconds: .max) }
