@@ -35,10 +35,14 @@ final class StoreFile: Sendable {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
+    /// Bytes in it; throws for what is not a regular file.
     func size() throws(SystemError) -> UInt64 {
         var status = clinux_file_status()
         let code = clinux_status_of_descriptor(descriptor, &status)
         if code != 0 { throw SystemError(call: "stat", path: path, code: code) }
+        guard status.mode & UInt32(S_IFMT) == UInt32(S_IFREG) else {
+            throw SystemError(call: "read", path: path, code: EISDIR)
+        }
         return status.size
     }
 
