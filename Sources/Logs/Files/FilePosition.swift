@@ -1,0 +1,113 @@
+import Bytes
+import Telemetry
+
+/// The first or last bytes of something read, by length and hash.
+struct Fingerprint: Hashable, Sendable {
+    var length: Int
+    var hash: UInt64
+
+    static let empty = Fingerprint(length: 0, hash: 0)
+    /// Bytes at the beginning of a file that its position remembers.
+    static let headLength = 256
+    /// Bytes before the offset that its position remembers.
+    static let tailLength = 64
+
+    init(length: Int, hash: UInt64) {
+        self.length = length
+        self.hash = hash
+    }
+
+    init(_ bytes: RawSpan) { self.init(length: bytes.byteCount, hash: bytes.byteCount == 0 ? 0 : bytes.fnv1a) }
+}
+
+/// How far a file has been read: what the store keeps under `FileIdentity.key`.
+///
+/// Layout, integers little-endian: version u8 (1) | flags u8 (1: offsets count decompressed bytes) | modified i64
+/// | offset u64 | head length u16, hash u64 | tail length u8, hash u64 | then varints: sequence, parts and bytes of
+/// the line being cut, start of stdout's and of stderr's unfinished line (plus 1; 0 for none), length of the path
+/// | path. The store's record has the checksum.
+struct FilePosition: Equatable, Sendable {
+    /// The active file's path, under which this file was or is read.
+    var path: String
+    /// Offsets count decompressed bytes.
+    var isCompressed = false
+    /// Orders the generations of one path; ascending.
+    var sequence: UInt64 = 0
+    /// The file's modification time when this was made, nanoseconds since the epoch.
+    var modified: Int64 = 0
+    /// Where reading goes on: everything before it is stored, but for unfinished joins.
+    var offset: UInt64 = 0
+    var head = Fingerprint.empty
+    /// Of the bytes just before `offset`.
+    var tail = Fingerprint.empty
+    /// Of the line at `offset`, what has been stored already.
+    var cut = LineCut()
+    /// Where the records of a container's unfinished line begin, by stream.
+    var joinStarts: [UInt64?] = [nil, nil]
+
+    /// Where reading has to begin again so that unfinished lines are whole.
+    var resumeOffset: UInt64 {
+        var lowest = offset
+        for case let start? in joinStarts { lowest = min(lowest, start) }
+        return lowest
+    }
+
+    init(path: String) { self.path = path }
+
+    func encoded() -> [UInt8] {
+        var buffer = ByteBuffer(capacity: 96 + path.utf8.count)
+        buffer.append(1)
+        buffer.append(isCompressed ? 1 : 0)
+        buffer.append(littleEndian: modified)
+        buffer.append(littleEndian: offset)
+        buffer.append(littleEndian: UInt16(clamping: head.length))
+        buffer.append(littleEndian: head.hash)
+        buffer.append(UInt8(clamping: tail.length))
+        buffer.append(littleEndian: tail.hash)
+        buffer.append(varint: sequence)
+        buffer.append(varint: UInt64(clamping: cut.parts))
+        buffer.append(varint: UInt64(clamping: cut.byteCount))
+        for start in joinStarts { buffer.append(varint: start.map { $0 &+ 1 } ?? 0) }
+        buffer.append(varint: UInt64(path.utf8.count))
+        buffer.append(path)
+        return [UInt8](buffer.bytes)
+    }
+
+    /// Nil where the bytes are no position of a version we know.
+    init?(decoding value: [UInt8]) {
+        let bytes = value.span.bytes
+        guard bytes.byteCount > 36, bytes.byte(at: 0) == 1,
+            let modified = bytes.load(littleEndian: 2, as: Int64.self),
+            let offset = bytes.load(littleEndian: 10, as: UInt64.self),
+            let headLength = bytes.load(littleEndian: 18, as: UInt16.self),
+            let headHash = bytes.load(littleEndian: 20, as: UInt64.self),
+            let tailLength = bytes.load(littleEndian: 28, as: UInt8.self),
+            let tailHash = bytes.load(littleEndian: 29, as: UInt64.self)
+        else { return nil }
+        var cursor = 37
+        guard let sequence = bytes.readVarint(&cursor), let parts = bytes.readVarint(&cursor),
+            let cutBytes = bytes.readVarint(&cursor), let first = bytes.readVarint(&cursor),
+            let second = bytes.readVarint(&cursor), let length = bytes.readVarint(&cursor),
+            length == UInt64(bytes.byteCount - cursor)
+        else { return nil }
+        guard Int(headLength) <= Fingerprint.headLength, Int(tailLength) <= Fingerprint.tailLength,
+            offset <= UInt64(Int64.max), UInt64(tailLength) <= offset, sequence < UInt64(Int64.max),
+            parts < UInt64(Int32.max), cutBytes < UInt64(Int64.max), first <= offset &+ 1, second <= offset &+ 1
+        else { return nil }
+        path = String(lossy: bytes.slice(cursor, bytes.byteCount))
+        isCompressed = bytes.byte(at: 1) & 1 != 0
+        self.sequence = sequence
+        self.modified = modified
+        self.offset = offset
+        head = Fingerprint(length: Int(headLength), hash: headHash)
+        tail = Fingerprint(length: Int(tailLength), hash: tailHash)
+        cut = LineCut(parts: Int(parts), byteCount: Int(cutBytes))
+        joinStarts = [first == 0 ? nil : first - 1, second == 0 ? nil : second - 1]
+    }
+}
+
+/// Of a line longer than the limit: how many pieces have been given out, and their bytes.
+struct LineCut: Equatable, Sendable {
+    var parts = 0
+    var byteCount = 0
+}

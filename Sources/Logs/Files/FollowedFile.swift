@@ -1,0 +1,80 @@
+import Telemetry
+
+/// A job's part in the reading: what its files have in common.
+final class FileReadingJob {
+    let job: FileJob
+    let name: String
+    let lines: Counter
+    let bytes: Counter
+    var limits: LineLimits { job.configuration.limits }
+    /// As last discovered.
+    var targets: [String: TailTarget] = [:]
+    var directories: Set<String> = []
+
+    init(_ job: FileJob, metrics: FileMetrics) {
+        self.job = job
+        name = job.configuration.jobName
+        lines = metrics.lines(job: name)
+        bytes = metrics.bytes(job: name)
+    }
+}
+
+/// One path that is followed, through all the physical files that stand behind it one after the other.
+final class FollowedFile {
+    var target: TailTarget
+    let job: FileReadingJob
+    let metrics: PathMetrics
+    /// What is still to be read, oldest first; the active file, where there is one, is the last.
+    var queue: [Generation] = []
+    /// Read to the end but kept open a while, because a writer may not yet have moved on to the new file.
+    var lingering: [Generation] = []
+    var active: Generation?
+    /// The unfinished lines of a container; nil until there is one.
+    var joins: PartialJoins?
+    /// By container stream, and last for lines without one.
+    var streams: [StreamID?] = [nil, nil, nil]
+    var nextSequence: UInt64 = 1
+    /// When to look again without being told to (monotonic).
+    var nextPoll = Timestamp(nanoseconds: 0)
+    /// When it last grew or changed (monotonic).
+    var lastChange = Timestamp.monotonic
+    /// Told by the kernel, or for another reason, to look at once.
+    var isDue = true
+    /// Has unread bytes: read on in the next round.
+    var hasMore = false
+    /// Its finished target has been read to the end and closed.
+    var isDone = false
+    /// The trouble last reported, so that it is reported once.
+    var trouble: FileError?
+    /// Nothing was known of this path when it was first seen: older generations beside it are files of their own.
+    var wasUnknown = false
+
+    var path: String { target.path }
+
+    init(target: TailTarget, job: FileReadingJob, registry: MetricRegistry) {
+        self.target = target
+        self.job = job
+        metrics = PathMetrics(registry, path: target.path)
+    }
+
+    var generations: [Generation] { queue + lingering }
+
+    func takeSequence() -> UInt64 {
+        defer { nextSequence += 1 }
+        return nextSequence
+    }
+
+    /// The position to save for one of its generations.
+    func position(of generation: Generation) -> FilePosition {
+        var position = FilePosition(path: path)
+        position.isCompressed = generation.content?.isCompressed ?? false
+        position.sequence = generation.sequence
+        position.modified = generation.modified
+        position.offset = generation.offset
+        position.head = generation.head
+        position.tail = generation.tail
+        position.cut = generation.cut
+        if let joins, joins.isOpen { position.joinStarts = joins.starts(in: generation) }
+        return position
+    }
+}
