@@ -71,6 +71,13 @@ struct ChunkReader: ~Copyable {
         }
     }
 
+    /// Gives memory back; for idle times.
+    mutating func releaseMemory() {
+        chunk = ByteBuffer()
+        scratch = ByteBuffer()
+        output.releaseMemory()
+    }
+
     private static func matches(_ chunk: borrowing ByteBuffer, _ context: Int, _ tail: Fingerprint) -> Bool {
         context == tail.length && (context == 0 || Fingerprint(chunk.bytes.slice(0, context)) == tail)
     }

@@ -22,8 +22,7 @@ struct Fingerprint: Hashable, Sendable {
 
 /// How far a file has been read: what the store keeps under `FileIdentity.key`.
 ///
-/// Layout, integers little-endian: version u8 (1) | flags u8 (1: offsets count decompressed bytes) | modified i64
-/// | offset u64 | head length u16, hash u64 | tail length u8, hash u64 | then varints: sequence, parts and bytes of
+/// Layout, integers little-endian: version u8 (1) | flags u8 (1: compressed, 2: finished) | modified i64 | offset u64 | head length u16, hash u64 | tail length u8, hash u64 | then varints: sequence, parts and bytes of
 /// the line being cut, start of stdout's and of stderr's unfinished line (plus 1; 0 for none), length of the path
 /// | path. The store's record has the checksum.
 struct FilePosition: Equatable, Sendable {
@@ -31,6 +30,8 @@ struct FilePosition: Equatable, Sendable {
     var path: String
     /// Offsets count decompressed bytes.
     var isCompressed = false
+    /// A rotated generation that was read to its end.
+    var isFinished = false
     /// Orders the generations of one path; ascending.
     var sequence: UInt64 = 0
     /// The file's modification time when this was made, nanoseconds since the epoch.
@@ -57,7 +58,7 @@ struct FilePosition: Equatable, Sendable {
     func encoded() -> [UInt8] {
         var buffer = ByteBuffer(capacity: 96 + path.utf8.count)
         buffer.append(1)
-        buffer.append(isCompressed ? 1 : 0)
+        buffer.append((isCompressed ? 1 : 0) | (isFinished ? 2 : 0))
         buffer.append(littleEndian: modified)
         buffer.append(littleEndian: offset)
         buffer.append(littleEndian: UInt16(clamping: head.length))
@@ -96,6 +97,7 @@ struct FilePosition: Equatable, Sendable {
         else { return nil }
         path = String(lossy: bytes.slice(cursor, bytes.byteCount))
         isCompressed = bytes.byte(at: 1) & 1 != 0
+        isFinished = bytes.byte(at: 1) & 2 != 0
         self.sequence = sequence
         self.modified = modified
         self.offset = offset

@@ -48,6 +48,8 @@ final class FollowedFile {
     var trouble: FileError?
     /// Nothing was known of this path when it was first seen: older generations beside it are files of their own.
     var wasUnknown = false
+    /// It has been there for more than one look at the file system.
+    var isSettled = false
 
     var path: String { target.path }
 
@@ -68,6 +70,7 @@ final class FollowedFile {
     func position(of generation: Generation) -> FilePosition {
         var position = FilePosition(path: path)
         position.isCompressed = generation.content?.isCompressed ?? false
+        position.isFinished = generation.isFinished
         position.sequence = generation.sequence
         position.modified = generation.modified
         position.offset = generation.offset

@@ -30,6 +30,8 @@ final class Generation {
     var replay: Replay?
     /// Its position is not the one last committed.
     var isDirty = false
+    /// Not active any more, and read to the end.
+    var isFinished = false
     var watch: Int32 = -1
     /// Nothing but NULs has been read so far.
     var isAtHole = false

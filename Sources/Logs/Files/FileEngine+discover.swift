@@ -1,0 +1,278 @@
+import Logging
+import Telemetry
+
+/// Which files there are to follow.
+extension FileEngine {
+    /// Takes over new jobs; those whose configuration is as it was keep their readers.
+    func configure(_ new: [FileJob]) {
+        var kept: [FileReadingJob] = []
+        for job in new {
+            let same = jobs.first { old in
+                old.job.configuration == job.configuration && !kept.contains { $0 === old }
+            }
+            kept.append(same ?? FileReadingJob(job, metrics: metrics))
+        }
+        for job in jobs where !kept.contains(where: { $0 === job }) {
+            for file in files where file.job === job { drop(file) }
+            for directory in job.directories { forgetDirectory(directory, besides: job) }
+        }
+        jobs = kept
+        nextDiscovery = Timestamp(nanoseconds: 0)
+    }
+
+    func discover(_ now: Timestamp) throws(SourceError) {
+        lastDiscovery = now
+        nextDiscovery = now.adding(watcher.isExhausted ? tuning.idleSweep : tuning.discoveryInterval)
+        for job in jobs {
+            let found = job.job.discovery.discover()
+            watch(Set(found.watchedDirectories), of: job)
+            setProblem("job \(job.name)", found.problems.first)
+            job.targets = [:]
+            for target in found.targets where job.targets[target.path] == nil { job.targets[target.path] = target }
+        }
+        dropVanished(now)
+        // Rotated names after the names they derive from: those may claim them.
+        var names: [String: [String]] = [:]
+        for job in jobs {
+            for path in job.targets.keys {
+                let (directory, name) = DirectoryListing.split(path)
+                names[directory, default: []].append(name)
+            }
+        }
+        var later: [(FileReadingJob, TailTarget, String)] = []
+        for job in jobs {
+            for target in job.targets.values.sorted(by: { $0.path < $1.path }) {
+                if let file = filesByPath[target.path] {
+                    update(file, target, job)
+                } else if let base = Self.base(of: target.path, names) {
+                    later.append((job, target, base))
+                } else {
+                    follow(target, job, now)
+                }
+            }
+        }
+        for (job, target, base) in later { considerRotated(target, job, base, now) }
+    }
+
+    /// The path among the targets of which this one is a rotated generation, by its name.
+    private static func base(of path: String, _ names: [String: [String]]) -> String? {
+        let (directory, name) = DirectoryListing.split(path)
+        // Only a name that ends in a digit, or has a date, can be one: most do not.
+        guard name.utf8.contains(where: { (0x30...0x39).contains($0) }) else { return nil }
+        for other in names[directory] ?? [] where other != name && RotatedName(name, of: other) != nil {
+            return DirectoryListing.join(directory, other)
+        }
+        return nil
+    }
+
+    /// A target whose name says that it is an older generation of another: read there, if it is that.
+    private func considerRotated(_ target: TailTarget, _ job: FileReadingJob, _ basePath: String, _ now: Timestamp) {
+        guard !target.path.hasSuffix(".gz"), let status = try? FileStatus.of(path: target.path) else { return }
+        guard owners[status.identity] == nil else { return }
+        if let position = known[status.identity] {
+            // Its own, or that of a file nobody follows any more: go on there.
+            guard position.path == target.path || filesByPath[position.path] == nil else { return }
+        } else if let base = filesByPath[basePath], !base.wasUnknown || base.isSettled {
+            guard status.size > 0 else { return }
+            // Rotated just now, before we looked?
+            look(at: base, now)
+            guard owners[status.identity] == nil, known[status.identity] == nil else { return }
+            // A copy that copytruncate makes, or is making.
+            if isCopy(target.path, status, of: base) { return }
+        }
+        follow(target, job, now)
+    }
+
+    private func isCopy(_ path: String, _ status: FileStatus, of base: FollowedFile) -> Bool {
+        guard let content = try? FileContent(path: path) else { return false }
+        for generation in base.generations where generation.head.length > 0 {
+            var position = FilePosition(path: path)
+            position.head = generation.head
+            if content.matches(position) { return true }
+        }
+        return false
+    }
+
+    private func follow(_ target: TailTarget, _ job: FileReadingJob, _ now: Timestamp) {
+        if target.path.hasSuffix(".gz") {
+            setProblem(
+                target.path,
+                "\(target.path) is compressed and not followed (rotated files are read before they are compressed); "
+                    + "leave it out with __path_exclude__")
+            return
+        }
+        let file = FollowedFile(target: target, job: job, registry: context.metrics)
+        guard label(file) else {
+            file.metrics.remove()
+            return
+        }
+        filesByPath[target.path] = file
+        files.append(file)
+        look(at: file, now)
+    }
+
+    /// Works out the file's streams; false where no labels are left to ship it under.
+    private func label(_ file: FollowedFile) -> Bool {
+        let isPlain = file.target.format == .plain
+        var variants: [LabelSet?] = [nil, nil, file.target.labels]
+        if !isPlain {
+            for stream in ContainerStream.allCases {
+                var labels = file.target.labels
+                labels["__meta_docker_container_log_stream"] = stream.name
+                labels["stream"] = stream.name
+                variants[Int(stream.rawValue)] = labels
+            }
+        }
+        var isEmpty = false
+        for (index, variant) in variants.enumerated() {
+            guard let variant, let relabelled = file.job.job.relabel(variant) else { continue }
+            let tenant = relabelled["__tenant_id__"] ?? ""
+            let labels = LabelSet(relabelled.labels.filter { !$0.name.hasPrefix("__") })
+            guard !labels.isEmpty else {
+                isEmpty = true
+                continue
+            }
+            let stream = reader.output.writer.stream(labels: labels, tenant: tenant)
+            file.streams[index] = stream
+            streamUses[stream, default: 0] += 1
+        }
+        if isEmpty {
+            metrics.droppedTargets.add()
+            setProblem(
+                file.path,
+                "\(file.path) has no labels left after relabelling and is not followed (Loki needs one at least); "
+                    + "keep one in relabel_configs of job \(file.job.name)")
+        }
+        return file.streams.contains { $0 != nil }
+    }
+
+    private func update(_ file: FollowedFile, _ target: TailTarget, _ job: FileReadingJob) {
+        guard file.job === job else {
+            setProblem(
+                "job \(job.name) \(target.path)",
+                "\(target.path) is followed by job \(file.job.name) already; job \(job.name) does not get it")
+            return
+        }
+        file.isSettled = true
+        guard target != file.target else { return }
+        let isRelabelled = target.labels != file.target.labels || target.format != file.target.format
+        file.target = target
+        if isRelabelled {
+            let old = file.streams
+            file.streams = [nil, nil, nil]
+            _ = label(file)
+            forgetStreams(old)
+        }
+        if !target.isFinished { file.isDone = false }
+        file.isDue = true
+    }
+
+    /// Lets go of the files that are no targets any more. One that is gone is read to its end first.
+    private func dropVanished(_ now: Timestamp) {
+        for file in files where file.job.targets[file.path] == nil {
+            look(at: file, now)
+            if file.active != nil || file.queue.isEmpty { drop(file) }
+        }
+    }
+
+    /// Stops following a file; its positions stay.
+    func drop(_ file: FollowedFile) {
+        if file.active == nil { flushJoins(of: file, .monotonic) }
+        for generation in file.generations {
+            let isDeleted = (try? generation.content?.status().linkCount) == 0
+            let isRead = generation.detached != nil && file.lingering.contains { $0 === generation }
+            release(generation, of: file)
+            if isDeleted && isRead { forget(generation.identity) }
+        }
+        markPending(.monotonic)
+        forgetStreams(file.streams)
+        file.metrics.remove()
+        clearTrouble(file)
+        setProblem(file.path, nil)
+        files.removeAll { $0 === file }
+        filesByPath[file.path] = nil
+    }
+
+    private func forgetStreams(_ streams: [StreamID?]) {
+        for case let stream? in streams {
+            let uses = (streamUses[stream] ?? 1) - 1
+            streamUses[stream] = uses > 0 ? uses : nil
+            if uses <= 0 { reader.output.writer.forget(stream) }
+        }
+    }
+
+    // MARK: Directories
+
+    private func watch(_ wanted: Set<String>, of job: FileReadingJob) {
+        let gone = job.directories.subtracting(wanted)
+        job.directories = wanted
+        for directory in gone { forgetDirectory(directory, besides: job) }
+        for directory in wanted where directoryWatches[directory] == nil {
+            let watch = watcher.watchDirectory(directory)
+            guard watch >= 0 else { continue }
+            directoryWatches[directory] = watch
+            directories[watch] = directory
+        }
+    }
+
+    private func forgetDirectory(_ directory: String, besides job: FileReadingJob) {
+        guard !jobs.contains(where: { $0 !== job && $0.directories.contains(directory) }),
+            let watch = directoryWatches.removeValue(forKey: directory)
+        else { return }
+        directories[watch] = nil
+        watcher.remove(watch)
+    }
+
+    /// Turns the kernel's notices into what is due.
+    func takeEvents() {
+        watcher.drain { event in
+            if event.isOverflow {
+                for file in files { file.isDue = true }
+                nextDiscovery = lastDiscovery
+            } else if let file = watches[event.watch] {
+                file.isDue = true
+                if event.isIgnored { watches[event.watch] = nil }
+            } else if let directory = directories[event.watch] {
+                if event.isIgnored {
+                    directories[event.watch] = nil
+                    directoryWatches[directory] = nil
+                }
+                filesByPath[DirectoryListing.join(directory, event.name)]?.isDue = true
+                nextDiscovery = min(nextDiscovery, lastDiscovery.adding(tuning.discoverySpacing))
+            }
+        }
+    }
+
+    /// Forgets the positions of files that have been gone for long.
+    func collect(_ now: Timestamp) {
+        guard now.seconds(since: lastCollection) >= min(60, tuning.forgetAfter) else { return }
+        lastCollection = now
+        for (path, identities) in knownByPath {
+            let unowned = identities.filter { owners[$0] == nil }
+            if unowned.isEmpty { continue }
+            var present = Set(Sibling.all(of: path).map(\.status.identity))
+            if let status = try? FileStatus.of(path: path) { present.insert(status.identity) }
+            for identity in unowned {
+                if present.contains(identity) {
+                    goneSince[identity] = nil
+                } else if let since = goneSince[identity] {
+                    if now.seconds(since: since) >= tuning.forgetAfter { forget(identity) }
+                } else {
+                    goneSince[identity] = now
+                }
+            }
+        }
+    }
+
+    func closeAll() {
+        for file in files {
+            for generation in file.generations {
+                generation.content = nil
+                unwatch(generation)
+            }
+            file.metrics.remove()
+        }
+        files = []
+        filesByPath = [:]
+    }
+}

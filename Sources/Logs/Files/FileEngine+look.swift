@@ -1,0 +1,243 @@
+import Glibc
+import Logging
+import Telemetry
+
+/// Finding out what became of a followed file.
+extension FileEngine {
+    /// Looks at the path and at what is held open, and takes note of what there is to read.
+    func look(at file: FollowedFile, _ now: Timestamp) {
+        let wasTold = file.isDue
+        file.isDue = false
+        if file.isDone { return }
+        do {
+            let status = try FileStatus.of(path: file.path)
+            if let active = file.active, active.identity == status.identity {
+                if wasTold || status.size != active.size || status.modified != active.modified || !active.isAtEnd {
+                    if status.size != active.size || status.modified != active.modified { file.lastChange = now }
+                    active.size = status.size
+                    active.modified = status.modified
+                    file.hasMore = true
+                }
+            } else {
+                try replaceActive(of: file, status, now)
+            }
+            clearTrouble(file)
+        } catch {
+            if error.isMissing {
+                detachActive(of: file, now)
+                clearTrouble(file)
+            } else {
+                report(error, file)
+            }
+        }
+        if file.queue.count > (file.active == nil ? 0 : 1) { file.hasMore = true }
+        lookAtLingering(file, now)
+        let isActive = now.seconds(since: file.lastChange) < 10 || !file.lingering.isEmpty
+        file.nextPoll = now.adding(isActive ? tuning.activeSweep : tuning.idleSweep)
+    }
+
+    private func lookAtLingering(_ file: FollowedFile, _ now: Timestamp) {
+        for generation in file.lingering {
+            guard let status = try? generation.content?.status() else { continue }
+            generation.modified = status.modified
+            if generation.content?.isCompressed != true, status.size != generation.offset {
+                generation.size = status.size
+                file.lingering.removeAll { $0 === generation }
+                file.queue.insert(generation, at: 0)
+                file.hasMore = true
+                continue
+            }
+            let isDeleted = status.linkCount == 0
+            let since = now.seconds(since: generation.detached ?? now)
+            if since >= (isDeleted ? tuning.deletedLingerTime : tuning.lingerTime) {
+                release(generation, of: file)
+                if isDeleted { forget(generation.identity) }
+            }
+        }
+    }
+
+    /// Closes a generation, its position staying what it is.
+    func release(_ generation: Generation, of file: FollowedFile) {
+        if generation.isDirty { note(generation, of: file) }
+        generation.content = nil
+        unwatch(generation)
+        if owners[generation.identity] === file { owners[generation.identity] = nil }
+        file.queue.removeAll { $0 === generation }
+        file.lingering.removeAll { $0 === generation }
+        if file.active === generation { file.active = nil }
+    }
+
+    /// The path no longer names the file that was the active one.
+    private func detachActive(of file: FollowedFile, _ now: Timestamp) {
+        guard let active = file.active else { return }
+        active.detached = now
+        file.active = nil
+        file.hasMore = true
+        file.lastChange = now
+        if let status = try? active.content?.status() {
+            active.size = status.size
+            active.modified = status.modified
+        }
+    }
+
+    /// Another file stands at the path: what stood there before is read to its end first.
+    private func replaceActive(
+        of file: FollowedFile, _ status: FileStatus, _ now: Timestamp
+    ) throws(FileError) {
+        guard status.isRegular else { throw FileError(code: EISDIR, path: file.path) }
+        if file.active != nil { metrics.rotations.add() }
+        detachActive(of: file, now)
+        if let owner = owners[status.identity] {
+            // Its own file renamed back, or another path to a file that is read already.
+            guard owner === file, let own = file.generations.first(where: { $0.identity == status.identity }) else {
+                return
+            }
+            file.queue.removeAll { $0 === own }
+            file.lingering.removeAll { $0 === own }
+            own.detached = nil
+            own.isFinished = false
+            own.size = status.size
+            file.queue.append(own)
+            file.active = own
+            file.hasMore = true
+            return
+        }
+        let content = try FileContent(path: file.path)
+        let opened = try content.status()
+        if opened.identity != status.identity {
+            // Replaced this very moment: look again.
+            file.isDue = true
+            return
+        }
+        adopt(content, opened, as: file, now)
+    }
+
+    /// Makes an opened file the active one, behind whatever is found of older generations.
+    private func adopt(_ content: FileContent, _ status: FileStatus, as file: FollowedFile, _ now: Timestamp) {
+        var checkpoints = checkpoints(of: file)
+        for checkpoint in checkpoints {
+            file.nextSequence = max(file.nextSequence, checkpoint.position.sequence + 1)
+        }
+        var saved: FilePosition?
+        if let position = known[status.identity] {
+            checkpoints.removeAll { $0.identity == status.identity }
+            let isIntact = content.matches(position)
+            if isIntact { saved = position } else { metrics.truncations.add() }
+            checkpoints.append(
+                Checkpoint(identity: status.identity, position: position, isTruncated: !isIntact))
+        }
+        if checkpoints.isEmpty && file.queue.isEmpty { file.wasUnknown = true }
+        let older = search(file, active: status.identity, checkpoints, now)
+        let active = Generation(
+            identity: status.identity, path: file.path, content: content, sequence: file.takeSequence())
+        if let saved {
+            let sequence = active.sequence
+            active.resume(at: saved)
+            if saved.path != file.path { active.sequence = sequence }
+        }
+        active.size = status.size
+        active.modified = status.modified
+        // So that a rotation while we are down is seen even if nothing was read by then.
+        active.isDirty = active.replay == nil && (saved == nil || saved?.path != file.path)
+        take(older, file)
+        own(active, file)
+        file.queue.append(active)
+        file.active = active
+        file.hasMore = true
+        file.lastChange = now
+        markPending(now)
+    }
+
+    /// What is known of the generations of this path, those that are being read included.
+    private func checkpoints(of file: FollowedFile) -> [Checkpoint] {
+        var checkpoints: [Checkpoint] = []
+        for identity in knownByPath[file.path] ?? [] {
+            guard let position = known[identity], owners[identity] == nil else { continue }
+            checkpoints.append(Checkpoint(identity: identity, position: position))
+        }
+        for generation in file.generations {
+            checkpoints.append(
+                Checkpoint(
+                    identity: generation.identity, position: file.position(of: generation), isBeingRead: true))
+        }
+        return checkpoints
+    }
+
+    private func search(
+        _ file: FollowedFile, active: FileIdentity, _ checkpoints: [Checkpoint], _ now: Timestamp
+    ) -> GenerationSearch {
+        GenerationSearch.run(
+            path: file.path, active: active, checkpoints: checkpoints, now: now,
+            isKnown: { self.known[$0] != nil || self.owners[$0] != nil }, takeSequence: { file.takeSequence() })
+    }
+
+    private func take(_ search: GenerationSearch, _ file: FollowedFile) {
+        for generation in search.generations {
+            own(generation, file)
+            if let active = file.active, let index = file.queue.firstIndex(where: { $0 === active }) {
+                file.queue.insert(generation, at: index)
+            } else {
+                file.queue.append(generation)
+            }
+        }
+        for identity in search.moved { forget(identity) }
+        for checkpoint in search.missing where !checkpoint.isTruncated {
+            context.logger.notice(
+                "\(name): a former generation of \(file.path), read up to byte \(checkpoint.position.offset), is gone")
+            forget(checkpoint.identity)
+        }
+    }
+
+    private func own(_ generation: Generation, _ file: FollowedFile) {
+        owners[generation.identity] = file
+        if generation.detached == nil, let path = generation.content?.watchPath {
+            generation.watch = watcher.watchFile(path)
+            if generation.watch >= 0 { watches[generation.watch] = file }
+        }
+    }
+
+    func unwatch(_ generation: Generation) {
+        guard generation.watch >= 0 else { return }
+        if watches.removeValue(forKey: generation.watch) != nil { watcher.remove(generation.watch) }
+        generation.watch = -1
+    }
+
+    /// What was read of the file is no longer in it: what a copytruncate's copy has more is read first, then the
+    /// file from its beginning.
+    func handleTruncation(of generation: Generation, _ file: FollowedFile, _ now: Timestamp) {
+        metrics.truncations.add()
+        if generation === file.active {
+            var checkpoints = checkpoints(of: file).filter { $0.identity != generation.identity }
+            checkpoints.append(
+                Checkpoint(
+                    identity: generation.identity, position: file.position(of: generation), isTruncated: true))
+            let found = search(file, active: generation.identity, checkpoints, now)
+            if found.missing.contains(where: { $0.isTruncated }) { givePartial(of: generation, file, now) }
+            take(found, file)
+        } else {
+            givePartial(of: generation, file, now)
+        }
+        generation.restart(sequence: file.takeSequence())
+        if let status = try? generation.content?.status() {
+            generation.size = status.size
+            generation.modified = status.modified
+        }
+        markPending(now)
+    }
+
+    // MARK: Trouble
+
+    private func report(_ error: FileError, _ file: FollowedFile) {
+        guard file.trouble != error else { return }
+        file.trouble = error
+        setProblem(file.path, error.description)
+    }
+
+    func clearTrouble(_ file: FollowedFile) {
+        guard file.trouble != nil else { return }
+        file.trouble = nil
+        setProblem(file.path, nil)
+    }
+
+    func reportReading(_ error: FileError, _ file: FollowedFile) { report(error, file) }
+}

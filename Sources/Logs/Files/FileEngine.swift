@@ -1,0 +1,220 @@
+import CLinux
+import Logging
+import Telemetry
+
+/// The state of a file source's thread and its loop. Not shared with any other thread.
+final class FileEngine {
+    let name: String
+    let context: SourceContext
+    let tuning: FileTuning
+    let watcher: ChangeWatcher
+    let metrics: FileMetrics
+    var reader: ChunkReader
+    var jobs: [FileReadingJob] = []
+    /// In the order in which they were found.
+    var files: [FollowedFile] = []
+    var filesByPath: [String: FollowedFile] = [:]
+    /// Who reads a physical file at present.
+    var owners: [FileIdentity: FollowedFile] = [:]
+    /// The positions as the store has them or, where changed, will have them.
+    var known: [FileIdentity: FilePosition] = [:]
+    var knownByPath: [String: Set<FileIdentity>] = [:]
+    /// To be saved with the next commit; nil forgets.
+    var changes: [FileIdentity: FilePosition?] = [:]
+    /// Since when known files are gone (monotonic).
+    var goneSince: [FileIdentity: Timestamp] = [:]
+    var watches: [Int32: FollowedFile] = [:]
+    var directories: [Int32: String] = [:]
+    var directoryWatches: [String: Int32] = [:]
+    var streamUses: [StreamID: Int] = [:]
+    /// What is wrong, by path or sentence, as shown in readiness.
+    var problems: [String: String] = [:]
+    var oldestPending: Timestamp?
+    var nextDiscovery = Timestamp(nanoseconds: 0)
+    var lastDiscovery = Timestamp(nanoseconds: 0)
+    var nextSweep = Timestamp(nanoseconds: 0)
+    var lastCollection = Timestamp.monotonic
+    private var committedSinceIdle = false
+    private var warnedOfWatches = false
+
+    init(name: String, context: SourceContext, tuning: FileTuning, watcher: ChangeWatcher) {
+        self.name = name
+        self.context = context
+        self.tuning = tuning
+        self.watcher = watcher
+        metrics = FileMetrics(context.metrics, source: name)
+        let writer = EntryWriter(metrics: EntryMetrics(context.metrics, source: name))
+        reader = ChunkReader(
+            output: LineOutput(writer: writer, metrics: metrics), metrics: metrics, chunkSize: tuning.chunkSize)
+        for update in context.store.positions(prefix: FileIdentity.keyPrefix) {
+            guard let identity = FileIdentity(key: update.key) else { continue }
+            guard let position = FilePosition(decoding: update.value) else {
+                context.logger.warning(
+                    "the position \(update.key) is not readable; its file is read from the beginning")
+                continue
+            }
+            remember(identity, position)
+        }
+    }
+
+    /// Runs until the stop token; `changedJobs` gives the new jobs after a reconfiguration.
+    func run(changedJobs: () -> [FileJob]?) throws(SourceError) {
+        updateReadiness()
+        defer { closeAll() }
+        while !context.stop.isStopped {
+            if let jobs = changedJobs() { configure(jobs) }
+            takeEvents()
+            var now = Timestamp.monotonic
+            if now >= nextDiscovery { try discover(now) }
+            let isSweep = now >= nextSweep
+            for file in files where file.isDue || (isSweep && now >= file.nextPoll) { look(at: file, now) }
+            var hasMore = false
+            for file in files where file.hasMore {
+                try serve(file, now)
+                hasMore = hasMore || file.hasMore
+            }
+            now = .monotonic
+            if isSweep { finishSweep(now) }
+            try commitIfDue(now)
+            if !hasMore { wait(now) }
+        }
+        try commit()
+    }
+
+    private func wait(_ now: Timestamp) {
+        var until = min(nextDiscovery, nextSweep)
+        if let oldestPending { until = min(until, oldestPending.adding(context.commitInterval)) }
+        let left = until.seconds(since: now)
+        guard left > 0, !files.contains(where: { $0.isDue }) else { return }
+        if oldestPending == nil { trimWhenIdle() }
+        // Whatever a busy writer does meanwhile is read in one go.
+        let pause = min(tuning.pause, left)
+        if oldestPending != nil, context.stop.wait(seconds: pause) { return }
+        watcher.wait(seconds: left - (oldestPending == nil ? 0 : pause))
+    }
+
+    private func trimWhenIdle() {
+        guard committedSinceIdle else { return }
+        committedSinceIdle = false
+        reader.releaseMemory()
+        clinux_trim_heap()
+    }
+
+    private func finishSweep(_ now: Timestamp) {
+        var next = now.adding(tuning.idleSweep)
+        for file in files where !file.isDone { next = min(next, file.nextPoll) }
+        nextSweep = max(next, now.adding(min(1, tuning.activeSweep)))
+        collect(now)
+        updateGauges(now)
+        if watcher.isExhausted != warnedOfWatches {
+            warnedOfWatches = watcher.isExhausted
+            setProblem(
+                "watches",
+                watcher.isExhausted
+                    ? "the kernel has no more inotify watches for us: changes are found by looking every "
+                        + "\(tuning.activeSweep) to \(tuning.idleSweep) seconds; raise fs.inotify.max_user_watches" : nil)
+        }
+    }
+
+    // MARK: Committing
+
+    func markPending(_ now: Timestamp) { if oldestPending == nil { oldestPending = now } }
+
+    func commitIfDue(_ now: Timestamp) throws(SourceError) {
+        guard let oldestPending else { return }
+        if reader.output.writer.isFull || now.seconds(since: oldestPending) >= context.commitInterval { try commit() }
+    }
+
+    /// Stores all pending lines with the positions of the files they came from.
+    func commit() throws(SourceError) {
+        for file in files {
+            for generation in file.queue where generation.isDirty { note(generation, of: file) }
+            for generation in file.lingering where generation.isDirty { note(generation, of: file) }
+        }
+        var updates: [PositionUpdate] = []
+        updates.reserveCapacity(changes.count)
+        for (identity, position) in changes {
+            updates.append(PositionUpdate(key: identity.key, value: position?.encoded() ?? []))
+        }
+        do {
+            try reader.output.writer.commit(positions: updates, to: context.store, policy: .wait, stop: context.stop)
+        } catch .stopped {
+            // Nothing was stored: the lines are read again from the positions that are.
+            return
+        } catch {
+            throw SourceError("\(name): \(error)")
+        }
+        changes.removeAll(keepingCapacity: true)
+        oldestPending = nil
+        committedSinceIdle = true
+    }
+
+    /// Takes a generation's position into the next commit.
+    func note(_ generation: Generation, of file: FollowedFile) {
+        guard generation.replay == nil else { return }
+        let position = file.position(of: generation)
+        remember(generation.identity, position)
+        changes[generation.identity] = .some(position)
+        generation.isDirty = false
+    }
+
+    func remember(_ identity: FileIdentity, _ position: FilePosition) {
+        if let old = known[identity], old.path != position.path { knownByPath[old.path]?.remove(identity) }
+        known[identity] = position
+        knownByPath[position.path, default: []].insert(identity)
+    }
+
+    func forget(_ identity: FileIdentity) {
+        guard let position = known.removeValue(forKey: identity) else { return }
+        knownByPath[position.path]?.remove(identity)
+        if knownByPath[position.path]?.isEmpty == true { knownByPath[position.path] = nil }
+        goneSince[identity] = nil
+        changes[identity] = .some(nil)
+        markPending(.monotonic)
+    }
+
+    // MARK: What others see
+
+    func setProblem(_ key: String, _ sentence: String?) {
+        guard problems[key] != sentence else { return }
+        problems[key] = sentence
+        if let sentence { context.logger.warning("\(name): \(sentence)") }
+        updateReadiness()
+    }
+
+    func updateReadiness() {
+        let first = problems.min { $0.key < $1.key }?.value
+        let more = problems.count > 1 ? " (and \(problems.count - 1) more)" : ""
+        context.readiness.set("source/\(name)", first.map { .degraded($0 + more) } ?? .ok)
+    }
+
+    private func updateGauges(_ now: Timestamp) {
+        var lag: UInt64 = 0
+        var open = 0
+        var active = 0
+        for file in files {
+            if !file.isDone { active += 1 }
+            for generation in file.generations where generation.content != nil {
+                open += 1
+                if generation.size != .max, generation.size > generation.offset {
+                    lag = lag.addingReportingOverflow(generation.size - generation.offset).partialValue
+                }
+            }
+            if let generation = file.active {
+                file.metrics.readBytes.set(Double(generation.offset))
+                file.metrics.fileBytes.set(Double(generation.size))
+            }
+        }
+        metrics.lagBytes.set(Double(lag))
+        metrics.lagSeconds.set(oldestPending.map { now.seconds(since: $0) } ?? 0)
+        metrics.openFiles.set(open)
+        metrics.watches.set(watcher.watchCount)
+        metrics.activeFiles.set(active)
+    }
+}
+
+extension Timestamp {
+    func adding(_ seconds: Double) -> Timestamp {
+        Timestamp(nanoseconds: nanoseconds &+ Int64(seconds * 1e9))
+    }
+}

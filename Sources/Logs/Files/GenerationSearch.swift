@@ -1,0 +1,198 @@
+import Bytes
+import Telemetry
+
+/// A file beside a followed one whose name says that it is an older generation of it.
+struct Sibling {
+    var path: String
+    var name: RotatedName
+    var status: FileStatus
+
+    /// The rotated generations beside `path`, and beside the file it links to; in no order.
+    static func all(of path: String) -> [Sibling] {
+        var found: [Sibling] = []
+        var bases = [path]
+        if let resolved = DirectoryListing.resolved(path), resolved != path { bases.append(resolved) }
+        for base in bases {
+            let (directory, name) = DirectoryListing.split(base)
+            guard let entries = try? DirectoryListing.entries(of: directory) else { continue }
+            for entry in entries {
+                guard let rotated = RotatedName(entry.name, of: name) else { continue }
+                let path = DirectoryListing.join(directory, entry.name)
+                guard let status = try? FileStatus.of(path: path), status.isRegular,
+                    !found.contains(where: { $0.status.identity == status.identity })
+                else { continue }
+                found.append(Sibling(path: path, name: rotated, status: status))
+            }
+        }
+        return found
+    }
+
+    /// Whether this one was active before `other` was, as far as names and times tell.
+    func isOlder(than other: Sibling) -> Bool {
+        if let older = name.isOlder(than: other.name) { return older }
+        let (mine, others) = (status, other.status)
+        return (mine.modified, mine.identity.birth) < (others.modified, others.identity.birth)
+    }
+}
+
+/// What is known of a generation that was read before, and whether someone is reading it now.
+struct Checkpoint {
+    var identity: FileIdentity
+    var position: FilePosition
+    var isBeingRead = false
+    /// The file was truncated: what it held before is only in a copy.
+    var isTruncated = false
+}
+
+/// What the files beside a followed one turned out to be.
+struct GenerationSearch {
+    /// To be read before the active file, oldest first, all detached and placed.
+    var generations: [Generation] = []
+    /// Checkpoints whose content is a file of another identity now.
+    var moved: [FileIdentity] = []
+    /// Checkpoints whose file is nowhere to be found.
+    var missing: [Checkpoint] = []
+
+    /// Looks for the checkpointed generations of `path` and for those that came and went unseen since the newest
+    /// checkpoint. `isKnown` tells files that have a position or are being read.
+    static func run(
+        path: String, active: FileIdentity?, checkpoints unsorted: [Checkpoint], now: Timestamp,
+        isKnown: (FileIdentity) -> Bool, takeSequence: () -> UInt64
+    ) -> GenerationSearch {
+        var search = GenerationSearch()
+        let checkpoints = unsorted.sorted { $0.position.sequence < $1.position.sequence }
+        guard let newest = checkpoints.last else { return search }
+        let siblings = Sibling.all(of: path).filter { $0.status.identity != active }
+        var strangers = siblings.filter { !isKnown($0.status.identity) }
+        var place: Sibling?
+        for checkpoint in checkpoints {
+            let isNewest = checkpoint.identity == newest.identity
+            if !checkpoint.isTruncated,
+                let same = siblings.first(where: { $0.status.identity == checkpoint.identity })
+            {
+                if isNewest { place = same }
+                if checkpoint.isBeingRead || checkpoint.position.isAllRead(of: same.status) { continue }
+                if let content = Self.verified(same, checkpoint.position, checkpoint.position.isCompressed) {
+                    search.add(content, same, checkpoint.identity, checkpoint.position, now)
+                    continue
+                }
+            } else if checkpoint.isBeingRead && !checkpoint.isTruncated {
+                // Held open; it may meanwhile have been deleted or compressed.
+                if let copy = Self.takeCopy(of: checkpoint.position, from: &strangers), isNewest {
+                    place = copy.sibling
+                }
+                continue
+            }
+            guard let copy = Self.takeCopy(of: checkpoint.position, from: &strangers) else {
+                search.missing.append(checkpoint)
+                continue
+            }
+            if isNewest { place = copy.sibling }
+            if !checkpoint.isTruncated { search.moved.append(checkpoint.identity) }
+            search.add(
+                copy.content, copy.sibling, copy.sibling.status.identity, checkpoint.position.at(copy.content), now)
+        }
+        // What is newer than the newest checkpoint was never seen.
+        if newest.identity == active && !newest.isTruncated { return search }
+        var unseen = strangers.filter { candidate in
+            guard let place else { return candidate.status.modified > newest.position.modified }
+            return place.isOlder(than: candidate)
+        }
+        unseen.sort { $0.isOlder(than: $1) }
+        for sibling in unseen {
+            var isCopy = false
+            for checkpoint in checkpoints where !isCopy {
+                var one = [sibling]
+                isCopy = Self.takeCopy(of: checkpoint.position, from: &one) != nil
+            }
+            let hasPlainTwin = unseen.contains { $0.name.order == sibling.name.order && !$0.name.isCompressed }
+            if isCopy || (sibling.name.isCompressed && hasPlainTwin) { continue }
+            guard let content = try? FileContent(path: sibling.path, isCompressed: sibling.name.isCompressed),
+                !sibling.name.isCompressed || content.hasBytes
+            else { continue }
+            let generation = Generation(
+                identity: sibling.status.identity, path: sibling.path, content: content, sequence: takeSequence())
+            generation.place(sibling.status, now)
+            generation.isDirty = true
+            search.generations.append(generation)
+        }
+        return search
+    }
+
+    private mutating func add(
+        _ content: FileContent, _ sibling: Sibling, _ identity: FileIdentity, _ position: FilePosition,
+        _ now: Timestamp
+    ) {
+        let generation = Generation(
+            identity: identity, path: sibling.path, content: content, sequence: position.sequence)
+        generation.resume(at: position)
+        generation.place(sibling.status, now)
+        generation.isDirty = generation.replay == nil
+        generations.append(generation)
+    }
+
+    /// The content of `sibling`, where it holds what `position` was made of.
+    static func verified(_ sibling: Sibling, _ position: FilePosition, _ isCompressed: Bool) -> FileContent? {
+        guard let content = try? FileContent(path: sibling.path, isCompressed: isCompressed),
+            content.matches(position)
+        else { return nil }
+        return content
+    }
+
+    /// Takes the file out of `strangers` that is a copy, plain or compressed, of what `position` was made of.
+    private static func takeCopy(
+        of position: FilePosition, from strangers: inout [Sibling]
+    ) -> (sibling: Sibling, content: FileContent)? {
+        guard position.head.length > 0, position.offset > 0 else { return nil }
+        for (index, sibling) in strangers.enumerated() {
+            guard let content = verified(sibling, position, sibling.name.isCompressed) else { continue }
+            strangers.remove(at: index)
+            return (sibling, content)
+        }
+        return nil
+    }
+}
+
+extension Generation {
+    fileprivate func place(_ status: FileStatus, _ now: Timestamp) {
+        size = content?.isCompressed == true ? .max : status.size
+        modified = status.modified
+        detached = now
+    }
+}
+
+extension FilePosition {
+    /// Whether the file, unchanged since, has nothing more to give.
+    fileprivate func isAllRead(of status: FileStatus) -> Bool {
+        guard joinStarts.allSatisfy({ $0 == nil }) else { return false }
+        return isCompressed ? isFinished && status.modified == modified : status.size == offset
+    }
+
+    /// The same place in another file with the same content.
+    fileprivate func at(_ content: FileContent) -> FilePosition {
+        var position = self
+        position.isCompressed = content.isCompressed
+        return position
+    }
+}
+
+extension FileContent {
+    /// Whether the bytes at the beginning and those before the offset are the ones the position remembers.
+    func matches(_ position: FilePosition) -> Bool {
+        var bytes = ByteBuffer(capacity: Fingerprint.headLength)
+        guard let head = try? read(at: 0, length: position.head.length, into: &bytes),
+            head == position.head.length, Fingerprint(bytes.bytes) == position.head
+        else { return false }
+        bytes.removeAll()
+        let length = position.tail.length
+        guard let tail = try? read(at: position.offset - UInt64(length), length: length, into: &bytes),
+            tail == length
+        else { return false }
+        return Fingerprint(bytes.bytes) == position.tail
+    }
+
+    fileprivate var hasBytes: Bool {
+        var bytes = ByteBuffer()
+        return (try? read(at: 0, length: 1, into: &bytes)) == 1
+    }
+}
