@@ -3,6 +3,7 @@ import Logs
 import Loki
 import Synchronization
 import Telemetry
+import Transport
 
 /// The log road of one agent: sources, store, destinations. Brings what runs into line with a configuration, touching
 /// only what changed.
@@ -20,12 +21,18 @@ final class LogRoad: Sendable {
         var supervisor: SourceSupervisor
     }
 
+    /// A destination's shipper and what it was made from.
+    private struct RunningShipper: Sendable {
+        var configuration: ClientConfiguration
+        var shipper: LokiShipper
+    }
+
     private struct Running: Sendable {
         var sources: [String: RunningSource] = [:]
         var files: FileSource?
         var fileJobs: [ScrapeConfiguration] = []
         var fileSupervisor: SourceSupervisor?
-        var shippers: [String: LokiShipper] = [:]
+        var shippers: [String: RunningShipper] = [:]
         var cardinality: CardinalityGuard?
         var isStopped = false
     }
@@ -68,7 +75,7 @@ final class LogRoad: Sendable {
             let supervisors = running.sources.values.map(\.supervisor) + [running.fileSupervisor].compactMap { $0 }
             for supervisor in supervisors { supervisor.requestStop() }
             for supervisor in supervisors { supervisor.stop() }
-            let shippers = Array(running.shippers.values)
+            let shippers = running.shippers.values.map(\.shipper)
             let workers = shippers.map { shipper in
                 WorkerThread(name: "stop") { shipper.stop(deadline: deadline) }
             }
@@ -90,20 +97,25 @@ final class LogRoad: Sendable {
     private func applyShippers(_ clients: [ClientConfiguration], _ running: inout Running) {
         let wanted = Dictionary(clients.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for (name, shipper) in running.shippers where wanted[name] != shipper.configuration {
-            shipper.stop(deadline: 2)
+            shipper.shipper.stop(deadline: 2)
             running.shippers[name] = nil
             if wanted[name] == nil {
-                store.unregister(destination: name)
+                shipper.shipper.remove()
                 logger.info("destination removed", metadata: ["destination": "\(name)"])
             }
         }
         for client in clients where running.shippers[client.name] == nil {
-            let shipper = LokiShipper(
-                configuration: client, feed: store, metrics: metrics, readiness: readiness, logger: logger,
-                quarantineDirectory: stateDirectory + "/quarantine")
-            running.shippers[client.name] = shipper
-            shipper.start()
-            logger.info("destination started", metadata: ["destination": "\(client.name)", "url": "\(client.url)"])
+            do throws(HTTPTargetError) {
+                let shipper = try LokiShipper(
+                    configuration: client, feed: store, metrics: metrics, readiness: readiness, logger: logger,
+                    quarantineDirectory: stateDirectory + "/quarantine", userAgent: "tocsin/\(Version.current)")
+                running.shippers[client.name] = RunningShipper(configuration: client, shipper: shipper)
+                shipper.start()
+                logger.info("destination started", metadata: ["destination": "\(client.name)"])
+            } catch {
+                // The configuration's reader has parsed the same URL; this keeps a difference from passing unseen.
+                readiness.set("destination/\(client.name)", .failed("url: \(error)"))
+            }
         }
     }
 

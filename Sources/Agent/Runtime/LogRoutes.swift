@@ -14,7 +14,7 @@ extension Router {
                 throw HTTPError(409, "this agent's state directory is \(stateDirectory)")
             }
             let search: LogRequest
-            do {
+            do throws(LogQueryError) {
                 search = try LogRequest(request.query)
             } catch {
                 throw HTTPError(400, error.description)
