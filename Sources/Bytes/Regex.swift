@@ -22,6 +22,9 @@ package final class Regex: Sendable {
     package let groupNames: [String: Int]
     /// Whether a match has to span the whole text.
     package let isAnchored: Bool
+    /// Whether the JIT serves; where memory may not be made executable (systemd's MemoryDenyWriteExecute=) it does not,
+    /// and matching is several times slower.
+    package let isJITCompiled: Bool
 
     // All are read only after the initialiser: PCRE2 allows matching with them from any number of threads, as no JIT
     // stack is attached to the context.
@@ -71,7 +74,7 @@ package final class Regex: Sendable {
         pcre2_set_match_limit_8(context, Regex.matchLimit)
         pcre2_set_heap_limit_8(context, Regex.heapLimit)
         // Where the JIT refuses (an odd construct, memory that may not be made executable) the interpreter serves.
-        _ = pcre2_jit_compile_8(compiled, UInt32(PCRE2_JIT_COMPLETE))
+        isJITCompiled = pcre2_jit_compile_8(compiled, UInt32(PCRE2_JIT_COMPLETE)) == 0
 
         self.pattern = pattern
         self.isAnchored = anchored
