@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// Text is UTF-8: `.` and negated classes take a whole code point. They do not match bytes that are not UTF-8, where
 /// RE2 sees U+FFFD; lines are repaired before they get here. Patterns that cannot see the difference (no `.`, no
-/// negated or escaped class, ASCII only) are compiled for bytes, which is a quarter faster; there, `(?i)k` and `(?i)s`
+/// negated class or assertion, ASCII only) are compiled for bytes, which is a quarter faster; there, `(?i)k` and `(?i)s`
 /// do not fold to U+212A and U+017F.
 ///
 /// Sharable between threads; a thread that matches often keeps a `Matcher` of its own.
@@ -136,7 +136,7 @@ package final class Regex: Sendable {
                 escaped = false
                 // Letters other than those of positive ASCII classes and of anchors may mean code points.
                 let isLetter = (0x41...0x5a).contains(byte & 0xdf)
-                if isLetter, !"dswbBAztnrfQE".utf8.contains(byte) { return true }
+                if isLetter, !"dswbAztnrfQE".utf8.contains(byte) { return true }
                 previous = 0
                 continue
             }
@@ -144,6 +144,8 @@ package final class Regex: Sendable {
             case UInt8(ascii: "\\"): escaped = true
             case UInt8(ascii: "."): return true
             case UInt8(ascii: "^") where previous == UInt8(ascii: "[") || previous == UInt8(ascii: ":"): return true
+            // A negative assertion (`\B` above is one too) holds inside a code point as well.
+            case UInt8(ascii: "!") where previous == UInt8(ascii: "?") || previous == UInt8(ascii: "<"): return true
             // (*UTF) and its like.
             case UInt8(ascii: "*") where previous == UInt8(ascii: "("): return true
             default: break
