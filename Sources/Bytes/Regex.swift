@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// Text is UTF-8: `.` and negated classes take a whole code point. They do not match bytes that are not UTF-8, where
 /// RE2 sees U+FFFD; lines are repaired before they get here. Patterns that cannot see the difference (no `.`, no
-/// negated or escaped class, ASCII only) are compiled for bytes, which is a quarter faster; there, `(?i)k` and `(?i)s`
+/// negated class or assertion, ASCII only) are compiled for bytes, which is a quarter faster; there, `(?i)k` and `(?i)s`
 /// do not fold to U+212A and U+017F.
 ///
 /// Sharable between threads; a thread that matches often keeps a `Matcher` of its own.
@@ -22,6 +22,9 @@ package final class Regex: Sendable {
     package let groupNames: [String: Int]
     /// Whether a match has to span the whole text.
     package let isAnchored: Bool
+    /// Whether the JIT serves; where memory may not be made executable (systemd's MemoryDenyWriteExecute=) it does not,
+    /// and matching is several times slower.
+    package let isJITCompiled: Bool
 
     // All are read only after the initialiser: PCRE2 allows matching with them from any number of threads, as no JIT
     // stack is attached to the context.
@@ -71,7 +74,7 @@ package final class Regex: Sendable {
         pcre2_set_match_limit_8(context, Regex.matchLimit)
         pcre2_set_heap_limit_8(context, Regex.heapLimit)
         // Where the JIT refuses (an odd construct, memory that may not be made executable) the interpreter serves.
-        _ = pcre2_jit_compile_8(compiled, UInt32(PCRE2_JIT_COMPLETE))
+        isJITCompiled = pcre2_jit_compile_8(compiled, UInt32(PCRE2_JIT_COMPLETE)) == 0
 
         self.pattern = pattern
         self.isAnchored = anchored
@@ -133,7 +136,7 @@ package final class Regex: Sendable {
                 escaped = false
                 // Letters other than those of positive ASCII classes and of anchors may mean code points.
                 let isLetter = (0x41...0x5a).contains(byte & 0xdf)
-                if isLetter, !"dswbBAztnrfQE".utf8.contains(byte) { return true }
+                if isLetter, !"dswbAztnrfQE".utf8.contains(byte) { return true }
                 previous = 0
                 continue
             }
@@ -141,6 +144,8 @@ package final class Regex: Sendable {
             case UInt8(ascii: "\\"): escaped = true
             case UInt8(ascii: "."): return true
             case UInt8(ascii: "^") where previous == UInt8(ascii: "[") || previous == UInt8(ascii: ":"): return true
+            // A negative assertion (`\B` above is one too) holds inside a code point as well.
+            case UInt8(ascii: "!") where previous == UInt8(ascii: "?") || previous == UInt8(ascii: "<"): return true
             // (*UTF) and its like.
             case UInt8(ascii: "*") where previous == UInt8(ascii: "("): return true
             default: break

@@ -171,6 +171,20 @@ struct ScrapeJobTests {
         #expect(found.contains { $0.contains(message) }, "\(found)")
     }
 
+    private struct Logs: ConfigurationSection {
+        var jobs: [ScrapeConfiguration]
+        static let configurationKeys = [ConfigurationKey("scrape_configs", "list", "")]
+        init(_ reader: MappingReader) { jobs = reader.scrapeConfigurations("scrape_configs") ?? [] }
+    }
+
+    @Test("the jobs of a file are read in order, and their names differ")
+    func jobs() throws {
+        let yaml = "scrape_configs:\n- {job_name: a, cri: {}, journal: {}}\n- {job_name: b, podman: {}}\n"
+        #expect(try read(Logs.self, yaml).contents.jobs.map(\.jobName) == ["a", "a", "b"])
+        let found = problems(Logs.self, yaml + "- {job_name: a, cri: {}}\n")
+        #expect(found == ["4:3: scrape_configs[2]: expected each job_name once, found \"a\" again"])
+    }
+
     @Test("the store's sizes fit one another")
     func store() throws {
         let small = try read(StoreConfiguration.self, "max_size: 8MiB\nretention: 3d").contents

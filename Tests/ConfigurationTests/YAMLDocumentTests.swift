@@ -73,7 +73,11 @@ struct YAMLDocumentTests {
             laughs +=
                 "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ",") + "]\n"
         }
+        let stacked =
+            "a: &a " + String(repeating: "[", count: 40) + String(repeating: "]", count: 40)
+            + "\nb: " + String(repeating: "[", count: 40) + "*a" + String(repeating: "]", count: 40)
         for (yaml, message) in [
+            (stacked, "deeper than 64"),
             (deep, "deeper than 64"), (laughs, "aliases expanded"),
             (String(repeating: "#", count: YAMLDocument.largestFile + 1), "bytes"),
         ] {

@@ -59,10 +59,7 @@ private struct YAMLTreeBuilder: ~Copyable {
     }
 
     private mutating func node(_ event: YAMLEvent, depth: Int) throws(YAMLSyntaxError) -> YAMLNode {
-        guard depth <= YAMLDocument.deepestLevel else {
-            throw YAMLSyntaxError(
-                position: event.position, message: "nested deeper than \(YAMLDocument.deepestLevel) levels")
-        }
+        try checkDepth(depth, at: event.position)
         let forcesText = try checkTag(event)
         var node: YAMLNode
         switch event.kind {
@@ -75,6 +72,7 @@ private struct YAMLTreeBuilder: ~Copyable {
                     position: event.position,
                     message: "expected an alias of an anchor that is complete before it, found *\(name)")
             }
+            try checkDepth(depth + known.height - 1, at: event.position)
             try count(known.size, at: event.position)
             return known
         case .sequenceStart: node = try sequence(from: event.position, depth: depth)
@@ -89,13 +87,15 @@ private struct YAMLTreeBuilder: ~Copyable {
         try count(1, at: position)
         var items: [YAMLNode] = []
         var size = 1
+        var height = 1
         while true {
             let event = try events.next()
             if case .sequenceEnd = event.kind {
-                return YAMLNode(content: .sequence(items), position: position, size: size)
+                return YAMLNode(content: .sequence(items), position: position, size: size, height: height)
             }
             let item = try node(event, depth: depth + 1)
             size += item.size
+            height = max(height, item.height + 1)
             items.append(item)
         }
     }
@@ -106,6 +106,7 @@ private struct YAMLTreeBuilder: ~Copyable {
         var places: [String: SourcePosition] = [:]
         var merged: [YAMLNode.Entry] = []
         var size = 1
+        var height = 1
         while true {
             let event = try events.next()
             if case .mappingEnd = event.kind { break }
@@ -115,6 +116,7 @@ private struct YAMLTreeBuilder: ~Copyable {
             }
             let value = try node(try events.next(), depth: depth + 1)
             size += keyNode.size + value.size
+            height = max(height, value.height + 1)
             if let earlier = places.updateValue(event.position, forKey: key) {
                 throw YAMLSyntaxError(
                     position: event.position,
@@ -130,7 +132,7 @@ private struct YAMLTreeBuilder: ~Copyable {
         for entry in merged where places.updateValue(entry.keyPosition, forKey: entry.key) == nil {
             entries.append(entry)
         }
-        return YAMLNode(content: .mapping(entries), position: position, size: size)
+        return YAMLNode(content: .mapping(entries), position: position, size: size, height: height)
     }
 
     private func mergedEntries(_ value: YAMLNode) throws(YAMLSyntaxError) -> [YAMLNode.Entry] {
@@ -149,6 +151,13 @@ private struct YAMLTreeBuilder: ~Copyable {
         case .scalar:
             throw YAMLSyntaxError(
                 position: value.position, message: "<<: expected a mapping to merge, found \(value.summary)")
+        }
+    }
+
+    private func checkDepth(_ depth: Int, at position: SourcePosition) throws(YAMLSyntaxError) {
+        guard depth <= YAMLDocument.deepestLevel else {
+            throw YAMLSyntaxError(
+                position: position, message: "nested deeper than \(YAMLDocument.deepestLevel) levels")
         }
     }
 

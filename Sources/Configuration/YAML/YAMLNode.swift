@@ -18,6 +18,8 @@ package struct YAMLNode: Sendable {
     package var position: SourcePosition
     /// Nodes in this tree, itself included and aliases counted as what they stand for.
     var size: Int = 1
+    /// Levels of this tree, 1 for a scalar.
+    var height: Int = 1
 
     /// `null`, `~`, or nothing at all.
     package var isNull: Bool {

@@ -93,3 +93,17 @@ extension ScrapeJob: ConfigurationSection {
         return format
     }
 }
+
+extension MappingReader {
+    /// `scrape_configs`: the configurations of all jobs, whose names must differ.
+    package func scrapeConfigurations(_ key: String) -> [ScrapeConfiguration]? {
+        var names: Set<String> = []
+        return value(key)?.items()?.flatMap { item -> [ScrapeConfiguration] in
+            guard let job = item.section(ScrapeJob.self) else { return [] }
+            if !names.insert(job.jobName).inserted {
+                item.report("expected each job_name once, found \"\(job.jobName)\" again")
+            }
+            return job.configurations
+        }
+    }
+}
