@@ -5,7 +5,7 @@ import Telemetry
 struct PositionCheckpoint: Equatable {
     var location: RecordLocation
     var nextSequence: UInt64
-    var positions: [String: [UInt8]]
+    var positions: [PositionKey: [UInt8]]
     /// Of the segments up to `location`, so that opening need not read them.
     var segments: [SegmentSummary]
 
@@ -25,7 +25,7 @@ struct PositionCheckpoint: Equatable {
         }
         buffer.append(littleEndian: UInt32(clamping: positions.count))
         for (key, value) in positions {
-            buffer.append(sized: key)
+            buffer.append(sized: key.text)
             buffer.append(varint: UInt64(value.count))
             buffer.append(value)
         }
@@ -33,7 +33,7 @@ struct PositionCheckpoint: Equatable {
     }
 
     init(
-        location: RecordLocation, nextSequence: UInt64, positions: [String: [UInt8]], segments: [SegmentSummary]
+        location: RecordLocation, nextSequence: UInt64, positions: [PositionKey: [UInt8]], segments: [SegmentSummary]
     ) {
         self.location = location
         self.nextSequence = nextSequence
@@ -59,7 +59,7 @@ struct PositionCheckpoint: Equatable {
         positions = Dictionary(minimumCapacity: Int(count))
         for _ in 0..<count {
             guard let key = reader.text(bytes), let value = reader.sized(bytes) else { return nil }
-            positions[key] = value
+            positions[PositionKey(key)] = value
         }
         guard reader.offset == bytes.byteCount else { return nil }
     }

@@ -38,6 +38,7 @@ extension LogStore {
         while true {
             let obstacle = attempt(&record, positions: positions, policy: policy)
             guard let obstacle else {
+                waiters.wake()
                 saveDestinations(force: false)
                 return
             }
@@ -65,7 +66,7 @@ extension LogStore {
     private func attempt(
         _ record: inout RecordBuilder, positions: [PositionUpdate], policy: FullPolicy
     ) -> Obstacle? {
-        let obstacle = writer.withLock { writer -> Obstacle? in
+        writer.withLock { writer in
             if writer.isClosed { return .closed }
             record.finish(positions: positions, sequence: writer.nextSequence)
             if let sentence = makeRoom(for: record.byteCount, &writer, policy) { return .full(sentence) }
@@ -80,11 +81,6 @@ extension LogStore {
             if isCheckpointDue(writer) { saveCheckpoint(&writer) }
             return nil
         }
-        if obstacle == nil {
-            waiters.wake()
-            clearTrouble()
-        }
-        return obstacle
     }
 
     /// Writes the finished record at the end of the active segment and makes it durable.
@@ -206,19 +202,7 @@ extension LogStore {
         readiness.set("store", .degraded(sentence))
     }
 
-    /// A commit succeeded: the trouble is over unless another one still waits.
-    private func clearTrouble() {
-        let isOver = state.withLock { state in
-            guard state.trouble != nil, state.waiting <= 1 else { return false }
-            state.trouble = nil
-            return true
-        }
-        if isOver {
-            logger.info("store: writing again")
-            readiness.set("store", .ok)
-        }
-    }
-
+    /// The trouble is over when nobody waits any more.
     private func endWaiting() {
         let isOver = state.withLock { state in
             state.waiting -= 1
@@ -226,6 +210,9 @@ extension LogStore {
             state.trouble = nil
             return true
         }
-        if isOver { readiness.set("store", .ok) }
+        if isOver {
+            logger.info("store: nothing waits any more")
+            readiness.set("store", .ok)
+        }
     }
 }

@@ -99,7 +99,9 @@ extension LogStore {
     func nextSave() -> Double? {
         let now = Timestamp.monotonic
         return state.withLock { state in
-            state.destinations.values.filter { $0.isDirty && $0.isRegistered }
+            // The directory is another's then.
+            if state.isClosed { return nil }
+            return state.destinations.values.filter { $0.isDirty && $0.isRegistered }
                 .map { max(0, Self.saveInterval - now.seconds(since: $0.saved)) }.min()
         }
     }

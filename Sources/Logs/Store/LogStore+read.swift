@@ -1,5 +1,6 @@
 import Bytes
 import Glibc
+import Logging
 import Synchronization
 import Telemetry
 
@@ -39,14 +40,20 @@ extension LogStore {
         }
     }
 
+    /// Places of damage remembered; what comes beyond is counted each time it is met.
+    private static let damageLimit = 10_000
+
     private func skipped(_ number: UInt64, from offset: UInt64, to next: UInt64) -> RecordReadResult {
-        let new = state.withLock { state -> UInt64 in
-            let counted = max(offset, state.damageCounted[number] ?? 0)
-            guard next > counted else { return 0 }
-            state.damageCounted[number] = next
-            return next - counted
+        let isNew = state.withLock { state in
+            let place = RecordLocation(segment: number, offset: offset)
+            if state.damage.count >= Self.damageLimit { return !state.damage.contains(place) }
+            return state.damage.insert(place).inserted
         }
-        metrics.damagedBytes.add(Int(clamping: new))
+        if isNew {
+            metrics.damagedBytes.add(Int(clamping: next - offset))
+            let path = segmentDirectory.file(SegmentFormat.fileName(number))
+            logger.warning("store: \(path) is damaged at byte \(offset): \(next - offset) bytes are skipped")
+        }
         return .damaged(next: RecordLocation(segment: number, offset: next))
     }
 

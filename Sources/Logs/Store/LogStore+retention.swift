@@ -47,7 +47,7 @@ extension LogStore.State {
 
     mutating func remove(_ number: UInt64) {
         segments.removeAll { $0.number == number }
-        damageCounted[number] = nil
+        if !damage.isEmpty { damage = damage.filter { $0.segment != number } }
     }
 }
 

@@ -32,10 +32,10 @@ package final class LogStore: CommitSink, RecordFeed, RecordArchive {
         /// By number; the last one is being written to where it is `active`.
         var segments: [SegmentSummary] = []
         var active: UInt64?
-        var positions: [String: [UInt8]] = [:]
+        var positions: [PositionKey: [UInt8]] = [:]
         var destinations: [String: Destination] = [:]
-        /// Up to where damage has been counted, per segment, so that each byte counts once.
-        var damageCounted: [UInt64: UInt64] = [:]
+        /// Where counted damage begins, so that it counts once, however many read there; `damageLimit` at most.
+        var damage: Set<RecordLocation> = []
         /// Commits that wait, and why.
         var waiting = 0
         var trouble: String?
@@ -121,6 +121,7 @@ package final class LogStore: CommitSink, RecordFeed, RecordArchive {
             var state = State(configuration: configuration)
             state.segments = found.segments
             state.positions = found.positions
+            state.damage = found.damage
             state.destinations = destinations.states
             if let active = found.active, let last = found.segments.last {
                 writer.file = active
@@ -176,7 +177,11 @@ package final class LogStore: CommitSink, RecordFeed, RecordArchive {
 
     /// Saves everything and gives the directory up. Later commits throw `.closed`; reading goes on.
     package func close() {
-        state.withLock { $0.isClosed = true }
+        let isFirst = state.withLock { state in
+            defer { state.isClosed = true }
+            return !state.isClosed
+        }
+        guard isFirst else { return }
         waiters.wake()
         writer.withLock { writer in
             guard !writer.isClosed else { return }
@@ -191,6 +196,7 @@ package final class LogStore: CommitSink, RecordFeed, RecordArchive {
     /// Does what is due: deletes old segments, saves cursors and positions. Commits and readers do it too as they
     /// come by; call it now and then (a minute) where neither may.
     package func maintain() {
+        guard !state.withLock({ $0.isClosed }) else { return }
         saveDestinations(force: false)
         expire()
         writer.withLock { writer in
@@ -200,12 +206,12 @@ package final class LogStore: CommitSink, RecordFeed, RecordArchive {
 
     // MARK: Positions
 
-    package func position(_ key: String) -> [UInt8]? { state.withLock { $0.positions[key] } }
+    package func position(_ key: String) -> [UInt8]? { state.withLock { $0.positions[PositionKey(key)] } }
 
     package func positions(prefix: String) -> [PositionUpdate] {
         state.withLock { state in
-            state.positions.filter { $0.key.hasPrefix(prefix) }
-                .map { PositionUpdate(key: $0.key, value: $0.value) }.sorted { $0.key < $1.key }
+            state.positions.filter { $0.key.text.utf8.starts(with: prefix.utf8) }
+                .map { PositionUpdate(key: $0.key.text, value: $0.value) }.sorted { $0.key < $1.key }
         }
     }
 

@@ -198,6 +198,8 @@ package struct RecordBuilder: ~Copyable {
         let start = payload.count
         Snappy.compress(request, into: &payload)
         let length = payload.count - start
+        // No server takes a tenant this long, but a line may hold one, and its length has 16 bits.
+        let tenant = tenant.utf8.count <= 0xff00 ? tenant : String(decoding: tenant.utf8.prefix(0xff00), as: UTF8.self)
         head.append(littleEndian: UInt16(clamping: tenant.utf8.count))
         head.append(tenant)
         head.append(littleEndian: UInt32(length))

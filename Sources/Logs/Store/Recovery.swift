@@ -6,7 +6,7 @@ import Telemetry
 /// What opening a store found in its directory.
 struct Recovery: ~Copyable {
     var segments: [SegmentSummary] = []
-    var positions: [String: [UInt8]] = [:]
+    var positions: [PositionKey: [UInt8]] = [:]
     var nextSequence: UInt64 = 1
     /// The number a new segment gets.
     var nextSegment: UInt64 = 1
@@ -16,6 +16,8 @@ struct Recovery: ~Copyable {
     var tornBytes = 0
     /// Bytes between intact records.
     var damagedBytes = 0
+    /// Where they begin.
+    var damage: Set<RecordLocation> = []
     /// Records read after the checkpoint.
     var replayed = 0
     /// Sentences for the log.
@@ -101,6 +103,7 @@ struct Recovery: ~Copyable {
     ) throws(SystemError) {
         var offset = segment.end
         var damaged = 0
+        var places: [RecordLocation] = []
         while true {
             switch try RecordScanner.step(file, at: offset, limit: size, &scratch) {
             case .record(let header):
@@ -108,6 +111,8 @@ struct Recovery: ~Copyable {
                 if let metadata = try RecordScanner.load(file, at: offset, header, payload: true, into: &scratch) {
                     damagedBytes += damaged
                     damaged = 0
+                    damage.formUnion(places)
+                    places.removeAll()
                     segment.add(metadata.blocks)
                     apply(metadata, at: RecordLocation(segment: segment.number, offset: offset), replayFrom)
                     offset += UInt64(header.recordLength)
@@ -115,10 +120,12 @@ struct Recovery: ~Copyable {
                 } else {
                     let next = try RecordScanner.skip(file, at: offset, header, limit: size, &scratch)
                     damaged += Int(next - offset)
+                    places.append(RecordLocation(segment: segment.number, offset: offset))
                     offset = next
                 }
             case .damaged(let next):
                 damaged += Int(next - offset)
+                places.append(RecordLocation(segment: segment.number, offset: offset))
                 offset = next
             case .torn, .end:
                 // What follows the last intact record of the last segment is cut off; elsewhere it stays, unread.
@@ -157,9 +164,23 @@ struct Recovery: ~Copyable {
     }
 }
 
-extension [String: [UInt8]] {
+/// A position's key, compared byte for byte: two paths that String calls equal, because they differ only in how an
+/// accent is composed, are two files.
+struct PositionKey: Hashable, Sendable {
+    let text: String
+    init(_ text: String) { self.text = text }
+
+    static func == (a: PositionKey, b: PositionKey) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+
+    func hash(into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+}
+
+extension [PositionKey: [UInt8]] {
     /// Later updates win; an empty value forgets its key.
     mutating func apply(_ updates: [PositionUpdate]) {
-        for update in updates { self[update.key] = update.value.isEmpty ? nil : update.value }
+        for update in updates { self[PositionKey(update.key)] = update.value.isEmpty ? nil : update.value }
     }
 }

@@ -132,7 +132,7 @@ struct StoreDirectory: Sendable {
 
     /// Creates it, with the directories above it, for its owner alone.
     func create() throws(SystemError) {
-        if mkdir(path, 0o700) == 0 { return }
+        if mkdir(path, 0o700) == 0 { return try synchronizeParent() }
         switch errno {
         case EEXIST:
             var status = clinux_file_status()
@@ -147,7 +147,20 @@ struct StoreDirectory: Sendable {
             }
             try StoreDirectory(path: String(path[..<slash])).create()
             if mkdir(path, 0o700) != 0, errno != EEXIST { throw SystemError(call: "mkdir", path: path, code: errno) }
+            try synchronizeParent()
         default: throw SystemError(call: "mkdir", path: path, code: errno)
+        }
+    }
+
+    /// A directory that a crash takes away takes its files along, however durable they are.
+    private func synchronizeParent() throws(SystemError) {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+            return try StoreDirectory(path: ".").synchronize()
+        }
+        do throws(SystemError) {
+            try StoreDirectory(path: slash == path.startIndex ? "/" : String(path[..<slash])).synchronize()
+        } catch  where error.code == EACCES {
+            // It may be written and not read: the kernel will have to do it in its own time.
         }
     }
 

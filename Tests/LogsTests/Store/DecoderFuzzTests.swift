@@ -80,7 +80,7 @@ struct DecoderFuzzTests {
         segment.add(entryCount: 4, earliest: Timestamp(nanoseconds: 1), latest: Timestamp(nanoseconds: 2))
         let positions = PositionCheckpoint(
             location: RecordLocation(segment: 3, offset: 32), nextSequence: 8,
-            positions: ["a": [1], "b": [2, 3]], segments: [segment])
+            positions: [PositionKey("a"): [1], PositionKey("b"): [2, 3]], segments: [segment])
         var state = DestinationState(cursor: RecordLocation(segment: 3, offset: 64))
         state.held = [.init(record: RecordLocation(segment: 2, offset: 32), block: 1, streams: ["{a=\"b\"}"])]
         let destination = DestinationCheckpoint(name: "loki", state: state)

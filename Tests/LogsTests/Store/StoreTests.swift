@@ -150,6 +150,21 @@ struct StoreTests {
         again.close()
     }
 
+    @Test("keys that differ only in how an accent is composed are two keys, also after opening again")
+    func keys() throws {
+        var store = try StoreFixture().open(directory.path)
+        try store.put(["x"], key: "/caf\u{e9}", position: "1")
+        try store.put(["x"], key: "/cafe\u{301}", position: "2")
+        for _ in 0..<2 {
+            #expect(store.text("/caf\u{e9}") == "1")
+            #expect(store.text("/cafe\u{301}") == "2")
+            #expect(store.positions(prefix: "/cafe").count == 1)
+            store.close()
+            store = try StoreFixture().open(directory.path)
+        }
+        store.close()
+    }
+
     @Test("more positions than one record counts are all stored")
     func manyPositions() throws {
         let store = try StoreFixture().open(directory.path)
