@@ -6,3 +6,7 @@ RELEASE := $(BUILD)/release
 .PHONY: build
 build:
 	swift build -c release --static-swift-stdlib --scratch-path $(RELEASE)
+
+.PHONY: dashboards
+dashboards:
+	python3 dashboards/generate.py

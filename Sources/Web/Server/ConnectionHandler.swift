@@ -185,8 +185,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Writes the head of a streamed response; false if the client wants no body.
     func beginStream(_ response: Response) -> Bool {
         guard let context, case .responding(let request) = state else { return false }
-        // Without chunks only the connection's end tells the body's.
-        if request.version == .http1_0 { isClosing = true }
+        // Without chunks only the connection's end tells the body's; and NIO's encoder would write the last chunk
+        // even to HEAD.
+        if request.version == .http1_0 || request.method == .HEAD { isClosing = true }
         isStreaming = true
         let head = responseHead(response, to: request)
         context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
