@@ -128,6 +128,45 @@ struct StreamTests {
         #expect(await offThread { client.use { $0.chunk() } } == "")
         #expect(await offThread { RawClient(address) == nil })
     }
+
+    @Test("stopping lets a request in progress end, and takes no new one")
+    func drain() async throws {
+        let (gate, opening) = AsyncStream.makeStream(of: Void.self)
+        let (arrival, arriving) = AsyncStream.makeStream(of: Void.self)
+        var router = Router()
+        router.on(.get, "/slow") { _ in
+            arriving.finish()
+            for await _ in gate {}
+            return .text("done")
+        }
+        var configuration = ServerConfiguration()
+        configuration.addresses = [try ListenAddress("127.0.0.1:0")]
+        configuration.drainTimeout = .seconds(20)
+        let server = WebServer(configuration: configuration, router: router, logger: Logger(label: "test"))
+        let address = try await server.start()[0]
+        async let answer = offThread { () -> RawClient.Reply? in
+            let client = RawClient(address)
+            client?.send(request("GET /slow"))
+            return client?.reply()
+        }
+        for await _ in arrival {}
+        async let stopped: Void = server.stop()
+        while await offThread({ RawClient(address) != nil }) {}
+        opening.finish()
+        let reply = await answer
+        await stopped
+        #expect(reply?.status == 200 && reply?.body == "done")
+    }
+
+    @Test("a server that runs as a task ends when the task is cancelled")
+    func run() async throws {
+        var configuration = ServerConfiguration()
+        configuration.addresses = [try ListenAddress("127.0.0.1:0")]
+        let server = WebServer(configuration: configuration, router: Router(), logger: Logger(label: "test"))
+        let task = Task { try await server.run() }
+        task.cancel()
+        try await task.value
+    }
 }
 
 /// Carries a client from one thread to the next. Unchecked: the tests await one use before they begin the next.
