@@ -38,6 +38,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var failure: HTTPError?
     private var wantsRead = false
     private var isClosing = false
+    private var bodyLimit = 0
     private var isStreaming = false
     private var task: Task<Void, Never>?
     private var deadline: Scheduled<Void>?
@@ -61,6 +62,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             context.close(promise: nil)
             return
         }
+        let isRemote = Request.Origin(local: context.localAddress, remote: context.remoteAddress) == .network
+        bodyLimit = min(configuration.bodyLimit, isRemote ? configuration.networkBodyLimit : .max)
         setDeadline(TimeAmount(configuration.receiveTimeout))
         context.fireChannelActive()
     }
@@ -119,7 +122,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             guard case .receiving(let head, var body) = state else { return }
             // Takes the array out of the state, so that appending does not copy it.
             state = .waiting
-            guard body.count + piece.readableBytes <= configuration.bodyLimit else { return fail(bodyTooLarge) }
+            guard body.count + piece.readableBytes <= bodyLimit else { return fail(bodyTooLarge) }
             body.append(contentsOf: piece.readableBytesView)
             state = .receiving(head, body: body)
         case .end:
@@ -130,7 +133,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private var bodyTooLarge: HTTPError {
-        HTTPError(413, "The request's body is larger than \(configuration.bodyLimit) bytes.")
+        HTTPError(413, "The request's body is larger than \(bodyLimit) bytes.")
     }
 
     private func begin(_ head: HTTPRequestHead) {
@@ -139,7 +142,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         if head.version != .http1_0, head.headers["Host"].count != 1 {
             return fail(HTTPError(400, "A request of HTTP/1.1 carries exactly one Host header."))
         }
-        if let length = head.headers.first(name: "Content-Length").flatMap(Int.init), length > configuration.bodyLimit {
+        if let length = head.headers.first(name: "Content-Length").flatMap(Int.init), length > bodyLimit {
             return fail(bodyTooLarge)
         }
         if head.headers.first(name: "Expect")?.lowercased() == "100-continue" {
@@ -185,8 +188,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Writes the head of a streamed response; false if the client wants no body.
     func beginStream(_ response: Response) -> Bool {
         guard let context, case .responding(let request) = state else { return false }
-        // Without chunks only the connection's end tells the body's.
-        if request.version == .http1_0 { isClosing = true }
+        // Without chunks only the connection's end tells the body's; and NIO's encoder would write the last chunk
+        // even to HEAD.
+        if request.version == .http1_0 || request.method == .HEAD { isClosing = true }
         isStreaming = true
         let head = responseHead(response, to: request)
         context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)

@@ -39,7 +39,7 @@ struct Exchange: Sendable {
         var isClean = true
         do {
             let wantsBody = try await loop.submit { connection.value.beginStream(response) }.get()
-            if wantsBody { try await write(writer) }
+            if wantsBody { try await write(writer) } else { isClean = false }
         } catch is CancellationError {
             // The client has gone, or the server stops: then the body ends properly, as far as there is one.
         } catch is ChannelError {

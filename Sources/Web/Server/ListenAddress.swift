@@ -57,6 +57,8 @@ package struct ServerConfiguration: Sendable {
     package var headerLimit = 32 << 10
     /// Bytes of a request's body.
     package var bodyLimit = 4 << 20
+    /// Bytes of a request's body from another host, which is not asked who it is before it has been read.
+    package var networkBodyLimit = 64 << 10
     /// Open connections; one more is closed at once.
     package var connectionLimit = 512
     /// How long a connection may wait for its next request, or for its client to take a response.
