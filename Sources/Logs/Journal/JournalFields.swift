@@ -11,12 +11,14 @@ struct JournalFields: ~Copyable {
         var value: Range<Int>
     }
 
+    /// Free of references: looking at one must not count any.
     private struct Slot {
-        var name: [UInt8]
+        /// The name's place in `names`.
+        var start: Int
+        var length: Int
         /// The next slot with the same hash, or -1.
         var next: Int
-        /// Values that make an entry unwanted.
-        var excluded: [[UInt8]]
+        var hasExclusions = false
     }
 
     /// Names beyond this are not journald's.
@@ -24,6 +26,9 @@ struct JournalFields: ~Copyable {
     private static let retainedCapacity = 256 << 10
 
     private var slots: [Slot] = []
+    private var names = ByteBuffer()
+    /// Values that make an entry unwanted, by slot.
+    private var exclusions: [Int: [[UInt8]]] = [:]
     private var heads = [Int16](repeating: -1, count: 256)
     private var offsets: [Int] = []
     /// -1 for a field the entry does not have.
@@ -50,9 +55,10 @@ struct JournalFields: ~Copyable {
     /// The slot of a field, made if it is not there yet. At most 1000 of them.
     mutating func slot(_ name: String) -> Int {
         let bytes = Array(name.utf8)
-        if let known = slots.firstIndex(where: { $0.name == bytes }) { return known }
+        if let known = index(of: bytes.span.bytes, bytes.count) { return known }
         let bucket = Self.hash(bytes.span.bytes, bytes.count)
-        slots.append(Slot(name: bytes, next: Int(heads[bucket]), excluded: []))
+        slots.append(Slot(start: names.count, length: bytes.count, next: Int(heads[bucket])))
+        names.append(bytes)
         heads[bucket] = Int16(clamping: slots.count - 1)
         offsets.append(0)
         lengths.append(-1)
@@ -60,7 +66,11 @@ struct JournalFields: ~Copyable {
     }
 
     /// Entries in which `name` has this value are marked as excluded.
-    mutating func exclude(_ name: String, value: [UInt8]) { slots[slot(name)].excluded.append(value) }
+    mutating func exclude(_ name: String, value: [UInt8]) {
+        let index = slot(name)
+        slots[index].hasExclusions = true
+        exclusions[index, default: []].append(value)
+    }
 
     /// Ready for the next entry.
     @inline(__always)
@@ -79,14 +89,23 @@ struct JournalFields: ~Copyable {
         byteCount &+= field.byteCount
         guard let end = field.firstIndex(of: UInt8(ascii: "=")), end > 0, end <= Self.longestName else { return }
         if keepsAll { return takeItem(field, end) }
+        if let index = index(of: field, end) { keep(index, field.slice(end &+ 1, field.byteCount)) }
+    }
+
+    /// The slot of the name that ends at `end`.
+    @inline(__always)
+    private func index(of field: RawSpan, _ end: Int) -> Int? {
         var index = Int(heads[Self.hash(field, end)])
         while index >= 0 {
-            if Self.matches(slots[index].name, field, end) {
-                keep(index, field.slice(end &+ 1, field.byteCount))
-                return
+            let slot = slots[index]
+            if slot.length == end,
+                names.bytes.slice(slot.start, slot.start &+ end).equals(field.slice(0, end))
+            {
+                return index
             }
-            index = slots[index].next
+            index = slot.next
         }
+        return nil
     }
 
     /// The value of a slot's field; empty where the entry does not have it.
@@ -120,11 +139,11 @@ struct JournalFields: ~Copyable {
         offsets[index] = values.count
         lengths[index] = length
         values.append(value.slice(0, length))
-        if !slots[index].excluded.isEmpty { exclude(index, value) }
+        if slots[index].hasExclusions { exclude(index, value) }
     }
 
     private mutating func exclude(_ index: Int, _ value: RawSpan) {
-        for excluded in slots[index].excluded where value.equals(excluded.span.bytes) { isExcluded = true }
+        for excluded in exclusions[index] ?? [] where value.equals(excluded.span.bytes) { isExcluded = true }
     }
 
     @inline(never)
@@ -132,19 +151,12 @@ struct JournalFields: ~Copyable {
         let start = values.count
         values.append(field.slice(0, end))
         let length = min(field.byteCount - end - 1, limit)
-        var index = Int(heads[Self.hash(field, end)])
-        while index >= 0, !Self.matches(slots[index].name, field, end) { index = slots[index].next }
-        if index >= 0 {
+        if let index = index(of: field, end) {
             keep(index, field.slice(end + 1, field.byteCount))
         } else {
             values.append(field.slice(end + 1, end + 1 + length))
         }
         items.append(Item(name: start..<start + end, value: start + end..<start + end + length))
-    }
-
-    @inline(__always)
-    private static func matches(_ name: [UInt8], _ field: RawSpan, _ end: Int) -> Bool {
-        name.count == end && field.slice(0, end).equals(name.span.bytes)
     }
 
     /// First and last four bytes and the length tell journald's own field names apart.

@@ -53,7 +53,9 @@ struct JournalFilter: Sendable, Equatable {
 
     /// Whether an entry that belongs to these units and has this identifier is wanted.
     func accepts(units found: [String], identifier: String) -> Bool {
-        if !units.isEmpty, !found.contains(where: { unit in units.contains { Self.matches($0, unit) } }) { return false }
+        if !units.isEmpty, !found.contains(where: { unit in units.contains { Self.matches($0, unit) } }) {
+            return false
+        }
         if found.contains(where: { unit in excludedUnits.contains { Self.matches($0, unit) } }) { return false }
         if !identifiers.isEmpty, !identifiers.contains(where: { Self.matches($0, identifier) }) { return false }
         return !excludedIdentifiers.contains { Self.matches($0, identifier) }

@@ -134,5 +134,7 @@ struct JournalPlan: Sendable {
         return labels.overridden(by: constant)
     }
 
-    private static func text(_ value: RawSpan) -> String { String(lossy: value.slice(0, min(value.byteCount, labelLimit))) }
+    private static func text(_ value: RawSpan) -> String {
+        String(lossy: value.slice(0, min(value.byteCount, labelLimit)))
+    }
 }

@@ -126,7 +126,8 @@ struct JournalReader: ~Copyable {
             if failures >= Self.failureLimit {
                 // The lines that were read are stored before the supervisor starts anew from the position.
                 do throws(JournalFailure) { try commit() } catch { throw Self.sourceError(error) }
-                throw SourceError("journal: \(error), \(failures) times in a row; journalctl --verify names damaged files")
+                throw SourceError(
+                    "journal: \(error), \(failures) times in a row; journalctl --verify names damaged files")
             }
             metrics.reopens.add()
             context.stop.wait(seconds: min(5, 0.1 * Double(1 << failures)))
@@ -215,7 +216,8 @@ struct JournalReader: ~Copyable {
         if writer.isFull || isDue {
             savePosition(journal)
             try commit()
-            metrics.lag.set(max(0, Timestamp.now.seconds(since: Timestamp(microseconds: Int64(clamping: lastRealtime)))))
+            metrics.lag.set(
+                max(0, Timestamp.now.seconds(since: Timestamp(microseconds: Int64(clamping: lastRealtime)))))
         }
         if bytesSinceRelease >= Self.busyReleaseSize {
             bytesSinceRelease = Self.releaseSize

@@ -10,7 +10,9 @@ extension JournalSource {
         replace("__journal__systemd_user_unit", "(.+)", "$1", target: "unit"),
         replace("__journal__systemd_unit", "(.+)", "$1", target: "unit"),
         replace("unit", "(session|run)-[a-z]?[0-9a-f-]+\\.(scope|service)", "$1.$2", target: "unit"),
-        replace("unit", "(docker|libpod|libpod-conmon|cri-containerd|crio)-[0-9a-f]{64}\\.scope", "$1.scope", target: "unit"),
+        replace(
+            "unit", "(docker|libpod|libpod-conmon|cri-containerd|crio)-[0-9a-f]{64}\\.scope", "$1.scope", target: "unit"
+        ),
         replace("unit", "([^@]+)@[0-9]+-[0-9a-f.:]+-[0-9a-f.:]+(_[0-9-]+)?\\.service", "$1@.service", target: "unit"),
         replace("__journal_syslog_identifier", "(.+)", "$1", target: "identifier"),
         replace("__journal_priority_keyword", "(.+)", "$1", target: "level"),

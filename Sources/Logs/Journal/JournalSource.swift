@@ -35,7 +35,8 @@ package final class JournalSource: LogSource {
             return error.description
         }
         if !configuration.path.isEmpty, !configuration.namespace.isEmpty {
-            return "journal: path and namespace exclude each other; a namespace's directory is PATH/MACHINE-ID.NAMESPACE"
+            return
+                "journal: path and namespace exclude each other; a namespace's directory is PATH/MACHINE-ID.NAMESPACE"
         }
         return nil
     }

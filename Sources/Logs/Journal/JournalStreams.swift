@@ -49,8 +49,7 @@ struct JournalStreams: ~Copyable {
         while true {
             let index = Int(table[place])
             if index < 0 { return nil }
-            if known[index].hash == hash, keys.bytes.slice(known[index].start, known[index].end).equals(key)
-            {
+            if known[index].hash == hash, keys.bytes.slice(known[index].start, known[index].end).equals(key) {
                 return known[index].verdict
             }
             place = (place &+ 1) & (Self.tableSize &- 1)
