@@ -79,6 +79,8 @@ class Context:
         limit = time.monotonic() + seconds
         last, since = -1, time.monotonic()
         while time.monotonic() < limit:
+            for agent in self.agents:
+                agent.check_alive()
             have = server.loki.accepted
             if have >= expected:
                 # What comes late now can only be a repeat; it must not go unseen.
