@@ -63,6 +63,7 @@ class Agent:
                        "logs": {"clients": clients, "scrape_configs": scrape_configs}}
         self.config.update(sections)
         self.process = None
+        self.is_wanted = False
         self.starts = 0
         self.write()
 
@@ -81,6 +82,7 @@ class Agent:
         log.close()
         _alive.add(self.process)
         self.starts += 1
+        self.is_wanted = True
         if wait and not wait_for(self.is_healthy, 20):
             raise AgentError("not healthy after 20 s (exit code %s); its log ends:\n%s" % (
                 self.process.poll(), self.log_tail()))
@@ -98,17 +100,25 @@ class Agent:
     def is_running(self):
         return self.process is not None and self.process.poll() is None
 
+    def check_alive(self):
+        """An error where it has ended though nobody told it to."""
+        if self.is_wanted and self.process.poll() is not None:
+            raise AgentError("ended by itself with %s; its log ends:\n%s" % (self.process.returncode, self.log_tail()))
+
     def kill(self):
         """SIGKILL, and away. An agent that had already ended by itself is an error."""
         code = self.process.poll()
+        self.is_wanted = False
         self.process.kill()
         self.process.wait()
         _alive.discard(self.process)
         if code is not None:
-            raise AgentError("had ended by itself with %s; its log ends:\n%s" % (code, self.log_tail()))
+            raise AgentError("ended by itself with %s; its log ends:\n%s" % (code, self.log_tail()))
 
     def terminate(self, limit=5.0, signal_number=signal.SIGTERM):
         """Seconds until it ended after the signal; an error beyond `limit` or with another exit code than 0."""
+        self.check_alive()
+        self.is_wanted = False
         start = time.monotonic()
         self.process.send_signal(signal_number)
         try:

@@ -133,7 +133,7 @@ def damaged_middle(c):
         raise Failure(str(verdict))
     counted = agent.total(r"^tocsin_.*(damaged|corrupt).*_total$")
     c.require(counted > 0, "the damage is not counted in any tocsin_*damaged* or *corrupt* metric: %s" % verdict)
-    entries = agent.total(r"^tocsin_.*(damaged|corrupt).*(entries|lines).*_total$")
+    entries = agent.total(r"^tocsin_.*(damaged|corrupt|dropped|lost).*(entries|lines).*_total$")
     c.require(not verdict.missing or entries >= len(verdict.missing),
               "%d lines are gone, %d counted as lost to damage" % (len(verdict.missing), entries))
     return "%s damaged_entries_counted=%d" % (verdict, entries)

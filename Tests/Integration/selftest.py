@@ -4,6 +4,7 @@
 import os
 import random
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -236,6 +237,34 @@ class Judging(unittest.TestCase):
     def test_excused(self):
         self.push(self.entries[1:])
         self.assertTrue(Verdict(self.expected, self.server, excused=[b"n=000000000"]).ok)
+
+
+class Running(unittest.TestCase):
+    """Whole cases against the stand-in: they pass on a sound agent and fail on one that loses or restamps a line."""
+
+    def cases(self, *names, **environment):
+        here = os.path.dirname(os.path.abspath(__file__))
+        command = [sys.executable, os.path.join(here, "run.py"), "--binary", os.path.join(here, "standin.py"),
+                   "--seconds", "3", "--seed", "7"]
+        for name in names:
+            command += ["--case", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120,
+                              env=dict(os.environ, **environment))
+        return done.stdout
+
+    def test_sound(self):
+        out = self.cases("files-plain", "status-every-second")
+        self.assertIn("2 passed, 0 failed, 0 skipped", out, out)
+
+    def test_loses_one_line(self):
+        out = self.cases("files-plain", STANDIN_LOSE="w=a n=000003000")
+        self.assertIn("0 passed, 1 failed, 0 skipped", out, out)
+        self.assertIn("lost=1 ", out, out)
+
+    def test_restamps(self):
+        out = self.cases("status-every-second", STANDIN_RESTAMP="1")
+        self.assertIn("0 passed, 1 failed, 0 skipped", out, out)
+        self.assertRegex(out, "dup_conflicting=[1-9]", out)
 
 
 if __name__ == "__main__":
