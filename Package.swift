@@ -68,7 +68,9 @@ let package = Package(
             name: "PushServer", dependencies: ["Bytes"], path: "Tests/PushServer", swiftSettings: strict),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Bytes", "Telemetry"], swiftSettings: strict),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
+        .testTarget(
+            name: "ConfigurationTests", dependencies: ["Bytes", "Configuration", "Logs", "Telemetry", "Transport"],
+            swiftSettings: strict),
         .testTarget(
             name: "TransportTests", dependencies: ["Bytes", "Configuration", "PushServer", "Telemetry", "Transport"],
             swiftSettings: strict),

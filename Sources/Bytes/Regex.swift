@@ -1,3 +1,4 @@
+import CLinux
 import CPCRE2
 import Synchronization
 
@@ -9,7 +10,7 @@ import Synchronization
 ///
 /// Text is UTF-8: `.` and negated classes take a whole code point. They do not match bytes that are not UTF-8, where
 /// RE2 sees U+FFFD; lines are repaired before they get here. Patterns that cannot see the difference (no `.`, no
-/// negated or escaped class, ASCII only) are compiled for bytes, which is a quarter faster; there, `(?i)k` and `(?i)s`
+/// negated class or assertion, ASCII only) are compiled for bytes, which is a quarter faster; there, `(?i)k` and `(?i)s`
 /// do not fold to U+212A and U+017F.
 ///
 /// Sharable between threads; a thread that matches often keeps a `Matcher` of its own.
@@ -21,10 +22,16 @@ package final class Regex: Sendable {
     package let groupNames: [String: Int]
     /// Whether a match has to span the whole text.
     package let isAnchored: Bool
+    /// Whether the JIT serves; where memory may not be made executable (systemd's MemoryDenyWriteExecute=) it does not,
+    /// and matching is several times slower.
+    package let isJITCompiled: Bool
 
-    // Both are read only after the initialiser: PCRE2 allows matching with them from any number of threads, as no JIT
+    // All are read only after the initialiser: PCRE2 allows matching with them from any number of threads, as no JIT
     // stack is attached to the context.
     fileprivate nonisolated(unsafe) let code: OpaquePointer
+    /// The pattern for text that is not UTF-8, interpreted; nil where the pattern is for bytes anyway. The JIT of
+    /// PCRE2 10.42 cannot serve here: with PCRE2_MATCH_INVALID_UTF its `\S`, `\D` and `\W` do not match what is not ASCII.
+    fileprivate nonisolated(unsafe) let lenientCode: OpaquePointer?
     fileprivate nonisolated(unsafe) let context: OpaquePointer
     fileprivate let hits = Atomic<Int>(0)
 
@@ -49,37 +56,30 @@ package final class Regex: Sendable {
         if anchored { options |= UInt32(PCRE2_ANCHORED) | UInt32(PCRE2_ENDANCHORED) }
         if caseless { options |= UInt32(PCRE2_CASELESS) }
         if dotMatchesNewline { options |= UInt32(PCRE2_DOTALL) }
-        if Regex.needsCodePoints(pattern) { options |= UInt32(PCRE2_UTF) | UInt32(PCRE2_MATCH_INVALID_UTF) }
-
-        var status: Int32 = 0
-        var offset = 0
-        var text = pattern
-        let compiled = text.withUTF8 { bytes -> OpaquePointer? in
-            let settings = pcre2_compile_context_create_8(nil)
-            defer { pcre2_compile_context_free_8(settings) }
-            pcre2_set_newline_8(settings, UInt32(PCRE2_NEWLINE_LF))
-            // An empty string may have no address at all, which PCRE2 refuses.
-            guard let start = bytes.baseAddress else {
-                var nothing: UInt8 = 0
-                return pcre2_compile_8(&nothing, 0, options, &status, &offset, settings)
-            }
-            return pcre2_compile_8(start, bytes.count, options, &status, &offset, settings)
-        }
-        guard let compiled else {
-            throw RegexError(pattern: pattern, offset: offset, reason: Regex.message(status))
+        let isText = Regex.needsCodePoints(pattern)
+        if isText { options |= UInt32(PCRE2_UTF) }
+        let compiled = try Regex.compile(pattern, options)
+        let lenient: OpaquePointer?
+        do {
+            lenient = isText ? try Regex.compile(pattern, options | UInt32(PCRE2_MATCH_INVALID_UTF)) : nil
+        } catch {
+            pcre2_code_free_8(compiled)
+            throw error
         }
         guard let context = pcre2_match_context_create_8(nil) else {
             pcre2_code_free_8(compiled)
+            pcre2_code_free_8(lenient)
             throw RegexError(pattern: pattern, offset: 0, reason: "out of memory")
         }
         pcre2_set_match_limit_8(context, Regex.matchLimit)
         pcre2_set_heap_limit_8(context, Regex.heapLimit)
         // Where the JIT refuses (an odd construct, memory that may not be made executable) the interpreter serves.
-        _ = pcre2_jit_compile_8(compiled, UInt32(PCRE2_JIT_COMPLETE))
+        isJITCompiled = pcre2_jit_compile_8(compiled, UInt32(PCRE2_JIT_COMPLETE)) == 0
 
         self.pattern = pattern
         self.isAnchored = anchored
         self.code = compiled
+        self.lenientCode = lenient
         self.context = context
         var count: UInt32 = 0
         pcre2_pattern_info_8(compiled, UInt32(PCRE2_INFO_CAPTURECOUNT), &count)
@@ -90,6 +90,26 @@ package final class Regex: Sendable {
     deinit {
         pcre2_match_context_free_8(context)
         pcre2_code_free_8(code)
+        pcre2_code_free_8(lenientCode)
+    }
+
+    private static func compile(_ pattern: String, _ options: UInt32) throws(RegexError) -> OpaquePointer {
+        var status: Int32 = 0
+        var offset = 0
+        var text = pattern
+        let compiled = text.withUTF8 { bytes -> OpaquePointer? in
+            let settings = pcre2_compile_context_create_8(nil)
+            defer { pcre2_compile_context_free_8(settings) }
+            if let settings { pcre2_set_newline_8(settings, UInt32(PCRE2_NEWLINE_LF)) }
+            // An empty string may have no address at all, which PCRE2 refuses.
+            guard let start = bytes.baseAddress else {
+                var nothing: UInt8 = 0
+                return pcre2_compile_8(&nothing, 0, options, &status, &offset, settings)
+            }
+            return pcre2_compile_8(start, bytes.count, options, &status, &offset, settings)
+        }
+        if let compiled { return compiled }
+        throw RegexError(pattern: pattern, offset: offset, reason: Regex.message(status))
     }
 
     /// How many matches were given up because they took too many steps or too much memory.
@@ -116,7 +136,7 @@ package final class Regex: Sendable {
                 escaped = false
                 // Letters other than those of positive ASCII classes and of anchors may mean code points.
                 let isLetter = (0x41...0x5a).contains(byte & 0xdf)
-                if isLetter, !"dswbBAztnrfQE".utf8.contains(byte) { return true }
+                if isLetter, !"dswbAztnrfQE".utf8.contains(byte) { return true }
                 previous = 0
                 continue
             }
@@ -124,6 +144,8 @@ package final class Regex: Sendable {
             case UInt8(ascii: "\\"): escaped = true
             case UInt8(ascii: "."): return true
             case UInt8(ascii: "^") where previous == UInt8(ascii: "[") || previous == UInt8(ascii: ":"): return true
+            // A negative assertion (`\B` above is one too) holds inside a code point as well.
+            case UInt8(ascii: "!") where previous == UInt8(ascii: "?") || previous == UInt8(ascii: "<"): return true
             // (*UTF) and its like.
             case UInt8(ascii: "*") where previous == UInt8(ascii: "("): return true
             default: break
@@ -195,11 +217,23 @@ package struct Matcher: ~Copyable {
                 return pcre2_match_8(regex.code, &nothing, 0, 0, 0, data, regex.context)
             }
             let subject = base.assumingMemoryBound(to: UInt8.self)
-            let status = pcre2_match_8(regex.code, subject, bytes.count, start, 0, data, regex.context)
+            var code = regex.code
+            var options: UInt32 = 0
+            var start = start
+            if let lenientCode = regex.lenientCode {
+                // The JIT trusts what it gets: whole code points, from the beginning of one.
+                while start < bytes.count, subject[start] & 0xc0 == 0x80 { start += 1 }
+                if clinux_is_utf8(base, bytes.count) == 1 {
+                    options = UInt32(PCRE2_NO_UTF_CHECK)
+                } else {
+                    code = lenientCode
+                }
+            }
+            let status = pcre2_match_8(code, subject, bytes.count, start, options, data, regex.context)
             guard status == PCRE2_ERROR_JIT_STACKLIMIT else { return status }
             // The JIT has 32 KiB of stack; the interpreter takes from the heap, up to its own limit.
-            return pcre2_match_8(
-                regex.code, subject, bytes.count, start, UInt32(PCRE2_NO_JIT), data, regex.context)
+            options |= UInt32(PCRE2_NO_JIT)
+            return pcre2_match_8(code, subject, bytes.count, start, options, data, regex.context)
         }
         if status > 0 {
             setGroups = Int(status)

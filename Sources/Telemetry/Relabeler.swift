@@ -8,7 +8,7 @@ package struct Relabeler: Sendable {
     package let sourceNames: [String]
 
     /// One rule with what it needs, compiled.
-    private struct Step: Sendable {
+    fileprivate struct Step: Sendable {
         var rule: RelabelRule
         var regex: Regex
         var target: RegexTemplate
