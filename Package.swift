@@ -66,13 +66,15 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: strict),
 
+        .target(
+            name: "PushServer", dependencies: ["Bytes"], path: "Tests/PushServer", swiftSettings: strict),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Bytes", "Telemetry"], swiftSettings: strict),
         .testTarget(
             name: "ConfigurationTests", dependencies: ["Bytes", "Configuration", "Logs", "Telemetry", "Transport"],
             swiftSettings: strict),
         .testTarget(
-            name: "TransportTests", dependencies: ["Bytes", "Configuration", "Telemetry", "Transport"],
+            name: "TransportTests", dependencies: ["Bytes", "Configuration", "PushServer", "Telemetry", "Transport"],
             swiftSettings: strict),
         .testTarget(
             name: "LogsTests",
@@ -80,7 +82,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "LokiTests",
-            dependencies: ["Bytes", "Configuration", "Logs", "Loki", "Telemetry", "Transport", log],
+            dependencies: ["Bytes", "Configuration", "Logs", "Loki", "PushServer", "Telemetry", "Transport", log],
             swiftSettings: strict),
         .testTarget(
             name: "ExporterTests", dependencies: ["Bytes", "CZlib", "Exporter", "Telemetry"], swiftSettings: strict),

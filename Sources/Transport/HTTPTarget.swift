@@ -100,7 +100,9 @@ package struct HTTPTarget: Sendable, Equatable {
         guard !host.isEmpty else { return nil }
         var port = scheme == "https" ? 443 : 80
         if !end.isEmpty {
-            guard end.hasPrefix(":"), let number = Int(end.dropFirst()), (1...65535).contains(number) else { return nil }
+            guard end.hasPrefix(":"), let number = Int(end.dropFirst()), (1...65535).contains(number) else {
+                return nil
+            }
             port = number
         }
         return (scheme, host.lowercased(), port, hasUser, path.hasPrefix("/") ? String(path) : "/" + path)

@@ -41,7 +41,8 @@ enum PushVerdict: Sendable, Equatable {
                 self = .refused(excerpt, isCertain: Self.parseErrors.contains { text.range(of: $0) != nil })
             }
         case 401:
-            self = .held("the server wants other credentials (401); set basic_auth, authorization or tenant_id: \(excerpt)")
+            self = .held(
+                "the server wants other credentials (401); set basic_auth, authorization or tenant_id: \(excerpt)")
         case 403: self = .held("the server forbids it (403); check credentials and tenant_id: \(excerpt)")
         case 404: self = .held("no push endpoint at this url (404); it ends in /loki/api/v1/push: \(excerpt)")
         case 413: self = .tooLarge(excerpt)

@@ -25,7 +25,8 @@ struct Quarantine: ~Copyable {
         self.directory = directory
         let name = destination.utf8.map { byte -> Character in
             let isPlain = (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
-            return isPlain || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") ? Character(Unicode.Scalar(byte)) : "_"
+            return isPlain || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+                ? Character(Unicode.Scalar(byte)) : "_"
         }
         path = "\(directory)/\(String(name)).jsonl"
     }

@@ -79,7 +79,9 @@ enum RejectionReader {
     /// `entry with timestamp … ignored, reason: '…',` lines, ended by `total ignored: n out of m for stream: {…}`.
     private static func ignored(_ stream: LabelSet, _ before: ArraySlice<UInt8>) -> [PushRejection] {
         if before.range(of: "entry too far behind") != nil {
-            let bound = before.lastRange(of: "oldest acceptable timestamp is: ").flatMap { WireTime.read(before[$0...]) }
+            let bound = before.lastRange(of: "oldest acceptable timestamp is: ").flatMap {
+                WireTime.read(before[$0...])
+            }
             return [
                 PushRejection(
                     reason: .tooFarBehind, stream: stream,
