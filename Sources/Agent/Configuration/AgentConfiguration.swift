@@ -93,7 +93,7 @@ struct LogsSection: Sendable, Equatable, ConfigurationSection {
                 reader.report("two clients are named \(client.name): give each its own `name`", at: "clients")
             }
         }
-        if let jobs = reader.sections("scrape_configs", ScrapeJob.self) { scrapes = jobs.flatMap(\.configurations) }
+        scrapes = reader.scrapeConfigurations("scrape_configs") ?? scrapes
         limits = reader.section("limits_config") ?? limits
         reader.finish()
     }

@@ -67,8 +67,7 @@ final class Agent: Sendable {
                 return server
             }(), router: routes(), logger: logger)
         // First of all, so that a second agent on the same address fails before it reads anything.
-        let addresses = try await server.start()
-        logger.info("listening", metadata: ["addresses": "\(addresses.map(\.description).joined(separator: " "))"])
+        _ = try await server.start()
         try await Blocking.run { try self.road.apply(configuration.logs, store: configuration.store) }
         reloads.succeeded()
         var group = ServiceGroupConfiguration(
