@@ -112,7 +112,8 @@ final class FileEngine {
                 "watches",
                 watcher.isExhausted
                     ? "the kernel has no more inotify watches for us: changes are found by looking every "
-                        + "\(tuning.activeSweep) to \(tuning.idleSweep) seconds; raise fs.inotify.max_user_watches" : nil)
+                        + "\(tuning.activeSweep) to \(tuning.idleSweep) seconds; raise fs.inotify.max_user_watches"
+                    : nil)
         }
     }
 

@@ -20,7 +20,15 @@ final class FileBench: @unchecked Sendable {
     private var stop: StopToken?
     private var thread: WorkerThread?
     private(set) var source: FileSource?
-    let failure = Mutex<String?>(nil)
+    /// What the source ended with.
+    let failure = Failure()
+
+    final class Failure: Sendable {
+        private let state = Mutex<String?>(nil)
+        var text: String? { state.withLock { $0 } }
+        func set(_ text: String) { state.withLock { $0 = text } }
+        func clear() { state.withLock { $0 = nil } }
+    }
 
     init(_ sink: RecordingSink = RecordingSink()) {
         var template = Array("/tmp/tocsin-files-XXXXXX".utf8CString)
@@ -75,17 +83,19 @@ final class FileBench: @unchecked Sendable {
         self.source = source
         thread = WorkerThread(name: "files") { [failure] in
             do throws(SourceError) { try source.run(started) } catch {
-                failure.withLock { $0 = error.description }
+                failure.set(error.description)
             }
         }
     }
 
+    /// Ends the source as a service manager would.
     func stopSource() {
         stop?.stop()
         thread?.join()
         stop = nil
         thread = nil
         source = nil
+        failure.clear()
     }
 
     /// As `kill -9`: nothing is stored any more from this moment on.
@@ -94,6 +104,8 @@ final class FileBench: @unchecked Sendable {
         stopSource()
         sink.setCommitLimit(.max)
     }
+
+    var isRunning: Bool { thread != nil }
 
     func restart() {
         stopSource()
@@ -135,11 +147,13 @@ final class FileBench: @unchecked Sendable {
     func copy(_ old: String, _ new: String) { _ = Self.run("cp", path(old), path(new)) }
     func gzip(_ name: String) { _ = Self.run("gzip", path(name)) }
 
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
     static func run(_ arguments: String...) -> Int32 {
         var raw: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { for pointer in raw { free(pointer) } }
         var pid = pid_t()
-        guard posix_spawnp(&pid, raw[0], nil, nil, &raw, environ) == 0 else { return -1 }
+        guard let program = raw[0], posix_spawnp(&pid, program, nil, nil, &raw, environ) == 0 else { return -1 }
         var status: Int32 = 0
         waitpid(pid, &status, 0)
         return status
