@@ -97,6 +97,9 @@ struct DockerAPIFormatTests {
         #expect(
             try lines(Array("\(Self.stamp)one\r\n\(Self.later)\n".utf8), size: 5, isTerminal: true)
                 == ["stdout one\r", "stdout "])
+        let full = String(repeating: "x", count: 16384)
+        let long = "\(Self.stamp)\(full)\(Self.stamp)\(full)\(Self.stamp)end\n\(Self.later)next\n"
+        #expect(try lines(Array(long.utf8), isTerminal: true) == ["stdout \(full)\(full)end", "stdout next"])
     }
 
     @Test("a joined line has a cap")

@@ -121,6 +121,11 @@ struct DockerLogFrames: ~Copyable {
         }
         let endsLine = text.byteCount > space + 1 && text.byte(at: text.byteCount - 1) == 0x0a
         let content = start + space + 1
+        // A terminal's long line comes with nothing between its pieces but the stamp, which all of them share.
+        let cut = content + Self.pieceSize
+        if isTerminal, end - cut > space, body.bytes.slice(cut, cut + space + 1).equals(text.slice(0, space + 1)) {
+            return Piece(stream: stream, time: time, start: content, end: cut, isLast: false, next: cut)
+        }
         return Piece(
             stream: stream, time: time, start: content, end: endsLine ? end - 1 : end,
             isLast: endsLine || end - content < Self.pieceSize, next: end)
