@@ -43,6 +43,7 @@ package indirect enum JSONValue: Sendable, Equatable {
 /// Where a JSON document is not one.
 package struct JSONError: Error, CustomStringConvertible, Sendable, Equatable {
     package var description: String
+    package init(description: String) { self.description = description }
 }
 
 private struct Reader: ~Copyable {

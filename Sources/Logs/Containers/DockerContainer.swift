@@ -14,6 +14,8 @@ package struct DockerContainer: Sendable, Equatable {
     package var networks: [Network]
     package var ports: [Port]
     package var status: Status
+    /// When its last run began, as dockerd writes it: another value is another run.
+    package var startedAt: String
     package var isTerminal: Bool
     /// As dockerd sees it; empty for drivers without file.
     package var logPath: String
@@ -62,6 +64,7 @@ package struct DockerContainer: Sendable, Equatable {
             $0.number < $1.number
         }
         status = Self.status(config["State"])
+        startedAt = config["State"]?["StartedAt"]?.string ?? ""
     }
 
     /// `"80/tcp": [{"HostIp": …, "HostPort": …}]`; promtail names TCP ports only.

@@ -44,6 +44,13 @@ package struct DockerDiscovery: TargetDiscovery {
         look().containers.filter { Self.needsAPI($0.logDriver) }
     }
 
+    /// Whether there is, or may be, a container that only the API can give: asked before dockerd is bothered at all.
+    func mayNeedAPI(socket: String) -> Bool {
+        guard ContainerFiles.exists(directory) else { return ContainerFiles.exists(socket) }
+        let found = look()
+        return !found.problems.isEmpty || found.containers.contains { Self.needsAPI($0.logDriver) }
+    }
+
     static func needsAPI(_ driver: String) -> Bool {
         !["json-file", "journald", "none", "syslog", ""].contains(driver)
     }
