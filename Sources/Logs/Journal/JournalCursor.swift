@@ -50,6 +50,15 @@ struct JournalCursor: Sendable, Equatable {
         return false
     }
 
+    /// How many of journald's numbers between `earlier` and this entry were not among the `read` entries; nil for
+    /// none, or where the two are not of one sequence. Entries of other sequences in between make it smaller.
+    func gap(since earlier: JournalCursor, read: UInt64) -> UInt64? {
+        guard let sequenceID, sequenceID == earlier.sequenceID, let first = earlier.sequence, let last = sequence,
+            last > first, last - first > read
+        else { return nil }
+        return last - first - read
+    }
+
     private static func read(_ digits: Substring, into number: inout UInt64?) -> Bool {
         // UInt64(_:radix:) takes a sign, libsystemd's cursors have none.
         guard digits.utf8.allSatisfy(isHexDigit), let value = UInt64(digits, radix: 16) else { return false }

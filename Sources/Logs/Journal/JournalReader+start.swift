@@ -87,10 +87,8 @@ extension JournalReader {
     /// Under matches the numbers of other entries are missing by intent, and say nothing.
     private func countGap(from old: String?, to new: String) {
         guard filter.pushed.isEmpty, let old, let before = JournalCursor(old), let after = JournalCursor(new),
-            let first = before.sequence, let last = after.sequence, before.sequenceID == after.sequenceID,
-            last > first, last - first > entriesSincePosition
+            let gap = after.gap(since: before, read: entriesSincePosition)
         else { return }
-        let gap = last - first - entriesSincePosition
         metrics.gaps.add(Int(clamping: gap))
         context.logger.warning(
             "journal entries cannot be read: vacuumed, damaged or not permitted",

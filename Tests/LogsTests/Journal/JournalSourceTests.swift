@@ -115,6 +115,42 @@ struct JournalSourceTests {
         #expect(!run.hasFailed)
     }
 
+    @Test("bytes flipped anywhere in one file never stop the source, and the other file is read whole")
+    func randomDamage() throws {
+        let seed = UInt64.random(in: 1...UInt64.max)
+        print("journal damage seed \(seed)")
+        var random = JournalRandom(state: seed)
+        let fixture = JournalFixture()
+        fixture.write((0..<100).map { JournalFixture.entry($0, "a\($0)") }, to: "a")
+        fixture.write((1000..<1050).map { JournalFixture.entry($0, "b\($0)", boot: 2) }, to: "b")
+        let file = "\(fixture.path)/a.journal"
+        for _ in 0..<12 {
+            let stream = try #require(fopen(file, "r+e"))
+            for _ in 0..<8 {
+                // Header, tables and objects all lie in here.
+                fseek(stream, Int(random.next() % (300 << 10)), SEEK_SET)
+                fputc(Int32(random.next() & 0xff), stream)
+            }
+            fclose(stream)
+            let run = JournalRun(Self.configuration(fixture))
+            #expect(run.wait { $0.sink.texts.contains("b1049") || $0.hasFailed })
+            run.end()
+            #expect(run.sink.texts.filter { $0.hasPrefix("b") } == (1000..<1050).map { "b\($0)" })
+        }
+    }
+
+    @Test("a directory of machines' directories is read as one, namespaces only where they are named")
+    func directories() {
+        let fixture = JournalFixture()
+        let machine = String(repeating: "a", count: 32)
+        fixture.write(Self.numbered(0..<3), to: "system", in: machine)
+        fixture.write(Self.numbered(10..<13), to: "system", in: machine + ".web")
+        #expect(JournalRun(Self.configuration(fixture)).texts(3) == ["line 0", "line 1", "line 2"])
+        var journal = Self.configuration(fixture)
+        journal.path += "/\(machine).web"
+        #expect(JournalRun(journal).texts(3) == ["line 10", "line 11", "line 12"])
+    }
+
     @Test("lines that are split by LineMax are joined, others of the same service are not")
     func lineMax() {
         let fixture = JournalFixture()

@@ -38,6 +38,17 @@ struct JournalTextTests {
         for (text, expected) in cases { #expect(try #require(JournalCursor(text)).isNotAfter(last) == expected) }
     }
 
+    @Test("numbers that are missing between two entries are a gap")
+    func gap() throws {
+        let id = "s=" + String(repeating: "a", count: 32)
+        let before = try #require(JournalCursor("\(id);i=a"))
+        #expect(try #require(JournalCursor("\(id);i=14")).gap(since: before, read: 10) == nil)
+        #expect(try #require(JournalCursor("\(id);i=14")).gap(since: before, read: 3) == 7)
+        #expect(try #require(JournalCursor("\(id);i=14")).gap(since: before, read: .max) == nil)
+        #expect(try #require(JournalCursor("\(id);i=9")).gap(since: before, read: 0) == nil)
+        #expect(try #require(JournalCursor("t=9")).gap(since: before, read: 0) == nil)
+    }
+
     @Test("a position survives its encoding, and promtail's bare cursor is one")
     func position() throws {
         let position = JournalPosition(cursor: Self.cursor, joins: ["t=1", "t=2"])
