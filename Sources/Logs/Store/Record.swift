@@ -164,6 +164,11 @@ package struct RecordBuilder: ~Copyable {
     package private(set) var blockCount = 0
     package private(set) var entryCount = 0
     package private(set) var uncompressedLength = 0
+    /// Time stamps of the entries; `earliest > latest` where there are none.
+    package private(set) var earliest = Timestamp(nanoseconds: .max)
+    package private(set) var latest = Timestamp(nanoseconds: .min)
+    /// Where the blocks' metadata ends and `finish` wrote on.
+    private var blocksEnd: Int?
 
     package init() {}
 
@@ -177,6 +182,9 @@ package struct RecordBuilder: ~Copyable {
         blockCount = 0
         entryCount = 0
         uncompressedLength = 0
+        earliest = Timestamp(nanoseconds: .max)
+        latest = Timestamp(nanoseconds: .min)
+        blocksEnd = nil
         for _ in 0..<(RecordFormat.headerSize / 8) { head.append(littleEndian: UInt64(0)) }
     }
 
@@ -190,6 +198,8 @@ package struct RecordBuilder: ~Copyable {
         let start = payload.count
         Snappy.compress(request, into: &payload)
         let length = payload.count - start
+        // No server takes a tenant this long, but a line may hold one, and its length has 16 bits.
+        let tenant = tenant.utf8.count <= 0xff00 ? tenant : String(decoding: tenant.utf8.prefix(0xff00), as: UTF8.self)
         head.append(littleEndian: UInt16(clamping: tenant.utf8.count))
         head.append(tenant)
         head.append(littleEndian: UInt32(length))
@@ -202,12 +212,17 @@ package struct RecordBuilder: ~Copyable {
         head.append(streams)
         blockCount += 1
         self.entryCount += entryCount
+        self.earliest = min(self.earliest, earliest)
+        self.latest = max(self.latest, latest)
         uncompressedLength += request.byteCount
     }
 
-    /// Completes header and metadata. Nothing may be appended afterwards until `removeAll`.
+    /// Completes header and metadata. Nothing may be appended afterwards until `removeAll`; finishing again, with
+    /// other positions or another number, replaces what the first time wrote.
     package mutating func finish(positions: [PositionUpdate], sequence: UInt64) {
         if head.count < RecordFormat.headerSize { removeAll() }
+        if let blocksEnd { head.truncate(to: blocksEnd) }
+        blocksEnd = head.count
         for position in positions {
             head.append(varint: UInt64(position.key.utf8.count))
             head.append(position.key)

@@ -1,0 +1,140 @@
+import Bytes
+import Glibc
+import Logging
+import Synchronization
+import Telemetry
+
+extension LogStore {
+    struct Destination: Sendable {
+        var state: DestinationState
+        var isRegistered = false
+        /// Not yet saved.
+        var isDirty = false
+        var saved = Timestamp(nanoseconds: 0)
+    }
+
+    /// Saving is put off for so long, in seconds: a crash repeats at most what was delivered meanwhile.
+    private static let saveInterval = 1.0
+
+    static func loadDestinations(
+        _ directory: StoreDirectory
+    ) -> (states: [String: Destination], files: [String: GenerationFile], trouble: [String]) {
+        var states: [String: Destination] = [:]
+        var files: [String: GenerationFile] = [:]
+        var trouble: [String] = []
+        let names = Set(((try? directory.names()) ?? []).compactMap(baseName))
+        for name in names {
+            var file = GenerationFile(directory: directory, name: name, kind: .destination)
+            let loaded = file.load()
+            trouble += loaded.trouble
+            guard let found = loaded.bodies.lazy.compactMap({ DestinationCheckpoint(decoding: $0.span.bytes) }).first,
+                DestinationCheckpoint.fileName(found.name) == name
+            else { continue }
+            states[found.name] = Destination(state: found.state)
+            files[found.name] = file
+        }
+        return (states, files, trouble)
+    }
+
+    /// The name without the generation; nil for what is no destination's checkpoint.
+    private static func baseName(_ file: String) -> String? {
+        guard file.hasPrefix("destination-"), file.hasSuffix(".0") || file.hasSuffix(".1"), file.utf8.count == 30
+        else { return nil }
+        return String(file.dropLast(2))
+    }
+
+    package func register(destination: String) -> DestinationState {
+        state.withLock { state in
+            let beginning = state.segments.first?.start ?? RecordLocation(segment: 0, offset: 0)
+            var known = state.destinations[destination] ?? Destination(state: DestinationState(cursor: beginning))
+            let cursor = known.state.cursor
+            if state.index(cursor.segment) == nil,
+                let next = state.segments.first(where: { $0.number > cursor.segment })
+            {
+                known.state.cursor = next.start
+            }
+            known.state.held.removeAll { state.index($0.record.segment) == nil }
+            known.isRegistered = true
+            known.isDirty = true
+            state.destinations[destination] = known
+            return known.state
+        }
+    }
+
+    package func unregister(destination: String) {
+        state.withLock { _ = $0.destinations.removeValue(forKey: destination) }
+        destinationFiles.withLock { files in
+            let file =
+                files.removeValue(forKey: destination)
+                ?? GenerationFile(
+                    directory: checkpointDirectory, name: DestinationCheckpoint.fileName(destination),
+                    kind: .destination)
+            do throws(SystemError) {
+                try file.remove()
+            } catch {
+                logger.warning("store: \(error)")
+            }
+        }
+        waiters.wake()
+    }
+
+    /// Forgets saved destinations that are not among `names`: call after registering all that are configured.
+    /// Without it they keep their segments for a minute and their cursor for good.
+    package func retain(destinations names: [String]) {
+        let gone = state.withLock { state in state.destinations.keys.filter { !names.contains($0) } }
+        for name in gone { unregister(destination: name) }
+    }
+
+    package func acknowledge(_ new: DestinationState, destination: String) {
+        state.withLock { state in
+            guard state.destinations[destination]?.isRegistered == true else { return }
+            state.destinations[destination]?.state = new
+            state.destinations[destination]?.isDirty = true
+        }
+        saveDestinations(force: false)
+        waiters.wake()
+    }
+
+    /// Seconds until a changed cursor is to be saved; nil where none has changed.
+    func nextSave() -> Double? {
+        let now = Timestamp.monotonic
+        return state.withLock { state in
+            // The directory is another's then.
+            if state.isClosed { return nil }
+            return state.destinations.values.filter { $0.isDirty && $0.isRegistered }
+                .map { max(0, Self.saveInterval - now.seconds(since: $0.saved)) }.min()
+        }
+    }
+
+    /// Saves the cursors that changed, each at most once a second unless forced.
+    func saveDestinations(force: Bool) {
+        guard force || nextSave() == 0 else { return }
+        destinationFiles.withLock { files in
+            let now = Timestamp.monotonic
+            let due = state.withLock { state in
+                let due = state.destinations.filter {
+                    $0.value.isDirty && (force || now.seconds(since: $0.value.saved) >= Self.saveInterval)
+                }
+                for name in due.keys {
+                    state.destinations[name]?.isDirty = false
+                    state.destinations[name]?.saved = now
+                }
+                return due
+            }
+            for (name, destination) in due {
+                var file =
+                    files[name]
+                    ?? GenerationFile(
+                        directory: checkpointDirectory, name: DestinationCheckpoint.fileName(name), kind: .destination)
+                do throws(SystemError) {
+                    try file.save(DestinationCheckpoint(name: name, state: destination.state).encoded())
+                    files[name] = file
+                } catch {
+                    metrics.writeErrors.add()
+                    logger.warning("store: the cursor of \(name) is not saved: \(error)")
+                    state.withLock { $0.destinations[name]?.isDirty = true }
+                }
+            }
+        }
+    }
+}
