@@ -1,6 +1,6 @@
 import Bytes
+import CLinux
 import Glibc
-import Synchronization
 import Telemetry
 
 /// The store's records read from its files, without its lock: another process may be writing them, and a record it
@@ -22,14 +22,19 @@ package final class StoreFiles: RecordArchive {
     }
 
     /// Where the oldest record begins, or nil where there is none.
-    package var oldest: RecordLocation? { numbers().first.map { SegmentSummary(number: $0, written: .now).start } }
+    package var oldest: RecordLocation? { segments().first { !$0.isEmpty }?.start }
 
-    /// By number; time ranges and counts are not known without reading (`records(in:)`).
+    /// By number, with size and time of writing; time ranges and counts take reading (`records(in:)`).
     package func segments() -> [SegmentSummary] {
         numbers().compactMap { number in
-            guard let size = size(number) else { return nil }
-            var segment = SegmentSummary(number: number, written: Timestamp(nanoseconds: 0))
-            segment.end = max(size, SegmentFormat.firstOffset)
+            var status = clinux_file_status()
+            let path = reader.directory.file(SegmentFormat.fileName(number))
+            guard clinux_status_of_path(path, 0, &status) == 0, status.mode & UInt32(S_IFMT) == UInt32(S_IFREG) else {
+                return nil
+            }
+            var segment = SegmentSummary(
+                number: number, written: Timestamp(nanoseconds: status.modification_time))
+            segment.end = max(status.size, SegmentFormat.firstOffset)
             return segment
         }
     }
