@@ -180,18 +180,22 @@ class Bench:
         print("journal  agent %s entries per CPU second (goal 300k), peak RSS %.1f MiB, peak anonymous %.1f MiB" % (
             number(run["lines_per_cpu_second"]), run["peak_rss_kib"] / 1024, run["peak_anon_kib"] / 1024), flush=True)
 
-    def idle(self):
-        """At rest: memory, wake-ups and CPU, without and with a destination, and with 500 files."""
-        folder = os.path.dirname(self.path("quiet", "x"))
-        for n in range(500):
-            with open(os.path.join(folder, "f%03d.log" % n), "w") as file:
+    def quiet(self, count):
+        """A job with so many files of one line."""
+        folder = os.path.dirname(self.path("quiet%d" % count, "x"))
+        for n in range(count):
+            with open(os.path.join(folder, "f%04d.log" % n), "w") as file:
                 file.write("one line\n")
-        files = {"job_name": "quiet", "static_configs": [
+        return {"job_name": "quiet", "static_configs": [
             {"targets": ["localhost"], "labels": {"job": "quiet", "__path__": os.path.join(folder, "*.log")}}]}
+
+    def idle(self):
+        """At rest: memory, wake-ups and CPU, without and with a destination, with 500 and with 2,000 files."""
         journal = {"job_name": "journal", "journal": {"labels": {"job": "journal"}}}
         docker = {"job_name": "docker", "docker_sd_configs": [{}]}
         for name, scrape, clients in (("idle", [journal, docker], []), ("idle+client", [journal, docker], None),
-                                      ("idle+500", [journal, docker, files], [])):
+                                      ("idle+500", [journal, docker, self.quiet(500)], []),
+                                      ("idle+2000", [journal, docker, self.quiet(2000)], [])):
             agent = self.agent(scrape, clients).start()
             time.sleep(self.arguments.settle)
             wakeups, cpu = agent.wakeups(), agent.cpu_seconds()

@@ -368,3 +368,20 @@ def idle_repeats(c):
     if server.loki.repeated != before:
         raise Failure("%d lines were sent again though nothing had happened" % (server.loki.repeated - before))
     return c.judge(server, lines)
+
+
+@case("files-copytruncate-hole")
+def copytruncate_hole(c):
+    """A writer that does not append leaves a hole of NULs after copytruncate: they are skipped, its lines are not."""
+    server = c.server()
+    writer = Writer(c.path("logs", "a.log"), "a", seed=c.seed)
+    writer.file.close()
+    writer.file = open(writer.path, "r+b", buffering=0)
+    c.agent([server], [c.files()]).start()
+    for _ in range(3):
+        writer.write(2000)
+        time.sleep(0.8)
+        writer.copytruncate()
+        writer.write(300)
+        time.sleep(0.4)
+    return c.judge(server, merged(writer))

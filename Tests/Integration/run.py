@@ -35,11 +35,12 @@ def run(name, arguments):
         outcome, text = "skipped", str(reason)
     except (Failure, AgentError) as error:
         text = str(error)
-    except KeyboardInterrupt:
-        context.close(arguments.keep)
-        raise
     except Exception:
         text = "the harness itself: " + traceback.format_exc()
+    except BaseException:
+        # Interrupted: daemons, mounts and agents of the case must not stay behind.
+        context.close(arguments.keep)
+        raise
     if outcome == "failed":
         text += "\n    seed %d; run it alone: --case %s --seed %d --keep" % (arguments.seed, name, arguments.seed)
         if arguments.keep:

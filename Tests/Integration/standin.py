@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """A deliberately simple agent with the face of the real one, to try the cases themselves before and apart from it.
 
-It follows plain files over renames, keeps every batch in one pickle file and pushes it until it is taken. With
+It follows plain files and docker's logs over renames, keeps every batch in one pickle file and pushes it until it is taken. With
 STANDIN_LOSE=TEXT it loses lines that hold the text, with STANDIN_RESTAMP=1 it gives a new time stamp to whatever it
-sends again: the cases must find both. What it does not know (compressed siblings, copytruncate, containers, journals,
+sends again: the cases must find both. What it does not know (compressed siblings, copytruncate, pods, journals,
 splitting, quarantine, reload, `logs`) fails its cases, rightly.
 """
 
+import calendar
 import glob
 import http.client
 import http.server
@@ -60,14 +61,35 @@ class Standin:
             for group in scrape.get("static_configs", ()):
                 labels = {k: v for k, v in group["labels"].items() if not k.startswith("__")}
                 for path in glob.glob(group["labels"]["__path__"], recursive=True):
-                    yield path, dict(labels, filename=path)
+                    yield path, dict(labels, filename=path), False
+            for docker in scrape.get("docker_sd_configs", ()):
+                for path in glob.glob(os.path.join(docker["data_root"], "containers", "*", "*-json.log")):
+                    with open(os.path.join(os.path.dirname(path), "config.v2.json")) as file:
+                        yield path, {"container": json.load(file)["Name"].lstrip("/")}, True
+
+    @staticmethod
+    def joined(data):
+        """Docker's records as (stream, time, text), and how far they are whole."""
+        found, open_parts, end, whole = [], {}, 0, 0
+        for record in data.split(b"\n")[:-1]:
+            end += len(record) + 1
+            row = json.loads(record)
+            text = open_parts.pop(row["stream"], "") + row["log"]
+            if not text.endswith("\n"):
+                open_parts[row["stream"]] = text
+                continue
+            second, _, rest = row["time"][:-1].partition(".")
+            stamp = calendar.timegm(time.strptime(second, "%Y-%m-%dT%H:%M:%S")) * 10**9 + int(rest.ljust(9, "0"))
+            found.append((row["stream"], stamp, text[:-1].encode()))
+            if not open_parts:
+                whole = end
+        return found if whole == end else None, whole
 
     def read(self):
         """One pass over all files: whether there was anything."""
         batch, positions = [], {}
-        for path, labels in self.targets():
-            text = "{%s}" % ", ".join('%s="%s"' % pair for pair in sorted(labels.items()))
-            entries = []
+        for path, labels, is_docker in self.targets():
+            entries = {}
             for generation in sorted(glob.glob(path + ".[0-9]"), key=lambda p: -int(p.rsplit(".", 1)[1])) + [path]:
                 try:
                     with open(generation, "rb") as file:
@@ -78,13 +100,22 @@ class Standin:
                 except OSError:
                     continue
                 end = data.rfind(b"\n") + 1
-                for line in data[:end].split(b"\n")[:-1]:
-                    self.last = max(self.last + 1, time.time_ns())
+                if is_docker:
+                    rows, whole = self.joined(data[:end])
+                    if rows is None:
+                        rows, end = self.joined(data[:whole])
+                else:
+                    rows = ((None, None, line) for line in data[:end].split(b"\n")[:-1])
+                for stream, stamp, line in rows or ():
+                    if stamp is None:
+                        self.last = stamp = max(self.last + 1, time.time_ns())
                     if not (LOSE and LOSE in line):
-                        entries.append((self.last, line, ()))
+                        entries.setdefault(stream, []).append((stamp, line, ()))
                 positions[key] = offset + end
-            if entries:
-                batch.append((text.encode(), entries))
+            for stream in entries:
+                named = dict(labels, stream=stream) if stream else labels
+                text = "{%s}" % ", ".join('%s="%s"' % pair for pair in sorted(named.items()))
+                batch.append((text.encode(), entries[stream]))
         if batch:
             pickle.dump((batch, positions), self.store)
             self.store.flush()
