@@ -74,7 +74,7 @@ extension LogStore {
                 try append(record, &writer)
             } catch {
                 metrics.writeErrors.add()
-                if error.isFull { freeDisk(record.byteCount, &writer, policy) }
+                if error.isFull { freeDisk(record.byteCount, policy) }
                 return .disk(error)
             }
             publish(record, positions, &writer)

@@ -76,7 +76,7 @@ extension LogStore {
     }
 
     /// The file system is full: deletes as much as `length` takes, of what may go.
-    func freeDisk(_ length: Int, _ writer: inout Writer, _ policy: FullPolicy) {
+    func freeDisk(_ length: Int, _ policy: FullPolicy) {
         var freed = 0
         while freed < length {
             let relief = state.withLock { $0.relief(policy: policy, opened: opened) }
