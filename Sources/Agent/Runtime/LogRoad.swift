@@ -63,6 +63,7 @@ final class LogRoad: Sendable {
                     limit: logs.limits.maxLabelValues, metrics: metrics, logger: logger)
             }
             applyShippers(logs.clients, &running)
+            store.retain(destinations: logs.clients.map(\.name))
             applySources(plan.sources, &running)
             applyFiles(plan.fileJobs, &running)
         }

@@ -11,7 +11,12 @@ struct RoadService: Service {
     let server: WebServer
 
     func run() async throws {
-        try? await gracefulShutdown()
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(60), tolerance: .seconds(10))
+                try? await Blocking.run { road.store.maintain() }
+            }
+        }
         try await Blocking.run { road.stop(deadline: 3) }
         await server.stop()
     }

@@ -27,6 +27,11 @@ struct SourcePlan {
             sources.append(Planned(configuration: scrape, source: source))
         case .docker(let docker):
             try addFiles(scrape, DockerDiscovery(docker), DockerDiscovery.defaultRules)
+            let relabeler = try Relabeler(scrape.relabelRules ?? DockerDiscovery.defaultRules)
+            let source = DockerAPISource(
+                name: unique("docker-api", scrape.jobName), configuration: docker, limits: scrape.limits,
+                relabel: { relabeler.apply($0) })
+            sources.append(Planned(configuration: scrape, source: source))
         case .cri(let pods): try addFiles(scrape, PodDiscovery(pods), [])
         case .podman(let podman): try addFiles(scrape, PodmanDiscovery(podman), [])
         case .files(let targets):
