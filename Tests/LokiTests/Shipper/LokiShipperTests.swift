@@ -244,6 +244,18 @@ struct LokiShipperTests {
         #expect(rig.quarantined.count == 1)
     }
 
+    @Test("a server that takes no request at all costs no line")
+    func tooLargeWhateverIsSent() throws {
+        let failures = Atomic<Int>(0)
+        let rig = try Rig { _, lines in
+            failures.wrappingAdd(1, ordering: .relaxed).newValue < 9 ? (.status(413), []) : (.status(204), lines)
+        }
+        rig.feed.append(lines("a", 0..<4))
+        rig.run()
+        #expect(rig.taken.lines == sent("a", 0..<4))
+        #expect(rig.quarantined.isEmpty)
+    }
+
     @Test("a stream over its limit waits, in order, while the others go on")
     func holdsStreams() throws {
         let isOpen = Atomic<Bool>(false)
