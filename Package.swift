@@ -71,7 +71,8 @@ let package = Package(
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Bytes", "Telemetry"], swiftSettings: strict),
         .testTarget(
-            name: "ConfigurationTests", dependencies: ["Bytes", "Configuration", "Logs", "Telemetry", "Transport"],
+            name: "ConfigurationTests",
+            dependencies: ["Bytes", "Configuration", "Logs", "Loki", "Telemetry", "Transport"],
             swiftSettings: strict),
         .testTarget(
             name: "TransportTests", dependencies: ["Bytes", "Configuration", "PushServer", "Telemetry", "Transport"],

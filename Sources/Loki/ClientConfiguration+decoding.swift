@@ -4,35 +4,37 @@ import Telemetry
 import Transport
 
 extension ClientConfiguration: ConfigurationSection {
-    package static let configurationKeys: [ConfigurationKey] =
-        [
-            ConfigurationKey(
-                "url", "URL",
-                "Loki's push endpoint, `http://host:3100/loki/api/v1/push`; or `unix:/run/loki.sock:/loki/api/v1/push`."
-            ),
-            ConfigurationKey(
-                "name", "string",
-                "What metrics, readiness and the saved position call it. Without one it is made of the URL's host and the tenant. Renaming a destination sends it everything that is stored again."
-            ),
-            ConfigurationKey("tenant_id", "string", "`X-Scope-OrgID` of entries without a tenant of their own."),
-            ConfigurationKey(
-                "external_labels", "mapping of strings", "Added to every stream; a stream's own labels win."),
-            ConfigurationKey(
-                "timeout", "duration", default: "10s",
-                "How long a request may take. For one over 64 KiB it counts from the last byte that the server has taken."
-            ),
-            ConfigurationKey(
-                "backoff_config", "mapping", "Waits between tries; see [backoff_config](#backoff_config)."),
-            ConfigurationKey(
-                "drop_rate_limited_batches", "bool", default: "false",
-                "Drop what the server refuses for the tenant's rate (429) instead of sending it later."),
-            ConfigurationKey(
-                "limits", "mapping", "Limits to check before sending; see [client limits](#client_limits)."),
-            ConfigurationKey(
-                "batchwait", "duration", default: "1s",
-                "Accepted for promtail's files; blocks are made by the store, once for all destinations."),
-            ConfigurationKey("batchsize", "size", default: "1MiB", "Accepted as `batchwait` is."),
-        ] + HTTPClientConfiguration.configurationKeys
+    package static let configurationKeys = ownKeys + HTTPClientConfiguration.configurationKeys
+
+    /// Without those of the HTTP client, which stand in line with them.
+    package static let ownKeys: [ConfigurationKey] = [
+        ConfigurationKey(
+            "url", "URL",
+            "Loki's push endpoint, `http://host:3100/loki/api/v1/push`; or `unix:/run/loki.sock:/loki/api/v1/push`."
+        ),
+        ConfigurationKey(
+            "name", "string",
+            "What metrics, readiness and the saved position call it. Without one it is made of the URL's host and the tenant. Renaming a destination sends it everything that is stored again."
+        ),
+        ConfigurationKey("tenant_id", "string", "`X-Scope-OrgID` of entries without a tenant of their own."),
+        ConfigurationKey(
+            "external_labels", "mapping of strings", "Added to every stream; a stream's own labels win."),
+        ConfigurationKey(
+            "timeout", "duration", default: "10s",
+            "How long a request may take. For one over 64 KiB it counts from the last byte that the server has taken."
+        ),
+        ConfigurationKey(
+            "backoff_config", "mapping", "Waits between tries; see [backoff_config](#backoff_config)."),
+        ConfigurationKey(
+            "drop_rate_limited_batches", "bool", default: "false",
+            "Drop what the server refuses for the tenant's rate (429) instead of sending it later."),
+        ConfigurationKey(
+            "limits", "mapping", "Limits to check before sending; see [client limits](#client_limits)."),
+        ConfigurationKey(
+            "batchwait", "duration", default: "1s",
+            "Accepted for promtail's files; blocks are made by the store, once for all destinations."),
+        ConfigurationKey("batchsize", "size", default: "1MiB", "Accepted as `batchwait` is."),
+    ]
 
     package init(_ reader: MappingReader) {
         let url = reader.requiredString("url")
@@ -78,7 +80,7 @@ extension ClientConfiguration: ConfigurationSection {
 extension ClientConfiguration.BackoffConfiguration: ConfigurationSection {
     package static let configurationKeys: [ConfigurationKey] = [
         ConfigurationKey("min_period", "duration", default: "500ms", "Wait before the first retry; it doubles."),
-        ConfigurationKey("max_period", "duration", default: "5m", "No wait is longer."),
+        ConfigurationKey("max_period", "duration", default: "30s", "No wait is longer."),
         ConfigurationKey(
             "max_retries", "int", default: "0",
             "Drop a batch after so many retries, as promtail does after 10. 0: never; the store keeps it."),

@@ -31,8 +31,8 @@ package struct ClientConfiguration: Sendable, Equatable {
     package struct BackoffConfiguration: Sendable, Equatable {
         /// Seconds before the first retry.
         package var minPeriod: Double = 0.5
-        /// Seconds; no wait is longer.
-        package var maxPeriod: Double = 300
+        /// Seconds; no wait is longer. promtail's default is 5 min; a server that is back should not wait that long.
+        package var maxPeriod: Double = 30
         /// After so many retries a batch is dropped, as promtail does after 10. 0, the default: never.
         package var maxRetries: Int = 0
         package init() {}

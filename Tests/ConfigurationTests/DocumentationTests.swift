@@ -1,6 +1,7 @@
 import Configuration
 import Glibc
 import Logs
+import Loki
 import Telemetry
 import Testing
 import Transport
@@ -17,6 +18,9 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("static_configs", FileTargetConfiguration.configurationKeys),
     ("relabel_configs", RelabelRule.configurationKeys),
     ("limits", LineLimits.configurationKeys),
+    ("clients", ClientConfiguration.ownKeys),
+    ("backoff_config", ClientConfiguration.BackoffConfiguration.configurationKeys),
+    ("client_limits", ClientConfiguration.Limits.configurationKeys),
     ("http_client", HTTPClientConfiguration.configurationKeys),
     ("basic_auth", HTTPClientConfiguration.BasicAuth.configurationKeys),
     ("authorization", HTTPClientConfiguration.Authorization.configurationKeys),
@@ -52,6 +56,9 @@ struct DocumentationTests {
         try check(PodmanConfiguration.self)
         try check(RelabelRule.self, "target_label: x\n")
         try check(LineLimits.self)
+        try check(ClientConfiguration.self, "url: http://loki/push\n")
+        try check(ClientConfiguration.BackoffConfiguration.self)
+        try check(ClientConfiguration.Limits.self)
         try check(HTTPClientConfiguration.self)
         try check(HTTPClientConfiguration.Authorization.self, "credentials: x\n")
         try check(HTTPClientConfiguration.TLSConfiguration.self)

@@ -157,4 +157,34 @@ struct HTTPClientTests {
         header.headers = ["X-Bad": "a\r\nb: c"]
         #expect(throws: HTTPFailure.self) { try post("http://127.0.0.1:1/", header) }
     }
+
+    @Test("requests go through the proxy, but for the hosts that are excepted")
+    func proxies() throws {
+        let proxy = PushServer { _ in .status(204) }
+        defer { proxy.stop() }
+        var configuration = HTTPClientConfiguration()
+        configuration.proxyURL = "http://user:secret@127.0.0.1:\(proxy.port)"
+        #expect(try post("http://loki.invalid:3100/push", configuration).status == 204)
+        let request = try #require(proxy.requests.first)
+        #expect(request.line == "POST http://loki.invalid:3100/push HTTP/1.1")
+        #expect(request.headers["proxy-authorization"] != nil)
+        configuration.noProxy = "127.0.0.1"
+        let direct = PushServer { _ in .status(200) }
+        defer { direct.stop() }
+        #expect(try post(direct.url, configuration).status == 200)
+    }
+
+    @Test("a server whose name does not resolve, or that does not listen, is a failed connection")
+    func unreachable() {
+        for url in ["http://loki.invalid/push", "http://127.0.0.1:1/push", "unix:/nonexistent.sock:/push"] {
+            #expect {
+                try post(url, timeout: 3)
+            } throws: { error in
+                switch error as? HTTPFailure {
+                case .connection, .timedOut: true
+                default: false
+                }
+            }
+        }
+    }
 }

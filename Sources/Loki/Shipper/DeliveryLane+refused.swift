@@ -10,9 +10,11 @@ extension DeliveryLane {
         return min(configured > 0 ? configured + 1 : .max, learned)
     }
 
-    /// Remembers for an hour that the server, or a proxy before it, does not take requests of this size.
+    /// Remembers for a minute that the server, or a proxy before it, does not take requests of this size. Not longer, and not
+    /// for small ones: a passing fault would cost a request per line.
     func learnRefusedSize(_ bytes: Int) {
-        refusedSize = (min(bytes, sizeLimit), Timestamp.monotonic.advanced(seconds: 3600))
+        guard bytes >= 16 << 10 else { return }
+        refusedSize = (min(bytes, sizeLimit), Timestamp.monotonic.advanced(seconds: 60))
     }
 
     /// A stream's label string as it is sent: with the external labels it lacks.

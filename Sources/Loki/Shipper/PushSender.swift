@@ -43,6 +43,8 @@ final class PushSender {
     private static let contentHeaders = [
         HTTPHeader("Content-Type", "application/x-protobuf"), HTTPHeader("Content-Encoding", "snappy"),
     ]
+    /// Compressed bytes that any push endpoint must take.
+    private static let plainlySmall = 4 << 10
     /// An empty PushRequest: a snappy block of length 0.
     private static let emptyRequest: [UInt8] = [0]
 
@@ -59,7 +61,7 @@ final class PushSender {
         // What people have to put right needs no hurry.
         var slow = Backoff(
             minimum: min(configuration.backoff.minPeriod * 10, configuration.backoff.maxPeriod),
-            maximum: configuration.backoff.maxPeriod)
+            maximum: min(configuration.backoff.maxPeriod, max(60, configuration.backoff.minPeriod)))
         var rateRefusals = 0
         var retries = 0
         while true {
@@ -77,7 +79,14 @@ final class PushSender {
             case .streamsLimited(let rejections):
                 report(.degraded("some streams are over a limit of the server and are held back"))
                 return .streamsLimited(rejections)
-            case .tooLarge: return .tooLarge
+            case .tooLarge(let reason):
+                guard entries == 1, body.byteCount <= Self.plainlySmall else { return .tooLarge }
+                // No line is to blame for a server that takes no request at all.
+                report(
+                    .failed(
+                        "the server refuses even \(body.byteCount) bytes as too large (413); raise its limit"
+                            + " (nginx: client_max_body_size): \(reason)"))
+                pause = slow.next()
             case .refused(let reason, let isCertain):
                 if isCertain || takesEmptyRequest(tenant: tenant) { return .refused(reason) }
                 report(.failed("the server refuses every request (400): \(reason); check url and tenant_id"))

@@ -217,7 +217,7 @@ struct LokiShipperTests {
         #expect(rig.quarantined.count == 1)
     }
 
-    @Test("a request too large is split until it passes, and later ones before they are sent")
+    @Test("a request too large is split until it passes")
     func splits() throws {
         let rig = try Rig { request, lines in lines.count > 4 ? (.status(413), []) : (.status(204), lines) }
         rig.feed.append(lines("a", 0..<10) + lines("b", 0..<10))
@@ -242,6 +242,40 @@ struct LokiShipperTests {
         #expect(rig.taken.lines[0].utf8.count > 20_000)
         #expect(line.text.hasPrefix(rig.taken.lines[0].dropFirst("{app=\"a\"} ".count)))
         #expect(rig.quarantined.count == 1)
+    }
+
+    @Test("what is known to be too large is split before it is sent")
+    func splitsAhead() throws {
+        let rig = try Rig { request, lines in
+            request.body.count > 20_000 ? (.status(413), []) : (.status(204), lines)
+        }
+        var state: UInt64 = 7
+        func noisy(_ range: Range<Int>) -> [MemoryFeed.Line] {
+            lines("a", range).map { line in
+                var line = line
+                for _ in 0..<1000 {
+                    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                    line.text.unicodeScalars.append(Unicode.Scalar(UInt8(0x21 + (state >> 33) % 90)))
+                }
+                return line
+            }
+        }
+        for start in stride(from: 0, to: 200, by: 40) { rig.feed.append(noisy(start..<(start + 40))) }
+        rig.run()
+        #expect(rig.taken.lines.count == 200)
+        #expect(rig.server.requests.filter { $0.body.count > 20_000 }.count <= 2)
+    }
+
+    @Test("a server that takes no request at all costs no line")
+    func tooLargeWhateverIsSent() throws {
+        let failures = Atomic<Int>(0)
+        let rig = try Rig { _, lines in
+            failures.wrappingAdd(1, ordering: .relaxed).newValue < 9 ? (.status(413), []) : (.status(204), lines)
+        }
+        rig.feed.append(lines("a", 0..<4))
+        rig.run()
+        #expect(rig.taken.lines == sent("a", 0..<4))
+        #expect(rig.quarantined.isEmpty)
     }
 
     @Test("a stream over its limit waits, in order, while the others go on")
