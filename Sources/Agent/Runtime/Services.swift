@@ -1,5 +1,6 @@
 import CLinux
 import Logging
+import Logs
 import ServiceLifecycle
 import Telemetry
 import UnixSignals
