@@ -93,7 +93,7 @@ import Testing
 }
 
 /// A small seeded generator, so that a failing run can be repeated.
-struct SplitMix: RandomNumberGenerator {
+private struct SplitMix: RandomNumberGenerator {
     var state: UInt64
     mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
