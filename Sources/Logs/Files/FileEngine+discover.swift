@@ -46,12 +46,13 @@ extension FileEngine {
                     update(file, target, job)
                 } else if let base = Self.base(of: target.path, names) {
                     later.append((job, target, base))
-                } else {
+                } else if !isAwaited(target.path, now) {
                     follow(target, job, now)
                 }
             }
         }
         for (job, target, base) in later { considerRotated(target, job, base, now) }
+        awaited = awaited.filter { filesByPath[$0.key] == nil && now.seconds(since: $0.value) < 3600 }
     }
 
     /// The path among the targets of which this one is a rotated generation, by its name.
@@ -63,6 +64,20 @@ extension FileEngine {
             return DirectoryListing.join(directory, other)
         }
         return nil
+    }
+
+    /// Whether the path holds a generation of a file that is not there at present, but is likely to come back: it
+    /// is read there, in its turn.
+    private func isAwaited(_ path: String, _ now: Timestamp) -> Bool {
+        guard let status = try? FileStatus.of(path: path), let position = known[status.identity],
+            position.path != path,
+            RotatedName(DirectoryListing.split(path).name, of: DirectoryListing.split(position.path).name) != nil
+        else { return false }
+        let since = awaited[path] ?? now
+        awaited[path] = since
+        let end = since.adding(tuning.rotationPatience)
+        if now < end { nextDiscovery = min(nextDiscovery, end) }
+        return now < end
     }
 
     /// A target whose name says that it is an older generation of another: read there, if it is that.
@@ -178,12 +193,7 @@ extension FileEngine {
     /// Stops following a file; its positions stay.
     func drop(_ file: FollowedFile) {
         if file.active == nil { flushJoins(of: file, .monotonic) }
-        for generation in file.generations {
-            let isDeleted = (try? generation.content?.status().linkCount) == 0
-            let isRead = generation.detached != nil && file.lingering.contains { $0 === generation }
-            release(generation, of: file)
-            if isDeleted && isRead { forget(generation.identity) }
-        }
+        for generation in file.generations { release(generation, of: file) }
         markPending(.monotonic)
         forgetStreams(file.streams)
         file.metrics.remove()
@@ -248,10 +258,17 @@ extension FileEngine {
         guard now.seconds(since: lastCollection) >= min(60, tuning.forgetAfter) else { return }
         lastCollection = now
         for (path, identities) in knownByPath {
-            let unowned = identities.filter { owners[$0] == nil }
+            var unowned = identities.filter { owners[$0] == nil }
             if unowned.isEmpty { continue }
-            var present = Set(Sibling.all(of: path).map(\.status.identity))
+            let siblings = Sibling.all(of: path)
+            var present = Set(siblings.map(\.status.identity))
             if let status = try? FileStatus.of(path: path) { present.insert(status.identity) }
+            // The newest one tells which of the files beside it have been seen, as long as there are any.
+            if !siblings.isEmpty,
+                let newest = identities.max(by: { (known[$0]?.sequence ?? 0) < (known[$1]?.sequence ?? 0) })
+            {
+                unowned.remove(newest)
+            }
             for identity in unowned {
                 if present.contains(identity) {
                     goneSince[identity] = nil

@@ -7,8 +7,27 @@ struct Sibling {
     var name: RotatedName
     var status: FileStatus
 
-    /// The rotated generations beside `path`, and beside the file it links to; in no order.
+    /// The rotated generations beside `path`, and beside the file it links to; in no order. A rotation may be going
+    /// on: looks until two looks agree.
     static func all(of path: String) -> [Sibling] {
+        var found = look(beside: path)
+        for _ in 0..<8 {
+            let again = look(beside: path)
+            let isSame =
+                found.count == again.count
+                && zip(found, again).allSatisfy {
+                    $0.path == $1.path && $0.status.identity == $1.status.identity
+                }
+            found = again
+            if isSame { break }
+        }
+        // While a file is being compressed both are there, and the compressed one is not complete.
+        return found.filter { one in
+            !one.name.isCompressed || !found.contains { $0.path == one.path.dropLast(3) }
+        }
+    }
+
+    private static func look(beside path: String) -> [Sibling] {
         var found: [Sibling] = []
         var bases = [path]
         if let resolved = DirectoryListing.resolved(path), resolved != path { bases.append(resolved) }
@@ -93,7 +112,8 @@ struct GenerationSearch {
                 copy.content, copy.sibling, copy.sibling.status.identity, checkpoint.position.at(copy.content), now)
         }
         // What is newer than the newest checkpoint was never seen.
-        if newest.identity == active && !newest.isTruncated { return search }
+        let isUnread = newest.position.offset == 0
+        if newest.identity == active && !newest.isTruncated && !isUnread { return search }
         var unseen = strangers.filter { candidate in
             guard let place else { return candidate.status.modified > newest.position.modified }
             return place.isOlder(than: candidate)
@@ -105,8 +125,7 @@ struct GenerationSearch {
                 var one = [sibling]
                 isCopy = Self.takeCopy(of: checkpoint.position, from: &one) != nil
             }
-            let hasPlainTwin = unseen.contains { $0.name.order == sibling.name.order && !$0.name.isCompressed }
-            if isCopy || (sibling.name.isCompressed && hasPlainTwin) { continue }
+            if isCopy { continue }
             guard let content = try? FileContent(path: sibling.path, isCompressed: sibling.name.isCompressed),
                 !sibling.name.isCompressed || content.hasBytes
             else { continue }
