@@ -32,12 +32,16 @@ extension FileEngine {
         }
         dropVanished(now)
         // Rotated names after the names they derive from: those may claim them.
-        var names: [String: [String]] = [:]
+        var names: [String: Set<String>] = [:]
         for job in jobs {
             for path in job.targets.keys {
                 let (directory, name) = DirectoryListing.split(path)
-                names[directory, default: []].append(name)
+                names[directory, default: []].insert(name)
             }
+        }
+        for path in knownByPath.keys {
+            let (directory, name) = DirectoryListing.split(path)
+            if names[directory] != nil { names[directory]?.insert(name) }
         }
         var later: [(FileReadingJob, TailTarget, String)] = []
         for job in jobs {
@@ -46,7 +50,7 @@ extension FileEngine {
                     update(file, target, job)
                 } else if let base = Self.base(of: target.path, names) {
                     later.append((job, target, base))
-                } else if !isAwaited(target.path, now) {
+                } else {
                     follow(target, job, now)
                 }
             }
@@ -56,7 +60,7 @@ extension FileEngine {
     }
 
     /// The path among the targets of which this one is a rotated generation, by its name.
-    private static func base(of path: String, _ names: [String: [String]]) -> String? {
+    private static func base(of path: String, _ names: [String: Set<String>]) -> String? {
         let (directory, name) = DirectoryListing.split(path)
         // Only a name that ends in a digit, or has a date, can be one: most do not.
         guard name.utf8.contains(where: { (0x30...0x39).contains($0) }) else { return nil }
@@ -66,13 +70,9 @@ extension FileEngine {
         return nil
     }
 
-    /// Whether the path holds a generation of a file that is not there at present, but is likely to come back: it
-    /// is read there, in its turn.
+    /// Whether to leave a rotated file alone for now because its active file is not there at present, but likely to
+    /// come back: it is read there, in its turn.
     private func isAwaited(_ path: String, _ now: Timestamp) -> Bool {
-        guard let status = try? FileStatus.of(path: path), let position = known[status.identity],
-            position.path != path,
-            RotatedName(DirectoryListing.split(path).name, of: DirectoryListing.split(position.path).name) != nil
-        else { return false }
         let since = awaited[path] ?? now
         awaited[path] = since
         let end = since.adding(tuning.rotationPatience)
@@ -87,6 +87,7 @@ extension FileEngine {
         if let position = known[status.identity] {
             // Its own, or that of a file nobody follows any more: go on there.
             guard position.path == target.path || filesByPath[position.path] == nil else { return }
+            if position.path != target.path, isAwaited(target.path, now) { return }
         } else if let base = filesByPath[basePath], !base.wasUnknown || base.isSettled {
             guard status.size > 0 else { return }
             // Rotated just now, before we looked?
@@ -94,6 +95,8 @@ extension FileEngine {
             guard owners[status.identity] == nil, known[status.identity] == nil else { return }
             // A copy that copytruncate makes, or is making.
             if isCopy(target.path, status, of: base) { return }
+        } else if filesByPath[basePath] == nil, isAwaited(target.path, now) {
+            return
         }
         follow(target, job, now)
     }

@@ -173,8 +173,16 @@ extension FileEngine {
     private func search(
         _ file: FollowedFile, active: FileIdentity, _ checkpoints: [Checkpoint], _ now: Timestamp
     ) -> GenerationSearch {
-        GenerationSearch.run(
-            path: file.path, active: active, checkpoints: checkpoints, now: now,
+        // Generations that were read under their own names, when the active file was away for long.
+        let (directory, name) = DirectoryListing.split(file.path)
+        var others: [FilePosition] = []
+        for (path, identities) in knownByPath where path != file.path && path.hasPrefix(directory) {
+            let other = DirectoryListing.split(path)
+            guard other.directory == directory, RotatedName(other.name, of: name) != nil else { continue }
+            others += identities.compactMap { known[$0] }
+        }
+        return GenerationSearch.run(
+            path: file.path, active: active, checkpoints: checkpoints, others: others, now: now,
             isKnown: { self.known[$0] != nil || self.owners[$0] != nil }, takeSequence: { file.takeSequence() })
     }
 

@@ -73,10 +73,11 @@ struct GenerationSearch {
     var missing: [Checkpoint] = []
 
     /// Looks for the checkpointed generations of `path` and for those that came and went unseen since the newest
-    /// checkpoint. `isKnown` tells files that have a position or are being read.
+    /// checkpoint. `isKnown` tells files that have a position or are being read; `others` are positions of files
+    /// beside it that were read under their own names.
     static func run(
-        path: String, active: FileIdentity?, checkpoints unsorted: [Checkpoint], now: Timestamp,
-        isKnown: (FileIdentity) -> Bool, takeSequence: () -> UInt64
+        path: String, active: FileIdentity?, checkpoints unsorted: [Checkpoint], others: [FilePosition],
+        now: Timestamp, isKnown: (FileIdentity) -> Bool, takeSequence: () -> UInt64
     ) -> GenerationSearch {
         var search = GenerationSearch()
         let checkpoints = unsorted.sorted { $0.position.sequence < $1.position.sequence }
@@ -120,10 +121,10 @@ struct GenerationSearch {
         }
         unseen.sort { $0.isOlder(than: $1) }
         for sibling in unseen {
-            var isCopy = false
-            for checkpoint in checkpoints where !isCopy {
+            var isCopy = isNewest(newest, active) && holdsNothingNew(sibling, beside: path)
+            for position in checkpoints.map(\.position) + others where !isCopy {
                 var one = [sibling]
-                isCopy = Self.takeCopy(of: checkpoint.position, from: &one) != nil
+                isCopy = Self.takeCopy(of: position, from: &one) != nil
             }
             if isCopy { continue }
             guard let content = try? FileContent(path: sibling.path, isCompressed: sibling.name.isCompressed),
@@ -136,6 +137,25 @@ struct GenerationSearch {
             search.generations.append(generation)
         }
         return search
+    }
+
+    private static func isNewest(_ newest: Checkpoint, _ active: FileIdentity?) -> Bool {
+        newest.identity == active && !newest.isTruncated
+    }
+
+    /// Whether all that the sibling holds is in the active file too: a copytruncate is between its copy and its
+    /// truncation. What is lost of it then, the next look finds.
+    private static func holdsNothingNew(_ sibling: Sibling, beside path: String) -> Bool {
+        guard let copy = try? FileContent(path: sibling.path, isCompressed: sibling.name.isCompressed),
+            let original = try? FileContent(path: path)
+        else { return false }
+        var position = FilePosition(path: path)
+        position.offset = sibling.status.size
+        if sibling.name.isCompressed { position.offset = 0 }
+        position.head = copy.fingerprint(at: 0, Fingerprint.headLength)
+        let length = Int(min(position.offset, UInt64(Fingerprint.tailLength)))
+        position.tail = copy.fingerprint(at: position.offset - UInt64(length), length)
+        return position.head.length > 0 && original.matches(position)
     }
 
     private mutating func add(
@@ -208,6 +228,12 @@ extension FileContent {
             tail == length
         else { return false }
         return Fingerprint(bytes.bytes) == position.tail
+    }
+
+    fileprivate func fingerprint(at offset: UInt64, _ length: Int) -> Fingerprint {
+        var bytes = ByteBuffer(capacity: length)
+        guard (try? read(at: offset, length: length, into: &bytes)) != nil else { return .empty }
+        return Fingerprint(bytes.bytes)
     }
 
     fileprivate var hasBytes: Bool {
