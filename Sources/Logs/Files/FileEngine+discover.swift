@@ -46,6 +46,9 @@ extension FileEngine {
         var later: [(FileReadingJob, TailTarget, String)] = []
         for job in jobs {
             for target in job.targets.values.sorted(by: { $0.path < $1.path }) {
+                if let file = filesByPath[target.path], file.isRotatedName, file.active == nil, file.queue.isEmpty {
+                    drop(file)
+                }
                 if let file = filesByPath[target.path] {
                     update(file, target, job)
                 } else if let base = Self.base(of: target.path, names) {
@@ -93,15 +96,22 @@ extension FileEngine {
             // Rotated just now, before we looked?
             look(at: base, now)
             guard owners[status.identity] == nil, known[status.identity] == nil else { return }
+            if base.active == nil, isAwaited(target.path, now) { return }
             // A copy that copytruncate makes, or is making.
             if isCopy(target.path, status, of: base) { return }
         } else if filesByPath[basePath] == nil, isAwaited(target.path, now) {
             return
         }
-        follow(target, job, now)
+        follow(target, job, now, isRotatedName: true)
     }
 
     private func isCopy(_ path: String, _ status: FileStatus, of base: FollowedFile) -> Bool {
+        let names = (DirectoryListing.split(path).name, DirectoryListing.split(base.path).name)
+        if let name = RotatedName(names.0, of: names.1),
+            GenerationSearch.holdsNothingNew(Sibling(path: path, name: name, status: status), beside: base.path)
+        {
+            return true
+        }
         guard let content = try? FileContent(path: path) else { return false }
         for generation in base.generations where generation.head.length > 0 {
             var position = FilePosition(path: path)
@@ -111,7 +121,9 @@ extension FileEngine {
         return false
     }
 
-    private func follow(_ target: TailTarget, _ job: FileReadingJob, _ now: Timestamp) {
+    private func follow(
+        _ target: TailTarget, _ job: FileReadingJob, _ now: Timestamp, isRotatedName: Bool = false
+    ) {
         if target.path.hasSuffix(".gz") {
             setProblem(
                 target.path,
@@ -124,6 +136,7 @@ extension FileEngine {
             file.metrics.remove()
             return
         }
+        file.isRotatedName = isRotatedName
         filesByPath[target.path] = file
         files.append(file)
         look(at: file, now)

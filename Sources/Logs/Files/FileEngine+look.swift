@@ -108,6 +108,13 @@ extension FileEngine {
             file.hasMore = true
             return
         }
+        if file.isRotatedName, !file.generations.isEmpty || knownByPath[file.path]?.isEmpty == false,
+            known[status.identity]?.path != file.path
+        {
+            // The names have moved on by one: the file of this name before it is asked about the new one.
+            nextDiscovery = min(nextDiscovery, lastDiscovery.adding(tuning.discoverySpacing))
+            return
+        }
         let content = try FileContent(path: file.path)
         let opened = try content.status()
         if opened.identity != status.identity {

@@ -145,7 +145,9 @@ struct GenerationSearch {
 
     /// Whether all that the sibling holds is in the active file too: a copytruncate is between its copy and its
     /// truncation. What is lost of it then, the next look finds.
-    private static func holdsNothingNew(_ sibling: Sibling, beside path: String) -> Bool {
+    static func holdsNothingNew(_ sibling: Sibling, beside path: String) -> Bool {
+        // The copy may only just have been begun.
+        if sibling.status.size == 0 { return true }
         guard let copy = try? FileContent(path: sibling.path, isCompressed: sibling.name.isCompressed),
             let original = try? FileContent(path: path)
         else { return false }
