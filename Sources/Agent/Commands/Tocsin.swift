@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Glibc
 
 /// The command `tocsin`.
@@ -11,7 +12,9 @@ struct Tocsin: AsyncParsableCommand {
         subcommands: [RunCommand.self, CheckCommand.self, LogsCommand.self, VersionCommand.self])
 
     /// Exit codes: 0, 1 (found something wrong), 2 (used wrong).
-    static func main() async {
+    @MainActor static func main() async {
+        // On the main actor still: the pool that this replaces starts with the first task elsewhere.
+        clinux_run_tasks(2)
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

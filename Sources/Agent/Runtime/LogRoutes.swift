@@ -1,4 +1,5 @@
 import Bytes
+import Glibc
 import Logs
 import Loki
 import Telemetry
@@ -86,8 +87,9 @@ private struct LogStream {
             let (chunk, next) = try await Blocking.run { try Self.following(request, store, from) }
             location = next
             if !chunk.isEmpty { try await writer.write(chunk) }
-            // The store is asked again at the pace at which sources commit.
-            try await Task.sleep(for: .seconds(1), tolerance: .milliseconds(200))
+            // The store is asked again at the pace at which sources commit. `Task.sleep` would wake every second from
+            // then on, whoever follows (see `RoadService`).
+            _ = try await Blocking.run { poll(nil, 0, 1000) }
         }
     }
 
