@@ -52,6 +52,7 @@ extension FileEngine {
             }
         }
         for (job, target, base) in later { considerRotated(target, job, base, now) }
+        for job in jobs { job.targets = [:] }
     }
 
     /// The path among the targets of which this one is a rotated generation, by its name.
@@ -69,7 +70,7 @@ extension FileEngine {
     private func considerRotated(_ target: TailTarget, _ job: FileReadingJob, _ basePath: String, _ now: Timestamp) {
         guard !target.path.hasSuffix(".gz"), let status = try? FileStatus.of(path: target.path) else { return }
         guard owners[status.identity] == nil else { return }
-        if let position = known[status.identity] {
+        if let position = position(of: status.identity) {
             // Its own, or that of a file nobody follows any more: go on there.
             guard position.path == target.path || filesByPath[position.path] == nil else { return }
         } else if let base = filesByPath[basePath], !base.wasUnknown || base.isSettled {
@@ -102,7 +103,7 @@ extension FileEngine {
             return
         }
         let file = FollowedFile(target: target, job: job, registry: context.metrics)
-        guard label(file) else {
+        guard label(file, target.labels) else {
             file.metrics.remove()
             return
         }
@@ -112,12 +113,12 @@ extension FileEngine {
     }
 
     /// Works out the file's streams; false where no labels are left to ship it under.
-    private func label(_ file: FollowedFile) -> Bool {
-        let isPlain = file.target.format == .plain
-        var variants: [LabelSet?] = [nil, nil, file.target.labels]
+    private func label(_ file: FollowedFile, _ labels: LabelSet) -> Bool {
+        let isPlain = file.format == .plain
+        var variants: [LabelSet?] = [nil, nil, labels]
         if !isPlain {
             for stream in ContainerStream.allCases {
-                var labels = file.target.labels
+                var labels = labels
                 labels["__meta_docker_container_log_stream"] = stream.name
                 labels["stream"] = stream.name
                 variants[Int(stream.rawValue)] = labels
@@ -143,7 +144,7 @@ extension FileEngine {
                 "\(file.path) has no labels left after relabelling and is not followed (Loki needs one at least); "
                     + "keep one in relabel_configs of job \(file.job.name)")
         }
-        return file.streams.contains { $0 != nil }
+        return file.streams.indices.contains { file.streams[$0] != nil }
     }
 
     private func update(_ file: FollowedFile, _ target: TailTarget, _ job: FileReadingJob) {
@@ -154,13 +155,13 @@ extension FileEngine {
             return
         }
         file.isSettled = true
-        guard target != file.target else { return }
-        let isRelabelled = target.labels != file.target.labels || target.format != file.target.format
-        file.target = target
+        let isRelabelled = file.isRelabelled(by: target)
+        guard isRelabelled || target.isFinished != file.isFinished else { return }
+        file.take(target)
         if isRelabelled {
             let old = file.streams
             file.streams = [nil, nil, nil]
-            _ = label(file)
+            _ = label(file, target.labels)
             forgetStreams(old)
         }
         if !target.isFinished { file.isDone = false }
@@ -193,8 +194,9 @@ extension FileEngine {
         filesByPath[file.path] = nil
     }
 
-    private func forgetStreams(_ streams: [StreamID?]) {
-        for case let stream? in streams {
+    private func forgetStreams(_ streams: [3 of StreamID?]) {
+        for index in streams.indices {
+            guard let stream = streams[index] else { continue }
             let uses = (streamUses[stream] ?? 1) - 1
             streamUses[stream] = uses > 0 ? uses : nil
             if uses <= 0 { reader.output.writer.forget(stream) }

@@ -119,7 +119,7 @@ extension FileEngine {
             file.nextSequence = max(file.nextSequence, checkpoint.position.sequence + 1)
         }
         var saved: FilePosition?
-        if let position = known[status.identity] {
+        if let position = position(of: status.identity) {
             checkpoints.removeAll { $0.identity == status.identity }
             let isIntact = content.matches(position)
             if isIntact { saved = position } else { metrics.truncations.add() }
@@ -152,7 +152,7 @@ extension FileEngine {
     private func checkpoints(of file: FollowedFile) -> [Checkpoint] {
         var checkpoints: [Checkpoint] = []
         for identity in knownByPath[file.path] ?? [] {
-            guard let position = known[identity], owners[identity] == nil else { continue }
+            guard owners[identity] == nil, let position = position(of: identity) else { continue }
             checkpoints.append(Checkpoint(identity: identity, position: position))
         }
         for generation in file.generations {
