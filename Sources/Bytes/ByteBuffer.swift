@@ -3,8 +3,10 @@ import Glibc
 /// A growable run of raw bytes that is reused from line to line and never copied by accident.
 ///
 /// The one owner of raw memory in the hot path: everything else sees it through `bytes`, a bounds-checked
-/// `RawSpan`. Appending is amortised O(1) per byte; the capacity never shrinks by itself (`release`).
+/// `RawSpan`. Appending is amortised O(1) per byte; the capacity never shrinks by itself (`release`). An empty one
+/// holds no memory.
 package struct ByteBuffer: ~Copyable {
+    /// Points nowhere while `capacity` is 0.
     private var base: UnsafeMutableRawPointer
     /// Bytes allocated.
     package private(set) var capacity: Int
@@ -12,12 +14,19 @@ package struct ByteBuffer: ~Copyable {
     package private(set) var count: Int
 
     package init(capacity: Int = 0) {
-        self.capacity = max(capacity, 16)
-        base = UnsafeMutableRawPointer.allocate(byteCount: self.capacity, alignment: 16)
+        self.capacity = max(capacity, 0)
+        base =
+            self.capacity > 0
+            ? UnsafeMutableRawPointer.allocate(byteCount: self.capacity, alignment: 16) : Self.nowhere
         count = 0
     }
 
-    deinit { base.deallocate() }
+    deinit { if capacity > 0 { base.deallocate() } }
+
+    /// What `base` is without memory. 16 is not 0, so the pointer exists.
+    private static var nowhere: UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(bitPattern: 16).unsafelyUnwrapped
+    }
 
     package var isEmpty: Bool { count == 0 }
 
@@ -38,8 +47,8 @@ package struct ByteBuffer: ~Copyable {
 
     @inline(never)
     private mutating func grow(to needed: Int) {
-        let wanted = max(needed, capacity &* 2)
-        guard let moved = realloc(base, wanted) else {
+        let wanted = max(needed, capacity &* 2, 16)
+        guard let moved = realloc(capacity > 0 ? base : nil, wanted) else {
             // Nothing sensible can run on without memory; the kernel's own killer would say less.
             fatalError("out of memory: cannot grow a buffer to \(wanted) bytes")
         }
@@ -129,10 +138,16 @@ package struct ByteBuffer: ~Copyable {
     }
 
     /// Gives the memory back, down to `capacity` bytes.
-    package mutating func release(downTo capacity: Int = 16) {
-        let wanted = max(capacity, count, 16)
-        guard wanted < self.capacity, let moved = realloc(base, wanted) else { return }
-        base = moved
+    package mutating func release(downTo capacity: Int = 0) {
+        let wanted = max(capacity, count)
+        guard wanted < self.capacity else { return }
+        if wanted == 0 {
+            base.deallocate()
+            base = Self.nowhere
+        } else {
+            guard let moved = realloc(base, wanted) else { return }
+            base = moved
+        }
         self.capacity = wanted
     }
 }

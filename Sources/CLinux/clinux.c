@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +72,37 @@ int clinux_release_mappings(const char *fragment) {
     free(line);
     fclose(maps);
     return released;
+}
+
+static int release_object(struct dl_phdr_info *info, size_t size, void *count) {
+    (void)size;
+    // The kernel's own object is not a file.
+    if (strncmp(info->dlpi_name, "linux-vdso", 10) == 0) return 0;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        // What was ever writable holds this process's relocations; everything else is as it is in the file.
+        if (part->p_type != PT_LOAD || part->p_flags & PF_W) continue;
+        uintptr_t start = (info->dlpi_addr + part->p_vaddr) & ~(page - 1);
+        uintptr_t end = (info->dlpi_addr + part->p_vaddr + part->p_filesz) & ~(page - 1);
+        if (start < end && madvise((void *)start, end - start, MADV_DONTNEED) == 0) ++*(int *)count;
+    }
+    return 0;
+}
+
+int clinux_release_code(void) {
+    int released = 0;
+    dl_iterate_phdr(release_object, &released);
+    return released;
+}
+
+size_t clinux_resident_file_bytes(void) {
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file) return 0;
+    size_t shared = 0;
+    if (fscanf(file, "%*u %*u %zu", &shared) != 1) shared = 0;
+    fclose(file);
+    return shared * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 int clinux_reserve_space(int descriptor, int64_t offset, int64_t length) {

@@ -72,8 +72,10 @@ final class Agent: Sendable {
         reloads.succeeded()
         var group = ServiceGroupConfiguration(
             services: [
-                .init(service: RoadService(road: road, server: server), failureTerminationBehavior: .cancelGroup),
-                .init(service: ReloadService(agent: self, path: origin.path)),
+                .init(
+                    service: RoadService(agent: self, road: road, server: server, path: origin.path),
+                    failureTerminationBehavior: .cancelGroup),
+                .init(service: ReloadService(agent: self)),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()

@@ -6,54 +6,70 @@ import Telemetry
 import UnixSignals
 import Web
 
-/// Ends server, sources, shippers and store, in this order, within the five seconds of a shutdown.
+/// Keeps what runs in order, and ends server, sources, shippers and store, in this order, within the five seconds of a
+/// shutdown.
+///
+/// The upkeep blocks, so it has a thread of its own.
 struct RoadService: Service {
+    let agent: Agent
     let road: LogRoad
     let server: WebServer
+    /// The configuration file, if there is one.
+    let path: String?
+
+    /// Between two looks at the configuration file and between two of the store's housekeepings, in seconds.
+    private static let lookInterval = 5.0
+    private static let upkeepInterval = 60.0
+    /// With so many bytes of code resident, what is not in use is let go of.
+    private static let residentCode = 10 << 20
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(60), tolerance: .seconds(10))
-                try? await Blocking.run { road.store.maintain() }
-            }
+        let stop = StopToken()
+        let upkeep = WorkerThread(name: "upkeep") { keepUp(until: stop) }
+        try? await gracefulShutdown()
+        try await Blocking.run {
+            stop.stop()
+            upkeep.join()
+            road.stop(deadline: 3)
         }
-        try await Blocking.run { road.stop(deadline: 3) }
         await server.stop()
+    }
+
+    private func keepUp(until stop: StopToken) {
+        var version = path.flatMap { FileVersion($0) }
+        if stop.wait(seconds: Self.lookInterval) { return }
+        // What only the start needed; by now sources have read what they find.
+        clinux_release_code()
+        var last = Timestamp.monotonic
+        while !stop.isStopped {
+            if let path { reload(path, &version) }
+            if Timestamp.monotonic.seconds(since: last) >= Self.upkeepInterval {
+                last = .monotonic
+                road.store.maintain()
+                if clinux_resident_file_bytes() > Self.residentCode { clinux_release_code() }
+            }
+            stop.wait(seconds: path == nil ? Self.upkeepInterval : Self.lookInterval)
+        }
+    }
+
+    /// A change by rename, by a new symbolic link (Kubernetes) and in place all show.
+    private func reload(_ path: String, _ version: inout FileVersion?) {
+        let now = FileVersion(path)
+        guard now != version, now != nil else { return }
+        version = now
+        // The failure is logged and counted where it happens.
+        try? agent.reload(because: "the file changed")
     }
 }
 
-/// Reloads on SIGHUP and when the configuration file changes.
+/// Reloads on SIGHUP.
 struct ReloadService: Service {
     let agent: Agent
-    let path: String?
 
     func run() async throws {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-                    // The failure is logged and counted where it happens.
-                    try? await Blocking.run { try agent.reload(because: "SIGHUP") }
-                }
-            }
-            if let path {
-                group.addTask { await watch(path) }
-            }
-            await group.waitForAll()
-        }
-    }
-
-    /// Looks every few seconds, which a change by rename, by a new symbolic link (Kubernetes) and in place all show.
-    private func watch(_ path: String) async {
-        await cancelWhenGracefulShutdown {
-            var last = FileVersion(path)
-            while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(5), tolerance: .seconds(1))
-                let now = FileVersion(path)
-                guard now != last, now != nil, !Task.isCancelled else { continue }
-                last = now
-                try? await Blocking.run { try agent.reload(because: "the file changed") }
-            }
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            // As above.
+            try? await Blocking.run { try agent.reload(because: "SIGHUP") }
         }
     }
 }

@@ -50,6 +50,11 @@ size_t clinux_heap_bytes_in_use(void);
 /// Drops the resident pages of every shared file mapping whose path contains `fragment`; the page cache keeps
 /// them, so a later access maps them again. Returns the number of mappings dropped.
 int clinux_release_mappings(const char *fragment);
+/// Drops the resident pages of all code and constants, which come back from the page cache when they are next
+/// used: what only the start needed is then not resident. Returns the number of segments dropped.
+int clinux_release_code(void);
+/// Bytes of files that are resident in this process: code, constants, mapped files.
+size_t clinux_resident_file_bytes(void);
 
 /// fallocate(2) without changing the file's size. Returns 0 or a positive errno.
 int clinux_reserve_space(int descriptor, int64_t offset, int64_t length);

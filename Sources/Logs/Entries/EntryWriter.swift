@@ -3,7 +3,16 @@ import Telemetry
 
 /// A stream as its writer knows it. Only meaningful to the writer that gave it.
 package struct StreamID: Hashable, Sendable {
-    package var index: Int
+    private let slot: Int32
+
+    fileprivate init(index: Int) {
+        // Memory ends long before.
+        slot = Int32(clamping: index)
+    }
+
+    package var index: Int {
+        @inline(__always) get { Int(slot) }
+    }
 }
 
 /// Turns lines into blocks: one writer per source thread, nothing allocated per line.
@@ -56,7 +65,7 @@ package struct EntryWriter: ~Copyable {
 
     /// The stream with these labels, known from now on. Not for each line: keep the result.
     package mutating func stream(labels: LabelSet, tenant: String = "") -> StreamID {
-        let key = StreamKey(labels: labels.description, tenant: tenant)
+        let key = StreamKey(labels: labels.description.compacted, tenant: tenant)
         if let known = identifiers[key] { return known }
         let (kept, moved) = cardinality?.split(labels) ?? (labels, [])
         var constants = ByteBuffer()
@@ -213,5 +222,13 @@ package struct EntryMetrics: Sendable {
             "tocsin_source_stored_bytes_total", help: "Bytes of encoded entries committed to the store.", labels)
         invalidUTF8 = registry.counter(
             "tocsin_source_invalid_utf8_lines_total", help: "Lines in which ill-formed UTF-8 was replaced.", labels)
+    }
+}
+
+extension String {
+    /// The same text without the room for more that appending has left.
+    var compacted: String {
+        var text = self
+        return text.withUTF8 { String(decoding: $0, as: UTF8.self) }
     }
 }

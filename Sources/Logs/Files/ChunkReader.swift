@@ -127,7 +127,7 @@ struct ChunkReader: ~Copyable {
         output: inout LineOutput, isFinal: Bool, counts: inout LineCounts
     ) -> Int {
         let bytes = chunk.bytes
-        if file.target.format == .plain {
+        if file.format == .plain {
             guard let stream = file.streams[2] else { return bytes.byteCount }
             return LineSplitter.plain(
                 bytes, from: start, stream, .now, file.job.limits, &generation.cut, &output, isFinal: isFinal,

@@ -44,7 +44,7 @@ struct ContainerSplitter {
         let record =
             generation.cut.parts > 0
             ? nil
-            : file.target.format == .docker
+            : file.format == .docker
                 ? DockerJSONDecoder.decode(line, into: &output.text, attributes: &output.attributes)
                 : CRIDecoder.decode(line, into: &output.text)
         guard let record, let stream = file.streams[Int(record.stream.rawValue)] else {

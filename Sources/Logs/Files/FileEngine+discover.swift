@@ -60,6 +60,7 @@ extension FileEngine {
         }
         for (job, target, base) in later { considerRotated(target, job, base, now) }
         awaited = awaited.filter { filesByPath[$0.key] == nil && now.seconds(since: $0.value) < 3600 }
+        for job in jobs { job.targets = [:] }
     }
 
     /// The path among the targets of which this one is a rotated generation, by its name.
@@ -87,7 +88,7 @@ extension FileEngine {
     private func considerRotated(_ target: TailTarget, _ job: FileReadingJob, _ basePath: String, _ now: Timestamp) {
         guard !target.path.hasSuffix(".gz"), let status = try? FileStatus.of(path: target.path) else { return }
         guard owners[status.identity] == nil else { return }
-        if let position = known[status.identity] {
+        if let position = position(of: status.identity) {
             // Its own, or that of a file nobody follows any more: go on there.
             guard position.path == target.path || filesByPath[position.path] == nil else { return }
             if position.path != target.path, isAwaited(target.path, now) { return }
@@ -132,7 +133,7 @@ extension FileEngine {
             return
         }
         let file = FollowedFile(target: target, job: job, registry: context.metrics)
-        guard label(file) else {
+        guard label(file, target.labels) else {
             file.metrics.remove()
             return
         }
@@ -143,12 +144,12 @@ extension FileEngine {
     }
 
     /// Works out the file's streams; false where no labels are left to ship it under.
-    private func label(_ file: FollowedFile) -> Bool {
-        let isPlain = file.target.format == .plain
-        var variants: [LabelSet?] = [nil, nil, file.target.labels]
+    private func label(_ file: FollowedFile, _ labels: LabelSet) -> Bool {
+        let isPlain = file.format == .plain
+        var variants: [LabelSet?] = [nil, nil, labels]
         if !isPlain {
             for stream in ContainerStream.allCases {
-                var labels = file.target.labels
+                var labels = labels
                 labels["__meta_docker_container_log_stream"] = stream.name
                 labels["stream"] = stream.name
                 variants[Int(stream.rawValue)] = labels
@@ -174,7 +175,7 @@ extension FileEngine {
                 "\(file.path) has no labels left after relabelling and is not followed (Loki needs one at least); "
                     + "keep one in relabel_configs of job \(file.job.name)")
         }
-        return file.streams.contains { $0 != nil }
+        return file.streams.indices.contains { file.streams[$0] != nil }
     }
 
     private func update(_ file: FollowedFile, _ target: TailTarget, _ job: FileReadingJob) {
@@ -185,13 +186,13 @@ extension FileEngine {
             return
         }
         file.isSettled = true
-        guard target != file.target else { return }
-        let isRelabelled = target.labels != file.target.labels || target.format != file.target.format
-        file.target = target
+        let isRelabelled = file.isRelabelled(by: target)
+        guard isRelabelled || target.isFinished != file.isFinished else { return }
+        file.take(target)
         if isRelabelled {
             let old = file.streams
             file.streams = [nil, nil, nil]
-            _ = label(file)
+            _ = label(file, target.labels)
             forgetStreams(old)
         }
         if !target.isFinished { file.isDone = false }
@@ -219,8 +220,9 @@ extension FileEngine {
         filesByPath[file.path] = nil
     }
 
-    private func forgetStreams(_ streams: [StreamID?]) {
-        for case let stream? in streams {
+    private func forgetStreams(_ streams: [3 of StreamID?]) {
+        for index in streams.indices {
+            guard let stream = streams[index] else { continue }
             let uses = (streamUses[stream] ?? 1) - 1
             streamUses[stream] = uses > 0 ? uses : nil
             if uses <= 0 { reader.output.writer.forget(stream) }
@@ -281,9 +283,9 @@ extension FileEngine {
             if let status = try? FileStatus.of(path: path) { present.insert(status.identity) }
             // The newest one tells which of the files beside it have been seen, as long as there are any.
             if !siblings.isEmpty,
-                let newest = identities.max(by: { (known[$0]?.sequence ?? 0) < (known[$1]?.sequence ?? 0) })
+                let newest = identities.max(by: { (position(of: $0)?.sequence ?? 0) < (position(of: $1)?.sequence ?? 0) })
             {
-                unowned.remove(newest)
+                unowned.removeAll { $0 == newest }
             }
             for identity in unowned {
                 if present.contains(identity) {

@@ -109,7 +109,7 @@ extension FileEngine {
             return
         }
         if file.isRotatedName, !file.generations.isEmpty || knownByPath[file.path]?.isEmpty == false,
-            known[status.identity]?.path != file.path
+            position(of: status.identity)?.path != file.path
         {
             // The names have moved on by one: the file of this name before it is asked about the new one.
             nextDiscovery = min(nextDiscovery, lastDiscovery.adding(tuning.discoverySpacing))
@@ -132,7 +132,7 @@ extension FileEngine {
             file.nextSequence = max(file.nextSequence, checkpoint.position.sequence + 1)
         }
         var saved: FilePosition?
-        if let position = known[status.identity] {
+        if let position = position(of: status.identity) {
             checkpoints.removeAll { $0.identity == status.identity }
             let isIntact = content.matches(position)
             if isIntact { saved = position } else { metrics.truncations.add() }
@@ -166,7 +166,7 @@ extension FileEngine {
     private func checkpoints(of file: FollowedFile) -> [Checkpoint] {
         var checkpoints: [Checkpoint] = []
         for identity in knownByPath[file.path] ?? [] {
-            guard let position = known[identity], owners[identity] == nil else { continue }
+            guard owners[identity] == nil, let position = position(of: identity) else { continue }
             checkpoints.append(Checkpoint(identity: identity, position: position))
         }
         for generation in file.generations {
@@ -186,7 +186,7 @@ extension FileEngine {
         for (path, identities) in knownByPath where path != file.path && path.hasPrefix(directory) {
             let other = DirectoryListing.split(path)
             guard other.directory == directory, RotatedName(other.name, of: name) != nil else { continue }
-            others += identities.compactMap { known[$0] }
+            others += identities.compactMap { position(of: $0) }
         }
         return GenerationSearch.run(
             path: file.path, active: active, checkpoints: checkpoints, others: others, now: now,

@@ -27,7 +27,7 @@ extension FileEngine {
                 return
             case .atEnd:
                 if generation === file.active {
-                    if file.target.isFinished { finishTarget(file, now) }
+                    if file.isFinished { finishTarget(file, now) }
                     return
                 }
                 guard isOver(generation, file, now) else { return }

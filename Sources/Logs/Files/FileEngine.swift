@@ -17,10 +17,11 @@ final class FileEngine {
     /// Who reads a physical file at present.
     var owners: [FileIdentity: FollowedFile] = [:]
     /// The positions as the store has them or, where changed, will have them.
-    var known: [FileIdentity: FilePosition] = [:]
-    var knownByPath: [String: Set<FileIdentity>] = [:]
-    /// To be saved with the next commit; nil forgets.
-    var changes: [FileIdentity: FilePosition?] = [:]
+    /// Encoded: the arrays are the very ones that the store keeps.
+    private(set) var known: [FileIdentity: [UInt8]] = [:]
+    private(set) var knownByPath: [String: [FileIdentity]] = [:]
+    /// To be saved with the next commit; nothing forgets.
+    private var changes: [FileIdentity: [UInt8]] = [:]
     /// Since when known files are gone (monotonic).
     var goneSince: [FileIdentity: Timestamp] = [:]
     /// Since when rotated files wait for their active file to come back (monotonic).
@@ -55,7 +56,7 @@ final class FileEngine {
                     "the position \(update.key) is not readable; its file is read from the beginning")
                 continue
             }
-            remember(identity, position)
+            remember(identity, position, update.value)
         }
     }
 
@@ -136,9 +137,7 @@ final class FileEngine {
         }
         var updates: [PositionUpdate] = []
         updates.reserveCapacity(changes.count)
-        for (identity, position) in changes {
-            updates.append(PositionUpdate(key: identity.key, value: position?.encoded() ?? []))
-        }
+        for (identity, value) in changes { updates.append(PositionUpdate(key: identity.key, value: value)) }
         do {
             try reader.output.writer.commit(positions: updates, to: context.store, policy: .wait, stop: context.stop)
         } catch .stopped {
@@ -147,7 +146,7 @@ final class FileEngine {
         } catch {
             throw SourceError("\(name): \(error)")
         }
-        changes.removeAll(keepingCapacity: true)
+        changes.removeAll(keepingCapacity: changes.count < 64)
         oldestPending = nil
         committedSinceIdle = true
     }
@@ -156,24 +155,38 @@ final class FileEngine {
     func note(_ generation: Generation, of file: FollowedFile) {
         guard generation.replay == nil else { return }
         let position = file.position(of: generation)
-        remember(generation.identity, position)
-        changes[generation.identity] = .some(position)
+        let value = position.encoded()
+        remember(generation.identity, position, value)
+        changes[generation.identity] = value
         generation.isDirty = false
     }
 
-    func remember(_ identity: FileIdentity, _ position: FilePosition) {
-        if let old = known[identity], old.path != position.path { knownByPath[old.path]?.remove(identity) }
-        known[identity] = position
-        knownByPath[position.path, default: []].insert(identity)
+    /// The position known of a physical file.
+    func position(of identity: FileIdentity) -> FilePosition? {
+        // What does not decode never comes in.
+        known[identity].flatMap { FilePosition(decoding: $0) }
+    }
+
+    private func remember(_ identity: FileIdentity, _ position: FilePosition, _ encoded: [UInt8]) {
+        if let old = self.position(of: identity)?.path, old != position.path { unlist(identity, at: old) }
+        known[identity] = encoded
+        if knownByPath[position.path]?.contains(identity) != true {
+            knownByPath[position.path, default: []].append(identity)
+        }
     }
 
     func forget(_ identity: FileIdentity) {
-        guard let position = known.removeValue(forKey: identity) else { return }
-        knownByPath[position.path]?.remove(identity)
-        if knownByPath[position.path]?.isEmpty == true { knownByPath[position.path] = nil }
+        guard let path = position(of: identity)?.path else { return }
+        known[identity] = nil
+        unlist(identity, at: path)
         goneSince[identity] = nil
-        changes[identity] = .some(nil)
+        changes[identity] = []
         markPending(.monotonic)
+    }
+
+    private func unlist(_ identity: FileIdentity, at path: String) {
+        knownByPath[path]?.removeAll { $0 == identity }
+        if knownByPath[path]?.isEmpty == true { knownByPath[path] = nil }
     }
 
     // MARK: What others see

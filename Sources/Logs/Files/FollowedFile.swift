@@ -7,7 +7,7 @@ final class FileReadingJob {
     let lines: Counter
     let bytes: Counter
     var limits: LineLimits { job.configuration.limits }
-    /// As last discovered.
+    /// As just discovered; empty between two discoveries.
     var targets: [String: TailTarget] = [:]
     var directories: Set<String> = []
 
@@ -21,7 +21,12 @@ final class FileReadingJob {
 
 /// One path that is followed, through all the physical files that stand behind it one after the other.
 final class FollowedFile {
-    var target: TailTarget
+    let path: String
+    private(set) var format: FileFormat
+    /// Nothing more will be written.
+    private(set) var isFinished = false
+    /// Tells whether labels have changed, at a fraction of their size.
+    private var labelHash = 0
     let job: FileReadingJob
     let metrics: PathMetrics
     /// What is still to be read, oldest first; the active file, where there is one, is the last.
@@ -32,7 +37,7 @@ final class FollowedFile {
     /// The unfinished lines of a container; nil until there is one.
     var joins: PartialJoins?
     /// By container stream, and last for lines without one.
-    var streams: [StreamID?] = [nil, nil, nil]
+    var streams: [3 of StreamID?] = [nil, nil, nil]
     var nextSequence: UInt64 = 1
     /// When to look again without being told to (monotonic).
     var nextPoll = Timestamp(nanoseconds: 0)
@@ -53,12 +58,23 @@ final class FollowedFile {
     /// It has been there for more than one look at the file system.
     var isSettled = false
 
-    var path: String { target.path }
-
     init(target: TailTarget, job: FileReadingJob, registry: MetricRegistry) {
-        self.target = target
+        path = target.path
+        format = target.format
         self.job = job
         metrics = PathMetrics(registry, path: target.path)
+        take(target)
+    }
+
+    /// Takes note of what was discovered of it.
+    func take(_ target: TailTarget) {
+        format = target.format
+        isFinished = target.isFinished
+        labelHash = target.labels.hashValue
+    }
+
+    func isRelabelled(by target: TailTarget) -> Bool {
+        format != target.format || labelHash != target.labels.hashValue
     }
 
     var generations: [Generation] { queue + lingering }
