@@ -7,6 +7,8 @@ struct StoreMetrics: Sendable {
     let records: Counter
     let writtenBytes: Counter
     let damagedBytes: Counter
+    let damagedRecords: Counter
+    let damagedEntries: Counter
     let tornBytes: Counter
     let writeErrors: Counter
     let synchronization: Histogram
@@ -17,6 +19,10 @@ struct StoreMetrics: Sendable {
         writtenBytes = registry.counter("tocsin_store_written_bytes_total", help: "Bytes of records made durable.")
         damagedBytes = registry.counter(
             "tocsin_store_damaged_bytes_total", help: "Bytes of segments that held no intact record and were skipped.")
+        damagedRecords = registry.counter(
+            "tocsin_store_damaged_records_total", help: "Records skipped because they were not intact; at least.")
+        damagedEntries = registry.counter(
+            "tocsin_store_damaged_entries_total", help: "Entries of these records, as far as can be told.")
         tornBytes = registry.counter(
             "tocsin_store_torn_bytes_total", help: "Bytes of unfinished records cut off the last segment at start.")
         writeErrors = registry.counter(
