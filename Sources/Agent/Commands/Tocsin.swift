@@ -22,7 +22,7 @@ struct Tocsin: AsyncParsableCommand {
         } catch {
             let code = exitCode(for: error)
             guard code == .validationFailure else { exit(withError: error) }
-            Terminal.complain(fullMessage(for: error))
+            Terminal.complain("tocsin: \(message(for: error)); `tocsin --help` tells what there is")
             Glibc.exit(2)
         }
     }

@@ -34,7 +34,9 @@ struct DockerLogWriter: ~Copyable {
     }
 
     /// Takes what is left of a container that has ended.
-    mutating func finish(_ log: DockerContainerLog) {
+    mutating func finish(_ log: DockerContainerLog) throws(DockerAPIError) {
+        log.frames.close()
+        try drain(log)
         while let record = log.frames.rest(&line) { append(log, record) }
     }
 
