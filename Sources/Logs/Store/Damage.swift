@@ -101,7 +101,8 @@ extension LogStore {
         let path = segmentDirectory.file(SegmentFormat.fileName(place.segment))
         let names = losers.filter { $0.value > 0 }.keys.sorted().joined(separator: ", ")
         let fate =
-            !damage.isLost ? "their source reads them again"
+            !damage.isLost
+            ? "their source reads them again"
             : names.isEmpty ? "every destination has them" : "\(names) will not get them"
         logger.warning(
             """
