@@ -1,5 +1,6 @@
 import Bytes
 import Glibc
+import Synchronization
 import Telemetry
 import Testing
 
