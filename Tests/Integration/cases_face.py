@@ -261,7 +261,7 @@ def dashboard(c):
     with open(os.path.join(root, "docs", "logs.md")) as file:
         table = file.read().split("## Metrics\n", 1)[-1].split("\n## ", 1)[0]
     documented = {name for row in table.splitlines() if row.startswith("| `")
-                  for name in re.findall(r"`([a-z_]+)", row.split("|")[1])}
+                  for name in re.findall(r"`([a-z0-9_]+)", row.split("|")[1])}
     strangers = sorted(name for name in families - documented if not name.startswith("process_"))
     c.require(not strangers, "not in the table of docs/logs.md: %s" % ", ".join(strangers))
     absent = sorted(name for name in documented - families if "journal" not in name or len(jobs) > 2)
