@@ -23,6 +23,8 @@ final class FileEngine {
     var changes: [FileIdentity: FilePosition?] = [:]
     /// Since when known files are gone (monotonic).
     var goneSince: [FileIdentity: Timestamp] = [:]
+    /// Since when rotated files wait for their active file to come back (monotonic).
+    var awaited: [String: Timestamp] = [:]
     var watches: [Int32: FollowedFile] = [:]
     var directories: [Int32: String] = [:]
     var directoryWatches: [String: Int32] = [:]

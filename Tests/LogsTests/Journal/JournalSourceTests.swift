@@ -67,12 +67,12 @@ struct JournalSourceTests {
             JournalRun(journal, sink: JournalRecorder(position: position)).texts(3) == ["line 2", "line 3", "line 4"])
     }
 
-    @Test("a vacuumed position goes on at the next entry there is, and the gap is counted")
+    @Test("a vacuumed position goes on at the next entry there is")
     func vacuum() throws {
         let fixture = JournalFixture()
         fixture.write(Self.numbered(0..<20))
         let cursors = try fixture.cursors()
-        // The same numbers in a new file, the first ten entries of which are gone: as after a vacuum.
+        // A cursor from before the first entry there is.
         let id = try #require(JournalCursor(cursors[0])?.sequenceID)
         let lost = "s=\(id);i=1;b=" + String(repeating: "9", count: 32) + ";m=1;t=1;x=1"
         let position = JournalPosition(cursor: lost.replacing("i=1;", with: "i=0;")).encoded
