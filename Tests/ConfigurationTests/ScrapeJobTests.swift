@@ -138,6 +138,7 @@ struct ScrapeJobTests {
 
     static let mistakes: [(String, String)] = [
         ("journal: {}", "1:1: job_name is missing"), ("job_name: j", "1:1: job \"j\": expected a source"),
+        ("job_name: j\nstatic_config: []", "2:1: unknown key \"static_config\"; did you mean static_configs?"),
         ("job_name: j\njournal: {max_agee: 1h}", "2:11: unknown key \"max_agee\"; did you mean max_age?"),
         ("job_name: j\njournal: {matches: a=b}", "expected FIELD=value terms"),
         ("job_name: j\njournal: {matches: A=b + }", "expected a + only between"),

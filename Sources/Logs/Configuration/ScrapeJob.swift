@@ -49,7 +49,8 @@ extension ScrapeJob: ConfigurationSection {
         if let pods = reader.section("cri", PodLogsConfiguration.self) { sources.append(.cri(pods)) }
         if let podman = reader.section("podman", PodmanConfiguration.self) { sources.append(.podman(podman)) }
         let named = ["journal", "docker_sd_configs", "static_configs", "cri", "podman"]
-        if !named.contains(where: reader.has) {
+        // A misspelt source is reported as the unknown key that it is.
+        if !named.contains(where: reader.has), reader.unknownKeys.isEmpty {
             reader.report("job \"\(jobName)\": expected a source (\(named.joined(separator: ", "))), found none")
         }
 

@@ -199,9 +199,10 @@ final class FileEngine {
     }
 
     func updateReadiness() {
-        let first = problems.min { $0.key < $1.key }?.value
-        let more = problems.count > 1 ? " (and \(problems.count - 1) more)" : ""
-        context.readiness.set("source/\(name)", first.map { .degraded($0 + more) } ?? .ok)
+        let shown = problems.sorted { $0.key < $1.key }.prefix(5).map(\.value)
+        let more = problems.count > shown.count ? " (and \(problems.count - shown.count) more)" : ""
+        context.readiness.set(
+            "source/\(name)", shown.isEmpty ? .ok : .degraded(shown.joined(separator: "; ") + more))
     }
 
     private func updateGauges(_ now: Timestamp) {

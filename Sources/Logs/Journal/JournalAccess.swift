@@ -9,6 +9,8 @@ struct JournalAccess: Sendable, Equatable {
     var readable = 0
     /// Files and directories that may not be read.
     var denied: [String] = []
+    /// Files under a journal's name that are none; libsystemd passes over them.
+    var foreign: [String] = []
 
     /// Looks through the directories in which libsystemd looks.
     init(_ place: JournalPlace, root: String = "") {
@@ -28,8 +30,20 @@ struct JournalAccess: Sendable, Equatable {
             return "there is no journal: expected files under /var/log/journal or /run/log/journal, or those of the "
                 + "configured path or namespace; is systemd-journald running here?"
         }
-        guard readable == 0, let first = denied.first else { return nil }
+        guard readable == 0 else { return nil }
+        if denied.isEmpty, let file = foreign.first {
+            return "\(file) is not a journal file: expected it to begin with LPKSHHRH; move it away or correct the path"
+        }
+        guard let first = denied.first else { return nil }
         return "no journal file can be read: permission denied for \(first)\(others); \(Self.remedy)"
+    }
+
+    /// What to say where there is nothing to read yet, or nil.
+    var emptiness: String? {
+        guard failure == nil, readable == 0 else { return nil }
+        return
+            "no journal file in \(directories.joined(separator: ", ")) yet: entries are read when there are some; is "
+            + "systemd-journald running here, with this path or namespace?"
     }
 
     /// What to say where a part cannot be read, or nil.
@@ -67,8 +81,14 @@ struct JournalAccess: Sendable, Equatable {
     private mutating func probe(_ path: String) {
         let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
         if descriptor >= 0 {
-            close(descriptor)
-            readable += 1
+            defer { close(descriptor) }
+            var magic = [UInt8](repeating: 0, count: 8)
+            // One that journald has just made may still be empty.
+            if read(descriptor, &magic, magic.count) == magic.count, magic != Array("LPKSHHRH".utf8) {
+                foreign.append(path)
+            } else {
+                readable += 1
+            }
         } else if -descriptor == EACCES || -descriptor == EPERM {
             denied.append(path)
         }

@@ -41,6 +41,9 @@ extension JournalReader {
     func checkAccess() throws(SourceError) {
         let access = JournalAccess(JournalPlace(directory: journal.path, namespace: journal.namespace))
         if let failure = access.failure { throw SourceError("source \(name): \(failure)") }
+        if let emptiness = access.emptiness {
+            context.logger.warning("\(emptiness)", metadata: ["source": "\(name)"])
+        }
         if let warning = access.warning {
             context.logger.warning("\(warning)", metadata: ["source": "\(name)"])
             context.readiness.set("source/\(name)", .degraded(warning))

@@ -44,7 +44,8 @@ extension LogStore {
     }
 
     package func register(destination: String) -> DestinationState {
-        state.withLock { state in
+        metrics.expect(destination: destination)
+        return state.withLock { state in
             let beginning = state.segments.first?.start ?? RecordLocation(segment: 0, offset: 0)
             var known = state.destinations[destination] ?? Destination(state: DestinationState(cursor: beginning))
             let cursor = known.state.cursor
@@ -63,6 +64,7 @@ extension LogStore {
 
     package func unregister(destination: String) {
         state.withLock { _ = $0.destinations.removeValue(forKey: destination) }
+        metrics.forget(destination: destination)
         destinationFiles.withLock { files in
             let file =
                 files.removeValue(forKey: destination)

@@ -341,6 +341,11 @@ struct JournalSourceTests {
         #expect(run.wait { $0.hasFailed })
         var access = JournalAccess(JournalPlace(directory: "/nonexistent"))
         #expect(access.failure?.contains("there is no journal") == true)
+        access.directories = ["/var/log/journal"]
+        #expect(access.failure == nil)
+        #expect(access.emptiness?.contains("/var/log/journal") == true)
+        access.foreign = ["/var/log/journal/x/other.journal"]
+        #expect(access.failure?.contains("other.journal is not a journal file") == true)
         access.denied = ["/var/log/journal/x/system.journal", "b"]
         #expect(access.failure?.contains("system.journal and 1 more") == true)
         #expect(access.failure?.contains("systemd-journal") == true)
