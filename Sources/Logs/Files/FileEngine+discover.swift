@@ -285,7 +285,7 @@ extension FileEngine {
             {
                 unowned.remove(newest)
             }
-            for identity in unowned {
+            for identity in unowned where changes.count < Self.positionsPerCommit {
                 if present.contains(identity) {
                     goneSince[identity] = nil
                 } else if let since = goneSince[identity] {

@@ -96,6 +96,15 @@ final class Generation {
         isDirty = isDirty || replay == nil
     }
 
+    /// Takes note of the first bytes before anything is read, so that the file is known again as a copy, too.
+    func noteHead() {
+        var bytes = ByteBuffer(capacity: Fingerprint.headLength)
+        guard offset == 0, let content,
+            (try? content.read(at: 0, length: Fingerprint.headLength, into: &bytes)) != nil
+        else { return }
+        head = Fingerprint(bytes.bytes)
+    }
+
     /// Takes in more of the first bytes of a file that was short when they were last looked at.
     func extendHead(_ scratch: inout ByteBuffer) {
         guard head.length < Fingerprint.headLength, offset > UInt64(head.length), let content else { return }
