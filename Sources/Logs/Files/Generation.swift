@@ -35,6 +35,10 @@ final class Generation {
     var watch: Int32 = -1
     /// Nothing but NULs has been read so far.
     var isAtHole = false
+    /// Turns its lines into UTF-8; nil where they are UTF-8.
+    var transcoder: Transcoder?
+    /// Whether the first bytes have been looked at for a byte-order mark.
+    var isEncodingKnown = false
 
     struct Replay {
         var until: UInt64
@@ -80,6 +84,8 @@ final class Generation {
         partialLength = 0
         replay = nil
         isAtHole = false
+        transcoder = nil
+        isEncodingKnown = false
         isDirty = true
     }
 
