@@ -57,6 +57,9 @@ extension ScrapeJob: ConfigurationSection {
         let rules = reader.sections("relabel_configs", RelabelRule.self)
         let format = ScrapeJob.format(reader.value("pipeline_stages")) ?? .plain
         let encoding = reader.string("encoding") ?? ""
+        do throws(TranscoderError) { _ = try Transcoder(encoding: encoding) } catch {
+            reader.value("encoding")?.report(error.description)
+        }
         let limits = reader.section("limits", LineLimits.self) ?? LineLimits()
         configurations = sources.map { source in
             var configuration = ScrapeConfiguration(jobName: jobName, source: source)

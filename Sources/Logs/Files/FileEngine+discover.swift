@@ -283,11 +283,13 @@ extension FileEngine {
             if let status = try? FileStatus.of(path: path) { present.insert(status.identity) }
             // The newest one tells which of the files beside it have been seen, as long as there are any.
             if !siblings.isEmpty,
-                let newest = identities.max(by: { (position(of: $0)?.sequence ?? 0) < (position(of: $1)?.sequence ?? 0) })
+                let newest = identities.max(by: {
+                    (position(of: $0)?.sequence ?? 0) < (position(of: $1)?.sequence ?? 0)
+                })
             {
                 unowned.removeAll { $0 == newest }
             }
-            for identity in unowned {
+            for identity in unowned where changes.count < Self.positionsPerCommit {
                 if present.contains(identity) {
                     goneSince[identity] = nil
                 } else if let since = goneSince[identity] {

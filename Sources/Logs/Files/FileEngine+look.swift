@@ -154,6 +154,10 @@ extension FileEngine {
         // So that a rotation while we are down is seen even if nothing was read by then.
         active.isDirty = active.replay == nil && (saved == nil || saved?.path != file.path)
         take(older, file)
+        if known[status.identity] == nil {
+            active.noteHead()
+            fresh.append((active, file))
+        }
         own(active, file)
         file.queue.append(active)
         file.active = active
@@ -195,6 +199,10 @@ extension FileEngine {
 
     private func take(_ search: GenerationSearch, _ file: FollowedFile) {
         for generation in search.generations {
+            if known[generation.identity] == nil && generation.offset == 0 {
+                generation.noteHead()
+                fresh.append((generation, file))
+            }
             own(generation, file)
             if let active = file.active, let index = file.queue.firstIndex(where: { $0 === active }) {
                 file.queue.insert(generation, at: index)

@@ -97,8 +97,11 @@ struct GenerationSearch {
                     continue
                 }
             } else if checkpoint.isBeingRead && !checkpoint.isTruncated {
-                // Held open; it may meanwhile have been deleted or compressed.
-                if let copy = Self.takeCopy(of: checkpoint.position, from: &strangers), isNewest {
+                // Held open; it may meanwhile have been deleted or compressed. Where nothing of it was read yet, what
+                // looks like a copy may be another file with the same first bytes.
+                if checkpoint.position.offset > 0,
+                    let copy = Self.takeCopy(of: checkpoint.position, from: &strangers), isNewest
+                {
                     place = copy.sibling
                 }
                 continue
@@ -122,7 +125,7 @@ struct GenerationSearch {
         unseen.sort { $0.isOlder(than: $1) }
         for sibling in unseen {
             var isCopy = isNewest(newest, active) && holdsNothingNew(sibling, beside: path)
-            for position in checkpoints.map(\.position) + others where !isCopy {
+            for position in checkpoints.map(\.position) + others where !isCopy && position.offset > 0 {
                 var one = [sibling]
                 isCopy = Self.takeCopy(of: position, from: &one) != nil
             }
@@ -184,13 +187,22 @@ struct GenerationSearch {
     private static func takeCopy(
         of position: FilePosition, from strangers: inout [Sibling]
     ) -> (sibling: Sibling, content: FileContent)? {
-        guard position.head.length > 0, position.offset > 0 else { return nil }
+        guard position.head.length > 0 else { return nil }
+        var found: (index: Int, sibling: Sibling, content: FileContent)?
         for (index, sibling) in strangers.enumerated() {
+            // Where nothing was read yet only the first bytes tell, which others may share: the oldest is meant then,
+            // of those that are not older than the position.
+            if position.offset == 0 {
+                guard sibling.status.modified >= position.modified else { continue }
+                if let found, !sibling.isOlder(than: found.sibling) { continue }
+            }
             guard let content = verified(sibling, position, sibling.name.isCompressed) else { continue }
-            strangers.remove(at: index)
-            return (sibling, content)
+            found = (index, sibling, content)
+            if position.offset > 0 { break }
         }
-        return nil
+        guard let found else { return nil }
+        strangers.remove(at: found.index)
+        return (found.sibling, found.content)
     }
 }
 
