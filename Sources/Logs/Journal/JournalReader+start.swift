@@ -39,9 +39,18 @@ extension JournalReader {
         if age >= now { try opened.seekHead() } else { try opened.seek(realtime: UInt64(now - age)) }
     }
 
-    /// Says what cannot be read; throws where that is everything.
+    /// Waits for what is configured and not there; says what cannot be read, and throws where that is everything.
     func checkAccess() throws(SourceError) {
-        let access = JournalAccess(JournalPlace(directory: journal.path, namespace: journal.namespace))
+        let place = JournalPlace(directory: journal.path, namespace: journal.namespace)
+        var access = JournalAccess(place)
+        if let absence = access.absence {
+            context.logger.warning("\(absence)", metadata: ["source": "\(name)"])
+            context.readiness.set("source/\(name)", .degraded(absence))
+        }
+        while access.absence != nil {
+            if context.stop.wait(seconds: Self.absenceInterval) { return }
+            access = JournalAccess(place)
+        }
         if let failure = access.failure { throw SourceError("source \(name): \(failure)") }
         if let warning = access.warning {
             context.logger.warning("\(warning)", metadata: ["source": "\(name)"])

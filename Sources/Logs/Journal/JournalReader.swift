@@ -82,6 +82,8 @@ struct JournalReader: ~Copyable {
     static let failureLimit = 5
     /// An entry that cannot be read is worth opening the journal again, but not every one of many. Seconds.
     static let retryInterval = 10.0
+    /// Between two looks for a directory that is not there. Seconds.
+    static let absenceInterval = 2.0
     /// How long a commit may wait with the journal open, whose deleted files keep their disk space. Seconds.
     static let patience = 5.0
 
