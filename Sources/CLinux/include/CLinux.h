@@ -56,6 +56,13 @@ int clinux_release_code(void);
 /// Bytes of files that are resident in this process: code, constants, mapped files.
 size_t clinux_resident_file_bytes(void);
 
+/// From now on the calling thread reads zeros where a file it has mapped was truncated, instead of being killed by
+/// SIGBUS. Other threads, and a SIGBUS of any other cause, keep the action that was there before.
+/// Returns 0 or a positive errno.
+int clinux_guard_mappings(void);
+/// How often that has happened to the calling thread.
+uint64_t clinux_mapping_faults(void);
+
 /// fallocate(2) without changing the file's size. Returns 0 or a positive errno.
 int clinux_reserve_space(int descriptor, int64_t offset, int64_t length);
 /// open(2) with its mode, which Swift cannot pass. Returns a descriptor or a negative errno.

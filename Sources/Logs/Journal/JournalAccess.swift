@@ -11,6 +11,8 @@ struct JournalAccess: Sendable, Equatable {
     var denied: [String] = []
     /// Files under a journal's name that are none; libsystemd passes over them.
     var foreign: [String] = []
+    /// What is configured and not there, as a sentence with what to do; it may still come.
+    private(set) var absence: String?
 
     /// Looks through the directories in which libsystemd looks.
     init(_ place: JournalPlace, root: String = "") {
@@ -19,8 +21,20 @@ struct JournalAccess: Sendable, Equatable {
             for base in ["/var/log/journal", "/run/log/journal"] {
                 add(root + base) { name in Self.isWanted(name, machine: machine, namespace: place.namespace) }
             }
+            let hasOwn = directories.contains { $0.hasSuffix("." + place.namespace) }
+            if !place.namespace.isEmpty, place.namespace != "*", !hasOwn, denied.isEmpty {
+                absence =
+                    "the journal namespace \"\(place.namespace)\" is not there: expected the directory "
+                    + "/var/log/journal/\(machine).\(place.namespace) or the same under /run/log/journal; it comes with "
+                    + "the first unit that has LogNamespace=\(place.namespace), else correct the name under journal: "
+                    + "namespace:"
+            }
         } else {
             add(place.directory) { _ in true }
+            if directories.isEmpty, denied.isEmpty {
+                absence =
+                    "there is no journal directory \(place.directory): create it, or correct journal: path:"
+            }
         }
     }
 

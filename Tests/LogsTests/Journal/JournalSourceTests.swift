@@ -335,12 +335,9 @@ struct JournalSourceTests {
 
     @Test("a directory that is not there and files that may not be read are said with the remedy")
     func access() throws {
-        var journal = JournalConfiguration()
-        journal.path = "/nonexistent/journal"
-        let run = JournalRun(journal)
-        #expect(run.wait { $0.hasFailed })
-        var access = JournalAccess(JournalPlace(directory: "/nonexistent"))
+        var access = JournalAccess(JournalPlace(), root: "/nonexistent")
         #expect(access.failure?.contains("there is no journal") == true)
+        #expect(access.absence == nil)
         access.directories = ["/var/log/journal"]
         #expect(access.failure == nil)
         #expect(access.emptiness?.contains("/var/log/journal") == true)
@@ -352,5 +349,42 @@ struct JournalSourceTests {
         access.readable = 1
         #expect(access.failure == nil)
         #expect(access.warning?.contains("systemd-journal") == true)
+    }
+
+    @Test("a directory that is not there is named, waited for and read once it is there")
+    func absentDirectory() {
+        let fixture = JournalFixture()
+        var journal = Self.configuration(fixture)
+        journal.path += "/later"
+        let run = JournalRun(journal)
+        #expect(run.wait { $0.degradation?.contains(journal.path) == true })
+        fixture.write(Self.numbered(0..<5), in: "later")
+        #expect(run.wait { $0.sink.lines.count == 5 })
+        #expect(run.degradation == nil)
+        #expect(!run.hasFailed)
+    }
+
+    @Test("a namespace whose directory is not there is said, with its name, until it is there")
+    func absentNamespace() {
+        let fixture = JournalFixture()
+        let machine = String(repeating: "a", count: 32)
+        for name in ["etc", "var", "var/log", "var/log/journal"] { mkdir("\(fixture.path)/\(name)", 0o755) }
+        JournalFixture.save(Array("\(machine)\n".utf8), to: fixture.path + "/etc/machine-id")
+        fixture.write(Self.numbered(0..<3), to: "system", in: "var/log/journal/\(machine)")
+        func access(_ namespace: String) -> JournalAccess {
+            JournalAccess(JournalPlace(namespace: namespace), root: fixture.path)
+        }
+        #expect(access("web").absence?.contains("\(machine).web") == true)
+        #expect(access("").absence == nil && access("*").absence == nil)
+        fixture.write(Self.numbered(0..<3), to: "system", in: "var/log/journal/\(machine).web")
+        #expect(access("web").absence == nil)
+        #expect(access("eb").absence != nil)
+        #expect(access("web").readable == 1)
+        // The source itself shows it.
+        var journal = JournalConfiguration()
+        journal.namespace = "tocsin-nowhere"
+        let run = JournalRun(journal)
+        #expect(run.wait { $0.degradation?.contains("tocsin-nowhere") == true })
+        #expect(!run.hasFailed)
     }
 }
