@@ -89,7 +89,7 @@ import Testing
         }
         #expect(throws: SnappyError.self) {
             var rest = ByteBuffer()
-            try Snappy.uncompress([0x05, 0xff, 0xff].span.bytes, into: &rest)
+            try Snappy.uncompress(([0x05, 0xff, 0xff] as [UInt8]).span.bytes, into: &rest)
         }
     }
 }

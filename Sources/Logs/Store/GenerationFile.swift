@@ -22,6 +22,8 @@ struct GenerationFile: Sendable {
     var kind: Kind
     /// Of the newest one there is.
     private(set) var generation: UInt64 = 0
+    /// Of the newest durable one.
+    private(set) var slot: UInt64 = 1
 
     init(directory: StoreDirectory, name: String, kind: Kind) {
         self.directory = directory
@@ -36,8 +38,9 @@ struct GenerationFile: Sendable {
     mutating func load() -> (bodies: [[UInt8]], trouble: [String]) {
         var found: [(generation: UInt64, body: [UInt8])] = []
         var trouble: [String] = []
-        for file in [Self.fileName(name, slot: 0), Self.fileName(name, slot: 1), noteName] {
-            let path = directory.file(file)
+        var durable: UInt64 = 0
+        for candidate in 0..<UInt64(3) {
+            let path = directory.file(candidate < 2 ? Self.fileName(name, slot: candidate) : noteName)
             do throws(SystemError) {
                 let file = try StoreFile(path: path, flags: O_RDONLY | O_NONBLOCK)
                 var buffer = ByteBuffer()
@@ -45,6 +48,7 @@ struct GenerationFile: Sendable {
                 if size <= UInt64(Self.bodyLimit) { try file.read(at: 0, length: Int(size), into: &buffer) }
                 if let decoded = Self.decode(buffer.bytes, kind: kind) {
                     found.append(decoded)
+                    if candidate < 2, decoded.generation > durable { (durable, slot) = (decoded.generation, candidate) }
                 } else {
                     trouble.append("\(path) is damaged (\(size) bytes)")
                 }
@@ -60,7 +64,7 @@ struct GenerationFile: Sendable {
     /// Puts a new generation in the place of the oldest, durably.
     mutating func save(_ body: borrowing ByteBuffer) throws(SystemError) {
         let next = generation &+ 1
-        let target = Self.fileName(name, slot: next)
+        let target = Self.fileName(name, slot: slot ^ 1)
         let temporary = target + ".new"
         let head = header(generation: next, bodyLength: body.count)
         var tail = ByteBuffer(capacity: 16)
@@ -78,6 +82,7 @@ struct GenerationFile: Sendable {
             throw SystemError(call: "rename", path: directory.file(temporary), code: errno)
         }
         generation = next
+        slot ^= 1
         try directory.synchronize()
     }
 

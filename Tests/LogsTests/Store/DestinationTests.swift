@@ -52,11 +52,26 @@ struct DestinationTests {
             directory: StoreDirectory(path: directory.path + "/checkpoints"),
             name: DestinationCheckpoint.fileName("loki"), kind: .destination)
         _ = file.load()
-        let newest = file.generation & 1
-        for slot in [newest, newest ^ 1].prefix(count) { try Files.write([0, 0, 0], to: "\(base).\(slot)") }
+        let slots = ["\(file.slot)", "note", "\(file.slot ^ 1)"]
+        for slot in slots.prefix(count == 1 ? 2 : 3) { try Files.write([0, 0, 0], to: "\(base).\(slot)") }
         let store = try StoreFixture().open(directory.path)
         let cursor = store.register(destination: "loki").cursor
         #expect(count == 1 ? cursor < places[3] : cursor == places[0])
+        store.close()
+    }
+
+    @Test("an acknowledged cursor survives the end of the process at once, before it is made durable")
+    func noted() throws {
+        let store = try StoreFixture().open(directory.path)
+        for index in 0..<3 { try store.put(["\(index)"], position: "\(index)") }
+        let places = try locations(store)
+        _ = store.register(destination: "loki")
+        for place in places { store.acknowledge(DestinationState(cursor: place), destination: "loki") }
+        let copy = TemporaryDirectory()
+        try Files.copyStore(directory.path, to: copy.path)
+        let again = try StoreFixture().open(copy.path)
+        #expect(again.register(destination: "loki").cursor == places.last)
+        again.close()
         store.close()
     }
 
