@@ -45,6 +45,13 @@ struct JournalReader: ~Copyable {
     var isCurrentOld = false
     var last = JournalMoment()
     var lastTies = 0
+    /// The highest number read of each sequence.
+    var highest: [String: UInt64] = [:]
+    var damage = JournalDamage()
+    /// When damaged files were last looked for, on the monotonic clock; nil for now.
+    var lastLook: Int64?
+    /// Files that end before this time were dealt with earlier. Microseconds.
+    var began: UInt64 = 0
     /// As `lastTies`, of `position`.
     var positionTies = 1
     /// Entries up to here were dealt with before; see `JournalReader+start.swift`.
@@ -113,6 +120,7 @@ struct JournalReader: ~Copyable {
             if position == nil {
                 context.logger.error("the saved journal position is damaged; reading from max_age on")
             }
+            began = position.flatMap { JournalCursor($0.cursor)?.realtime } ?? 0
             numbered = position.flatMap { JournalCursor($0.cursor) }
         }
         var isFirst = true
@@ -294,6 +302,7 @@ struct JournalReader: ~Copyable {
         savePosition(journal)
         report()
         metrics.lag.set(0)
+        lookForDamage()
         var now = Timestamp.monotonic.nanoseconds
         if !joins.isEmpty { flushJoins(realtime: nil, now: now) }
         if writer.pendingEntries > 0, pendingSince == nil { pendingSince = now }
