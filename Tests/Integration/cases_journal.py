@@ -1,6 +1,7 @@
 """journald: a real one in a namespace of our own, and journals that journal-remote writes while the agent reads."""
 
 import os
+import subprocess
 import threading
 import time
 
@@ -162,7 +163,7 @@ def vacuum(c):
     c.require(all(at < len(order) - 2500 for at in gone), "fresh lines are missing: %s" % verdict)
     c.require(verdict.missing == [] or verdict.missing == order[min(gone) : max(gone) + 1],
               "what is missing is not one gap: %s" % verdict)
-    counted = agent.total(r"journal.*gap.*_total$")
+    counted = agent.total("^tocsin_journal_gap_entries_total$")
     c.require(counted >= len(verdict.missing), "%d entries vanished, %g counted as a gap (of %d written after the kill)" % (
         len(verdict.missing), counted, len(order) - at_kill))
     return "%s counted_gap=%g" % (verdict, counted)
@@ -201,6 +202,18 @@ def damaged(c):
     share = len(verdict.missing) / len(lines)
     c.require(share < 0.5, "half of all is missing after damage in one of %d files: %s" % (len(archived) + 1, verdict))
     c.require(agent.is_running, "the agent has ended")
+    # journalctl is the measure of what can be read at all.
+    shown = subprocess.run(["journalctl", "-D", daemon.folder, "-q", "-o", "cat"], capture_output=True, check=False)
+    readable = set(shown.stdout.split(b"\n")) & set(lines)
+    unread = readable & set(verdict.missing)
+    c.require(not unread, "journalctl reads %d entries that have not arrived: %s" % (len(unread), verdict))
+    if verdict.missing:
+        counted = agent.total("^tocsin_journal_gap_entries_total$")
+        c.require(abs(counted - len(verdict.missing)) <= 1,
+                  "%d entries are lost, %g counted as a gap" % (len(verdict.missing), counted))
+    if len(readable) < len(lines) - 20:
+        c.require(agent.total("^tocsin_journal_damaged_files$") == 1, "no damaged file is counted")
+        c.require(victim in agent.get("/-/ready")[1], "the damaged file is not named in /-/ready")
     return "%s (one of %d files damaged)" % (verdict, len(archived) + 1)
 
 
