@@ -139,7 +139,7 @@ extension JournalReader {
     }
 
     /// All there is has been read: whatever a file still says to hold is lost. Now and then, and after a gap.
-    mutating func lookForDamage() {
+    mutating func lookAround() throws(JournalFailure) {
         let now = Timestamp.monotonic.nanoseconds
         if let lastLook, Double(now - lastLook) / 1e9 < Self.sweepInterval { return }
         lastLook = now
@@ -154,6 +154,9 @@ extension JournalReader {
         } else if hadDamage {
             context.readiness.set("source/\(name)", access.warning.map { .degraded($0) } ?? .ok)
         }
+        let known = directories
+        directories = Set(access.directories)
+        if journal.path.isEmpty, let known, !known.isSuperset(of: access.directories) { throw .hasNewDirectory }
     }
 
     /// Later entries of the same sequence would show the gap; where there are none yet it is counted here.
