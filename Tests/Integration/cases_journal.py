@@ -1,12 +1,14 @@
 """journald: a real one in a namespace of our own, and journals that journal-remote writes while the agent reads."""
 
 import os
+import subprocess
 import threading
 import time
 
 import faults
-from context import Failure, case, kill_loop
-from journals import Journald, Remote
+from agent import wait_for
+from context import Failure, Skip, case, kill_loop
+from journals import Journald, Remote, machine
 from verdict import Verdict
 
 
@@ -162,7 +164,7 @@ def vacuum(c):
     c.require(all(at < len(order) - 2500 for at in gone), "fresh lines are missing: %s" % verdict)
     c.require(verdict.missing == [] or verdict.missing == order[min(gone) : max(gone) + 1],
               "what is missing is not one gap: %s" % verdict)
-    counted = agent.total(r"journal.*gap.*_total$")
+    counted = agent.total("^tocsin_journal_gap_entries_total$")
     c.require(counted >= len(verdict.missing), "%d entries vanished, %g counted as a gap (of %d written after the kill)" % (
         len(verdict.missing), counted, len(order) - at_kill))
     return "%s counted_gap=%g" % (verdict, counted)
@@ -201,6 +203,18 @@ def damaged(c):
     share = len(verdict.missing) / len(lines)
     c.require(share < 0.5, "half of all is missing after damage in one of %d files: %s" % (len(archived) + 1, verdict))
     c.require(agent.is_running, "the agent has ended")
+    # journalctl is the measure of what can be read at all.
+    shown = subprocess.run(["journalctl", "-D", daemon.folder, "-q", "-o", "cat"], capture_output=True, check=False)
+    readable = set(shown.stdout.split(b"\n")) & set(lines)
+    unread = readable & set(verdict.missing)
+    c.require(not unread, "journalctl reads %d entries that have not arrived: %s" % (len(unread), verdict))
+    if verdict.missing:
+        counted = agent.total("^tocsin_journal_gap_entries_total$")
+        c.require(abs(counted - len(verdict.missing)) <= 1,
+                  "%d entries are lost, %g counted as a gap" % (len(verdict.missing), counted))
+    if len(readable) < len(lines) - 20:
+        c.require(agent.total("^tocsin_journal_damaged_files$") == 1, "no damaged file is counted")
+        c.require(victim in agent.get("/-/ready")[1], "the damaged file is not named in /-/ready")
     return "%s (one of %d files damaged)" % (verdict, len(archived) + 1)
 
 
@@ -224,3 +238,65 @@ def truncated(c):
     c.require(agent.total("tocsin_journal_reopens_total") >= 1, "the journal was not opened again")
     c.require(verdict.repeated == 0, "entries were sent again: %s" % verdict)
     return verdict
+
+
+@case("journal-namespaces")
+def namespaces(c):
+    """Of a /var/log/journal of our own: `*` reads all namespaces, of this machine only and new ones too; one that is
+    not there is named in /-/ready until it is."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode:
+        raise Skip("needs root and mount namespaces")
+    os.makedirs("/var/log/journal", exist_ok=True)
+    root = c.folder("journals")
+    server = c.server()
+    lines, clock = {}, [1_000_000]
+
+    def write(directory, tag, count, wanted=True):
+        remote = Remote(os.path.join(root, directory, "system%d.journal" % (clock[0] // 10_000_000)), c)
+        remote.monotonic = clock[0] = clock[0] + 10_000_000
+        written = remote.write(numbers(tag, 0, count))
+        remote.close()
+        if wanted:
+            lines.update(written)
+
+    write(machine(), b"own", 200)
+    write(machine() + ".web", b"web", 200)
+    write("f" * 32, b"foreign", 200, wanted=False)
+    all_of_them = journal("", namespace="*")
+    del all_of_them["journal"]["path"]
+    late = journal("", namespace="late")
+    del late["journal"]["path"]
+    late["job_name"] = "late"
+    late["journal"]["labels"] = {"job": "late"}
+    agent = c.agent([server], [all_of_them, late])
+    program = c.path("isolated")
+    with open(program, "w") as file:
+        file.write("#!/bin/sh\nexec unshare -m sh -c 'mount --bind \"%s\" /var/log/journal && exec \"%s\" \"$@\"' sh \"$@\"\n" % (
+            root, agent.binary))
+    os.chmod(program, 0o755)
+    agent.binary = program
+    agent.start()
+    c.settle(server, len(lines))
+    c.eventually(lambda: machine() + ".late" in agent.get("/-/ready")[1], 10, "the absent namespace is not named")
+    write(machine() + ".late", b"late", 200)
+    c.eventually(lambda: ".late" not in agent.get("/-/ready")[1], 30, "the namespace is there and still missed")
+    # `*` finds the new namespace at its next look around, half a minute apart, and reads on in it from then.
+    c.eventually(lambda: agent.total("^tocsin_journal_reopens_total$", source="^journal$") >= 1, 40,
+                 "the new namespace is not noticed")
+    write(machine() + ".late", b"after", 200)
+
+    def streams():
+        return [(dict(s.pairs)["job"], e[1]) for _, s in server.loki.streams() for e in list(s.entries)]
+
+    first = {line for line in lines if not line.startswith(b"late")}
+    wait_for(lambda: first <= {line for job, line in streams() if job == "journal"}, 30)
+    late_ones = {line for line in lines if line.startswith((b"late", b"after"))}
+    wait_for(lambda: late_ones <= {line for job, line in streams() if job == "late"}, 10)
+    for job, wanted in (("journal", first), ("late", late_ones)):
+        found = [line for name, line in streams() if name == job and (job == "late" or line in first)]
+        c.require(len(found) == len(wanted) and set(found) == wanted, "job %s has %d lines, %d are wanted" % (
+            job, len(found), len(wanted)))
+    foreign = [line for _, line in streams() if line.startswith(b"foreign")]
+    c.require(not foreign, "%d lines of another machine" % len(foreign))
+    expected = len(streams())
+    return "lines=%d" % expected

@@ -9,6 +9,8 @@ struct JournalPlace: Sendable, Equatable {
     var directory: String = ""
     /// Empty for the default namespace, `*` for all. Not together with a directory.
     var namespace: String = ""
+    /// One file alone; instead of the others.
+    var file: String = ""
 }
 
 /// The calls of libsystemd that tests make fail.
@@ -51,11 +53,20 @@ struct Journal: ~Copyable {
         isReliable = descriptor >= 0 && sd_journal_reliable_fd(opened) > 0
     }
 
+    private static func open(file: String, _ opened: inout OpaquePointer?) -> Int32 {
+        file.withCString { path in
+            var paths: [UnsafePointer<CChar>?] = [path, nil]
+            return sd_journal_open_files(&opened, &paths, 0)
+        }
+    }
+
     private static func open(_ place: JournalPlace, failure: Int32?) throws(JournalError) -> OpaquePointer {
         var opened: OpaquePointer?
         let result: Int32
         if let failure {
             result = failure
+        } else if !place.file.isEmpty {
+            result = open(file: place.file, &opened)
         } else if !place.directory.isEmpty {
             result = sd_journal_open_directory(&opened, place.directory, 0)
         } else if place.namespace == "*" {
@@ -108,6 +119,8 @@ struct Journal: ~Copyable {
         try Self.check(failure(.seek) ?? sd_journal_seek_head(handle), "seek the journal's head")
     }
 
+    func seekTail() throws(JournalError) { try Self.check(sd_journal_seek_tail(handle), "seek the journal's tail") }
+
     func seek(realtime microseconds: UInt64) throws(JournalError) {
         try Self.check(failure(.seek) ?? sd_journal_seek_realtime_usec(handle, microseconds), "seek by time")
     }
@@ -123,6 +136,14 @@ struct Journal: ~Copyable {
         let result = failure(.next) ?? sd_journal_next(handle)
         try check("go to the next journal entry")
         guard result >= 0 else { throw JournalError("go to the next journal entry", result) }
+        return result > 0
+    }
+
+    /// Moves to the entry before; false where there is none.
+    func previous() throws(JournalError) -> Bool {
+        let result = sd_journal_previous(handle)
+        try check("go to the journal entry before")
+        guard result >= 0 else { throw JournalError("go to the journal entry before", result) }
         return result > 0
     }
 

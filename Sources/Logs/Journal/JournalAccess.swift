@@ -6,6 +6,7 @@ import Glibc
 struct JournalAccess: Sendable, Equatable {
     /// Directories that exist.
     var directories: [String] = []
+    private(set) var files: [String] = []
     var readable = 0
     /// Files and directories that may not be read.
     var denied: [String] = []
@@ -102,6 +103,7 @@ struct JournalAccess: Sendable, Equatable {
                 foreign.append(path)
             } else {
                 readable += 1
+                files.append(path)
             }
         } else if -descriptor == EACCES || -descriptor == EPERM {
             denied.append(path)

@@ -8,6 +8,7 @@ struct JournalMetrics: Sendable {
     let dropped: Counter
     let cut: Counter
     let gaps: Counter
+    let damagedFiles: Gauge
     let suppressed: Counter
     let reopens: Counter
     let promtailLines: Counter
@@ -34,6 +35,8 @@ struct JournalMetrics: Sendable {
             "tocsin_journal_gap_entries_total",
             help: "Entries that journald numbered and that could not be read: vacuumed, damaged or not permitted.",
             labels)
+        damagedFiles = registry.gauge(
+            "tocsin_journal_damaged_files", help: "Journal files that cannot be read to their end.", labels)
         suppressed = registry.counter(
             "tocsin_journal_suppressed_entries_total",
             help: "Messages that journald dropped by its rate limit, as it tells itself.", labels)

@@ -104,6 +104,9 @@ extension JournalReader {
         countGap(to: found)
         numbered = found
         entriesSinceNumbered = 0
+        if let id = found.sequenceID.map(String.init), let number = found.sequence {
+            highest[id] = max(highest[id] ?? 0, number)
+        }
     }
 
     /// The first entry there is to count from.
@@ -128,12 +131,43 @@ extension JournalReader {
     }
 
     /// Under matches the numbers of other entries are missing by intent, and say nothing.
-    private func countGap(to found: JournalCursor) {
+    private mutating func countGap(to found: JournalCursor) {
         guard filter.pushed.isEmpty, let numbered, let gap = found.gap(since: numbered, read: entriesSinceNumbered)
         else { return }
         metrics.gaps.add(Int(clamping: gap))
+        lastLook = nil
         context.logger.warning(
             "journal entries cannot be read: vacuumed, damaged or not permitted",
             metadata: ["source": "\(name)", "entries": "\(gap)"])
+    }
+
+    /// All there is has been read: whatever a file still says to hold is lost. Now and then, and after a gap.
+    mutating func lookAround() throws(JournalFailure) {
+        let now = Timestamp.monotonic.nanoseconds
+        if let lastLook, Double(now - lastLook) / 1e9 < Self.sweepInterval { return }
+        lastLook = now
+        let access = JournalAccess(JournalPlace(directory: journal.path, namespace: journal.namespace))
+        let hadDamage = !damage.files.isEmpty
+        let news = damage.look(at: access.files, since: began) { [highest] in (highest[$0] ?? 0) >= $1 }
+        metrics.damagedFiles.set(Double(damage.files.count))
+        for file in news { countLost(file) }
+        if let sentence = damage.sentence {
+            if !news.isEmpty { context.logger.warning("\(sentence)", metadata: ["source": "\(name)"]) }
+            context.readiness.set("source/\(name)", .degraded(sentence))
+        } else if hadDamage {
+            context.readiness.set("source/\(name)", access.warning.map { .degraded($0) } ?? .ok)
+        }
+        let known = directories
+        directories = Set(access.directories)
+        if journal.path.isEmpty, let known, !known.isSuperset(of: access.directories) { throw .hasNewDirectory }
+    }
+
+    /// Later entries of the same sequence would show the gap; where there are none yet it is counted here.
+    private mutating func countLost(_ file: JournalDamage.File) {
+        let known = max(highest[file.sequenceID] ?? 0, file.lastReadable)
+        guard filter.pushed.isEmpty, file.lastNumber > known else { return }
+        metrics.gaps.add(Int(clamping: file.lastNumber - known))
+        highest[file.sequenceID] = file.lastNumber
+        if numbered?.sequenceID.map(String.init) == file.sequenceID { numbered?.sequence = file.lastNumber }
     }
 }

@@ -10,6 +10,8 @@ enum JournalFailure: Error {
     case commit(CommitError)
     /// There is no room for what is read; the journal has to be let go meanwhile.
     case storeIsFull
+    /// There is a directory of which libsystemd, which does not watch for new namespaces, takes no notice.
+    case hasNewDirectory
 }
 
 /// One run of a journal source: opens the journal, finds its place, follows, and opens again after an error.
@@ -45,6 +47,15 @@ struct JournalReader: ~Copyable {
     var isCurrentOld = false
     var last = JournalMoment()
     var lastTies = 0
+    /// The highest number read of each sequence.
+    var highest: [String: UInt64] = [:]
+    var damage = JournalDamage()
+    /// When damaged files were last looked for, on the monotonic clock; nil for now.
+    var lastLook: Int64?
+    /// Where journals were at the last look.
+    var directories: Set<String>?
+    /// Files that end before this time were dealt with earlier. Microseconds.
+    var began: UInt64 = 0
     /// As `lastTies`, of `position`.
     var positionTies = 1
     /// Entries up to here were dealt with before; see `JournalReader+start.swift`.
@@ -113,6 +124,7 @@ struct JournalReader: ~Copyable {
             if position == nil {
                 context.logger.error("the saved journal position is damaged; reading from max_age on")
             }
+            began = position.flatMap { JournalCursor($0.cursor)?.realtime } ?? 0
             numbered = position.flatMap { JournalCursor($0.cursor) }
         }
         var isFirst = true
@@ -147,6 +159,9 @@ struct JournalReader: ~Copyable {
             } catch {
                 if case .commit(.stopped) = error { isCommitNeeded = false } else { throw Self.sourceError(error) }
             }
+        case .hasNewDirectory:
+            context.logger.info("a new journal directory; opening the journal again")
+            metrics.reopens.add()
         case .journal(let error):
             metrics.count(error)
             failures += 1
@@ -171,6 +186,7 @@ struct JournalReader: ~Copyable {
         case .journal(let error): SourceError("journal: \(error)")
         case .commit(let error): SourceError("journal: \(error)")
         case .storeIsFull: SourceError("journal: the store has no room")
+        case .hasNewDirectory: SourceError("journal: a new directory")
         }
     }
 
@@ -294,6 +310,7 @@ struct JournalReader: ~Copyable {
         savePosition(journal)
         report()
         metrics.lag.set(0)
+        try lookAround()
         var now = Timestamp.monotonic.nanoseconds
         if !joins.isEmpty { flushJoins(realtime: nil, now: now) }
         if writer.pendingEntries > 0, pendingSince == nil { pendingSince = now }

@@ -187,6 +187,61 @@ struct JournalFaultTests {
         #expect(!run.hasFailed)
     }
 
+    @Test(
+        "a file that ends early is read as far as journalctl reads it; the rest is counted, the file named",
+        arguments: [false, true])
+    func damagedFile(hasLater: Bool) throws {
+        let fixture = JournalFixture()
+        fixture.write((0..<2000).map { JournalFixture.entry($0, "a\($0) \($0 * 7919)") }, to: "a")
+        let file = "\(fixture.path)/a.journal"
+        let readable = try Self.breakChain(file, directory: fixture.path)
+        try #require(readable > 0 && readable < 2000)
+        if hasLater { fixture.write((3000..<3050).map { JournalFixture.entry($0, "b\($0)", boot: 2) }, to: "b") }
+        let count = readable + (hasLater ? 50 : 0)
+        let run = JournalRun(Self.configuration(fixture.path))
+        #expect(run.wait { $0.degradation?.contains(file) == true })
+        #expect(run.degradation?.contains("journalctl --verify --file=\(file)") == true)
+        run.end()
+        #expect(run.sink.lines.count == count)
+        #expect(run.counter("tocsin_journal_gap_entries_total") == 2000 - readable)
+    }
+
+    @Test("a damaged header is no header, whatever its bytes")
+    func header() {
+        var random = JournalRandom(state: 42)
+        for length in [0, 7, 207, 208, 300] {
+            for _ in 0..<200 {
+                var bytes = (0..<length).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+                #expect(JournalFileHeader(bytes.span.bytes) == nil)
+                if length >= 208 {
+                    bytes.replaceSubrange(0..<8, with: Array("LPKSHHRH".utf8))
+                    #expect(JournalFileHeader(bytes.span.bytes)?.sequenceID.count == 32)
+                }
+            }
+        }
+    }
+
+    /// Breaks the chain of entry arrays in the middle; returns how many entries are left to be read.
+    private static func breakChain(_ file: String, directory: String) throws -> Int {
+        let descriptor = clinux_open(file, O_RDWR, 0)
+        defer { close(descriptor) }
+        func number(at offset: UInt64) -> UInt64 {
+            var number: UInt64 = 0
+            pread(descriptor, &number, 8, Int(offset))
+            return number
+        }
+        // The header's first array, then each one's next.
+        var array = number(at: 176)
+        for _ in 0..<5 { array = number(at: array + 16) }
+        var noise: UInt64 = 0xa5a5_a5a5_a5a5_a5a5
+        pwrite(descriptor, &noise, 8, Int(array))
+        let journal = try Journal(JournalPlace(directory: directory))
+        try journal.seekHead()
+        var count = 0
+        while try journal.next() { count += 1 }
+        return count
+    }
+
     private static func isMapped(_ path: String) -> Bool {
         guard let maps = fopen("/proc/self/maps", "re") else { return false }
         defer { fclose(maps) }
