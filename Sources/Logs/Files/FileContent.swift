@@ -20,7 +20,7 @@ final class FileContent {
             decompressor = nil
             throw FileError(code: code, path: path)
         }
-        decompressor = isCompressed ? GzipContent(descriptor: descriptor) : nil
+        decompressor = isCompressed ? GzipContent(descriptor: descriptor, path: path) : nil
         let status = try FileStatus.of(descriptor: descriptor, path: path)
         guard status.isRegular else { throw FileError(code: EISDIR, path: path) }
     }
@@ -29,6 +29,9 @@ final class FileContent {
 
     /// The path under which inotify finds exactly this file.
     var watchPath: String { "/proc/self/fd/\(descriptor)" }
+
+    /// Why a compressed file ended before its end, once it did.
+    var damage: GzipError? { decompressor?.damage }
 
     func status() throws(FileError) -> FileStatus { try FileStatus.of(descriptor: descriptor, path: path) }
 

@@ -1,4 +1,5 @@
 import Bytes
+import Logging
 import Telemetry
 
 /// Reading what there is of a followed file.
@@ -55,6 +56,7 @@ extension FileEngine {
 
     private func finish(_ generation: Generation, _ file: FollowedFile, _ now: Timestamp) {
         if file.queue.count == 1 && file.active == nil { flushJoins(of: file, now) }
+        if let damage = generation.content?.damage { context.logger.warning("\(name): \(damage)") }
         file.queue.removeFirst()
         generation.isFinished = true
         generation.isDirty = generation.replay == nil
