@@ -184,17 +184,22 @@ extension FileEngine {
     private func search(
         _ file: FollowedFile, active: FileIdentity, _ checkpoints: [Checkpoint], _ now: Timestamp
     ) -> GenerationSearch {
-        // Generations that were read under their own names, when the active file was away for long.
-        let (directory, name) = DirectoryListing.split(file.path)
-        var others: [FilePosition] = []
-        for (path, identities) in knownByPath where path != file.path && path.hasPrefix(directory) {
+        GenerationSearch.run(
+            path: file.path, active: active, checkpoints: checkpoints, index: siblings,
+            others: { self.positionsOfRotated(file.path) }, now: now,
+            isKnown: { self.known[$0] != nil || self.owners[$0] != nil }, takeSequence: { file.takeSequence() })
+    }
+
+    /// Of generations that were read under their own names, when the active file was away for long.
+    private func positionsOfRotated(_ active: String) -> [FilePosition] {
+        let (directory, name) = DirectoryListing.split(active)
+        var positions: [FilePosition] = []
+        for (path, identities) in knownByPath where path != active && path.hasPrefix(directory) {
             let other = DirectoryListing.split(path)
             guard other.directory == directory, RotatedName(other.name, of: name) != nil else { continue }
-            others += identities.compactMap { known[$0] }
+            positions += identities.compactMap { known[$0] }
         }
-        return GenerationSearch.run(
-            path: file.path, active: active, checkpoints: checkpoints, others: others, now: now,
-            isKnown: { self.known[$0] != nil || self.owners[$0] != nil }, takeSequence: { file.takeSequence() })
+        return positions
     }
 
     private func take(_ search: GenerationSearch, _ file: FollowedFile) {

@@ -28,6 +28,7 @@ final class FileEngine {
     var watches: [Int32: FollowedFile] = [:]
     var directories: [Int32: String] = [:]
     var directoryWatches: [String: Int32] = [:]
+    let siblings = SiblingIndex()
     var streamUses: [StreamID: Int] = [:]
     /// What is wrong, by path or sentence, as shown in readiness.
     var problems: [String: String] = [:]
@@ -106,6 +107,7 @@ final class FileEngine {
         guard committedSinceIdle else { return }
         committedSinceIdle = false
         reader.releaseMemory()
+        siblings.forget()
         clinux_trim_heap()
     }
 
