@@ -16,6 +16,7 @@ extension FileEngine {
                     let isChanged = status.size != active.size || status.modified != active.modified
                     if isChanged { file.lastChange = now }
                     if isChanged && active.offset == 0 { takeUnread(of: file, status, now) }
+                    if active.offset == 0 && status.size < active.size { active.shrink(to: status.size) }
                     active.size = status.size
                     active.modified = status.modified
                     file.hasMore = true
@@ -70,7 +71,19 @@ extension FileEngine {
 
     /// Nothing has been read of the active file yet: where it was filled and truncated meanwhile, only a copy tells.
     private func takeUnread(of file: FollowedFile, _ status: FileStatus, _ now: Timestamp) {
-        take(search(file, active: status.identity, checkpoints(of: file), now), file)
+        let found = search(file, active: status.identity, checkpoints(of: file), now)
+        take(found, file)
+        if let active = file.active, status.size < active.size, found.generations.isEmpty {
+            countLost(file.path, from: 0, to: active.size, "was truncated")
+        }
+    }
+
+    /// States what is gone without having been read.
+    private func countLost(_ path: String, from start: UInt64, to end: UInt64, _ reason: String) {
+        guard end > start else { return }
+        metrics.lostBytes.add(Int(clamping: end - start))
+        context.logger.warning(
+            "\(name): \(path) \(reason) before it was read to its end: bytes \(start) to \(end) are lost")
     }
 
     /// The path no longer names the file that was the active one.
@@ -202,7 +215,8 @@ extension FileEngine {
         return positions
     }
 
-    private func take(_ search: GenerationSearch, _ file: FollowedFile) {
+    /// `kept` bytes after a truncated generation's offset, the beginning of a line, are given out.
+    private func take(_ search: GenerationSearch, _ file: FollowedFile, kept: Int = 0) {
         for generation in search.generations {
             if known[generation.identity] == nil && generation.offset == 0 {
                 generation.noteHead()
@@ -216,6 +230,12 @@ extension FileEngine {
             }
         }
         for identity in search.moved { forget(identity) }
+        for checkpoint in search.missing where checkpoint.position.unreadCount > 0 {
+            let position = checkpoint.position
+            countLost(
+                file.path, from: position.offset + (checkpoint.isTruncated ? UInt64(kept) : 0), to: position.size,
+                checkpoint.isTruncated ? "was truncated" : "(a former generation) is gone")
+        }
         for checkpoint in search.missing where !checkpoint.isTruncated {
             context.logger.notice(
                 "\(name): a former generation of \(file.path), read up to byte \(checkpoint.position.offset), is gone")
@@ -241,6 +261,7 @@ extension FileEngine {
     /// file from its beginning.
     func handleTruncation(of generation: Generation, _ file: FollowedFile, _ now: Timestamp) {
         metrics.truncations.add()
+        let kept = generation.partial.count
         if generation === file.active {
             var checkpoints = checkpoints(of: file).filter { $0.identity != generation.identity }
             checkpoints.append(
@@ -248,9 +269,11 @@ extension FileEngine {
                     identity: generation.identity, position: file.position(of: generation), isTruncated: true))
             let found = search(file, active: generation.identity, checkpoints, now)
             if found.missing.contains(where: { $0.isTruncated }) { givePartial(of: generation, file, now) }
-            take(found, file)
+            take(found, file, kept: kept)
         } else {
             givePartial(of: generation, file, now)
+            countLost(
+                generation.path, from: generation.offset + UInt64(kept), to: generation.greatestSize, "was truncated")
         }
         generation.restart(sequence: file.takeSequence())
         if let status = try? generation.content?.status() {

@@ -76,6 +76,7 @@ final class FollowedFile {
         position.sequence = generation.sequence
         position.modified = generation.modified
         position.offset = generation.offset
+        position.size = generation.greatestSize
         position.head = generation.head
         position.tail = generation.tail
         position.cut = generation.cut

@@ -73,7 +73,7 @@ struct RotatedName: Equatable, Sendable {
             }
             index = next
         }
-        return bases
+        return bases.filter { RotatedName(name, of: $0) != nil }
     }
 
     /// Whether this name stands for an older generation than `other`; nil where the names do not tell.
