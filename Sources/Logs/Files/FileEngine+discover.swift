@@ -211,6 +211,7 @@ extension FileEngine {
         markPending(.monotonic)
         forgetStreams(file.streams)
         file.metrics.remove()
+        areGaugesStale = true
         clearTrouble(file)
         setProblem(file.path, nil)
         files.removeAll { $0 === file }
