@@ -28,6 +28,10 @@ extension FileEngine {
         } catch {
             if error.isMissing {
                 detachActive(of: file, now)
+                if file.isSearchDue {
+                    file.isSearchDue = false
+                    take(search(file, active: nil, checkpoints(of: file), now), file)
+                }
                 clearTrouble(file)
             } else {
                 report(error, file)
@@ -89,10 +93,16 @@ extension FileEngine {
     /// The path no longer names the file that was the active one.
     private func detachActive(of file: FollowedFile, _ now: Timestamp) {
         guard let active = file.active else { return }
-        active.detached = now
-        file.active = nil
         file.hasMore = true
         file.lastChange = now
+        guard active.content != nil else {
+            // Closed while idle: what it got since is looked for as after a restart.
+            release(active, of: file)
+            file.isSearchDue = true
+            return
+        }
+        active.detached = now
+        file.active = nil
         if let status = try? active.content?.status() {
             active.size = status.size
             active.modified = status.modified
@@ -176,7 +186,10 @@ extension FileEngine {
         file.active = active
         file.hasMore = true
         file.lastChange = now
+        file.isSearchDue = false
         markPending(now)
+        // Opened again when it is its turn.
+        if FileContent.openCount > descriptorLimit { park(file) }
     }
 
     /// What is known of the generations of this path, those that are being read included.
@@ -195,7 +208,7 @@ extension FileEngine {
     }
 
     private func search(
-        _ file: FollowedFile, active: FileIdentity, _ checkpoints: [Checkpoint], _ now: Timestamp
+        _ file: FollowedFile, active: FileIdentity?, _ checkpoints: [Checkpoint], _ now: Timestamp
     ) -> GenerationSearch {
         GenerationSearch.run(
             path: file.path, active: active, checkpoints: checkpoints, index: siblings,

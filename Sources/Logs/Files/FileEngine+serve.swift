@@ -11,6 +11,7 @@ extension FileEngine {
         while let generation = file.queue.first {
             if context.stop.isStopped { return }
             if reader.output.writer.isFull { try commit() }
+            if generation.content == nil, !reopen(generation, file) { return }
             let before = generation.offset
             let outcome = reader.read(generation, of: file)
             if generation.offset != before { markPending(now) }
@@ -29,6 +30,7 @@ extension FileEngine {
             case .atEnd:
                 if generation === file.active {
                     if file.target.isFinished { finishTarget(file, now) }
+                    if FileContent.openCount > descriptorLimit { park(file) }
                     return
                 }
                 guard isOver(generation, file, now) else { return }

@@ -29,6 +29,8 @@ final class FileEngine {
     var directories: [Int32: String] = [:]
     var directoryWatches: [String: Int32] = [:]
     let siblings = SiblingIndex()
+    /// With more files open than this, each is closed as soon as it has been read to its end.
+    let descriptorLimit = FileEngine.descriptorLimit()
     var streamUses: [StreamID: Int] = [:]
     /// What is wrong, by path or sentence, as shown in readiness.
     var problems: [String: String] = [:]
@@ -125,6 +127,7 @@ final class FileEngine {
         for file in files where !file.isDone { next = min(next, file.nextPoll) }
         nextSweep = max(next, now.adding(min(1, tuning.activeSweep)))
         collect(now)
+        parkIdle(now)
         if watcher.isExhausted != warnedOfWatches {
             warnedOfWatches = watcher.isExhausted
             setProblem(

@@ -42,6 +42,8 @@ final class FollowedFile {
     var isDue = true
     /// Has unread bytes: read on in the next round.
     var hasMore = false
+    /// What became of its last active file, which was closed while idle, is to be found out.
+    var isSearchDue = false
     /// Its finished target has been read to the end and closed.
     var isDone = false
     /// The trouble last reported, so that it is reported once.
