@@ -51,6 +51,14 @@ struct ScrapeJobTests {
         #expect(rules[1].regex == "cron\\.service")
     }
 
+    @Test("an encoding that is not known is refused where it stands")
+    func unknownEncoding() throws {
+        let yaml = "job_name: x\nstatic_configs: [{targets: [localhost], labels: {__path__: /x, job: x}}]\nencoding: "
+        #expect(try job(yaml + "utf-16le").configurations.map(\.encoding) == ["utf-16le"])
+        let found = problems(ScrapeJob.self, yaml + "klingon")
+        #expect(found.count == 1 && found[0].contains("3:11") && found[0].contains("iconv -l"), "\(found)")
+    }
+
     @Test("a docker job with every key, and one with none")
     func docker() throws {
         let read = try job(

@@ -28,7 +28,7 @@ struct ListenTests {
     @Test("a socket file is made with its mode, answers, and goes with the server")
     func unixSocket() async throws {
         let directory = temporaryDirectory()
-        defer { rmdir(directory) }
+        defer { system("rm -rf '\(directory)'") }
         let path = directory + "/x.sock"
         try await withServer(router(), configure: { $0.addresses = [try ListenAddress("unix:" + path)] }) { address in
             #expect(await status(address, request("GET /api/v1/logs")) == 200)
@@ -44,7 +44,7 @@ struct ListenTests {
         let path = directory + "/x.sock"
         defer {
             unlink(path)
-            rmdir(directory)
+            system("rm -rf '\(directory)'")
         }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var name = sockaddr_un()
@@ -87,7 +87,7 @@ struct ListenTests {
     @Test("one server listens on several addresses")
     func several() async throws {
         let directory = temporaryDirectory()
-        defer { rmdir(directory) }
+        defer { system("rm -rf '\(directory)'") }
         let socket = try ListenAddress("unix:" + directory + "/x.sock")
         try await withServer(
             router(), configure: { $0.addresses = [try ListenAddress(":0"), socket] }

@@ -34,6 +34,7 @@ struct RunCommand: AsyncParsableCommand {
         // Many small threads allocate; two arenas keep what they leave behind small.
         clinux_limit_arenas(2)
         signal(SIGPIPE, SIG_IGN)
+        raiseDescriptorLimit()
         let (level, format) = (logLevel.level, logFormat)
         LoggingSystem.bootstrap { _ in StructuredLogHandler(level: level, format: format) }
         let logger = Logger(label: "tocsin")
@@ -52,6 +53,16 @@ struct RunCommand: AsyncParsableCommand {
             logger.error("the agent cannot run", metadata: ["error": "\(error)"])
             throw ExitCode(1)
         }
+    }
+
+    /// Each followed file may take a descriptor, and the soft limit is usually 1,024.
+    private func raiseDescriptorLimit() {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        guard getrlimit(resource, &limit) == 0 else { return }
+        // A hard limit of "infinity" is no number to aim at.
+        limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, 1 << 20))
+        setrlimit(resource, &limit)
     }
 }
 

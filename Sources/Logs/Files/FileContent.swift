@@ -1,5 +1,6 @@
 import Bytes
 import Glibc
+import Synchronization
 
 /// The bytes of an open log file, by offset.
 final class FileContent {
@@ -7,6 +8,10 @@ final class FileContent {
     private let path: String
     /// Set where the file is compressed: offsets then count decompressed bytes.
     private let decompressor: GzipContent?
+
+    /// Log files held open by this process.
+    static var openCount: Int { opened.load(ordering: .relaxed) }
+    private static let opened = Atomic<Int>(0)
 
     var isCompressed: Bool { decompressor != nil }
 
@@ -20,15 +25,23 @@ final class FileContent {
             decompressor = nil
             throw FileError(code: code, path: path)
         }
-        decompressor = isCompressed ? GzipContent(descriptor: descriptor) : nil
+        Self.opened.wrappingAdd(1, ordering: .relaxed)
+        decompressor = isCompressed ? GzipContent(descriptor: descriptor, path: path) : nil
         let status = try FileStatus.of(descriptor: descriptor, path: path)
         guard status.isRegular else { throw FileError(code: EISDIR, path: path) }
     }
 
-    deinit { if descriptor >= 0 { close(descriptor) } }
+    deinit {
+        guard descriptor >= 0 else { return }
+        close(descriptor)
+        Self.opened.wrappingSubtract(1, ordering: .relaxed)
+    }
 
     /// The path under which inotify finds exactly this file.
     var watchPath: String { "/proc/self/fd/\(descriptor)" }
+
+    /// Why a compressed file ended before its end, once it did.
+    var damage: GzipError? { decompressor?.damage }
 
     func status() throws(FileError) -> FileStatus { try FileStatus.of(descriptor: descriptor, path: path) }
 

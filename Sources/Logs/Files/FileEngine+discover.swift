@@ -66,12 +66,10 @@ extension FileEngine {
     /// The path among the targets of which this one is a rotated generation, by its name.
     private static func base(of path: String, _ names: [String: Set<String>]) -> String? {
         let (directory, name) = DirectoryListing.split(path)
-        // Only a name that ends in a digit, or has a date, can be one: most do not.
-        guard name.utf8.contains(where: { (0x30...0x39).contains($0) }) else { return nil }
-        for other in names[directory] ?? [] where other != name && RotatedName(name, of: other) != nil {
-            return DirectoryListing.join(directory, other)
-        }
-        return nil
+        guard let others = names[directory],
+            let base = RotatedName.bases(of: name).first(where: { others.contains($0) })
+        else { return nil }
+        return DirectoryListing.join(directory, base)
     }
 
     /// Whether to leave a rotated file alone for now because its active file is not there at present, but likely to
@@ -214,6 +212,7 @@ extension FileEngine {
         markPending(.monotonic)
         forgetStreams(file.streams)
         file.metrics.remove()
+        areGaugesStale = true
         clearTrouble(file)
         setProblem(file.path, nil)
         files.removeAll { $0 === file }
@@ -278,7 +277,7 @@ extension FileEngine {
         for (path, identities) in knownByPath {
             var unowned = identities.filter { owners[$0] == nil }
             if unowned.isEmpty { continue }
-            let siblings = Sibling.all(of: path)
+            let siblings = Sibling.all(of: path, self.siblings)
             var present = Set(siblings.map(\.status.identity))
             if let status = try? FileStatus.of(path: path) { present.insert(status.identity) }
             // The newest one tells which of the files beside it have been seen, as long as there are any.

@@ -16,6 +16,7 @@ extension FileEngine {
                     let isChanged = status.size != active.size || status.modified != active.modified
                     if isChanged { file.lastChange = now }
                     if isChanged && active.offset == 0 { takeUnread(of: file, status, now) }
+                    if active.offset == 0 && status.size < active.size { active.shrink(to: status.size) }
                     active.size = status.size
                     active.modified = status.modified
                     file.hasMore = true
@@ -27,6 +28,10 @@ extension FileEngine {
         } catch {
             if error.isMissing {
                 detachActive(of: file, now)
+                if file.isSearchDue {
+                    file.isSearchDue = false
+                    take(search(file, active: nil, checkpoints(of: file), now), file)
+                }
                 clearTrouble(file)
             } else {
                 report(error, file)
@@ -70,16 +75,34 @@ extension FileEngine {
 
     /// Nothing has been read of the active file yet: where it was filled and truncated meanwhile, only a copy tells.
     private func takeUnread(of file: FollowedFile, _ status: FileStatus, _ now: Timestamp) {
-        take(search(file, active: status.identity, checkpoints(of: file), now), file)
+        let found = search(file, active: status.identity, checkpoints(of: file), now)
+        take(found, file)
+        if let active = file.active, status.size < active.size, found.generations.isEmpty {
+            countLost(file.path, from: 0, to: active.size, "was truncated")
+        }
+    }
+
+    /// States what is gone without having been read.
+    private func countLost(_ path: String, from start: UInt64, to end: UInt64, _ reason: String) {
+        guard end > start else { return }
+        metrics.lostBytes.add(Int(clamping: end - start))
+        context.logger.warning(
+            "\(name): \(path) \(reason) before it was read to its end: bytes \(start) to \(end) are lost")
     }
 
     /// The path no longer names the file that was the active one.
     private func detachActive(of file: FollowedFile, _ now: Timestamp) {
         guard let active = file.active else { return }
-        active.detached = now
-        file.active = nil
         file.hasMore = true
         file.lastChange = now
+        guard active.content != nil else {
+            // Closed while idle: what it got since is looked for as after a restart.
+            release(active, of: file)
+            file.isSearchDue = true
+            return
+        }
+        active.detached = now
+        file.active = nil
         if let status = try? active.content?.status() {
             active.size = status.size
             active.modified = status.modified
@@ -163,7 +186,10 @@ extension FileEngine {
         file.active = active
         file.hasMore = true
         file.lastChange = now
+        file.isSearchDue = false
         markPending(now)
+        // Opened again when it is its turn.
+        if FileContent.openCount > descriptorLimit { park(file) }
     }
 
     /// What is known of the generations of this path, those that are being read included.
@@ -182,22 +208,28 @@ extension FileEngine {
     }
 
     private func search(
-        _ file: FollowedFile, active: FileIdentity, _ checkpoints: [Checkpoint], _ now: Timestamp
+        _ file: FollowedFile, active: FileIdentity?, _ checkpoints: [Checkpoint], _ now: Timestamp
     ) -> GenerationSearch {
-        // Generations that were read under their own names, when the active file was away for long.
-        let (directory, name) = DirectoryListing.split(file.path)
-        var others: [FilePosition] = []
-        for (path, identities) in knownByPath where path != file.path && path.hasPrefix(directory) {
-            let other = DirectoryListing.split(path)
-            guard other.directory == directory, RotatedName(other.name, of: name) != nil else { continue }
-            others += identities.compactMap { position(of: $0) }
-        }
-        return GenerationSearch.run(
-            path: file.path, active: active, checkpoints: checkpoints, others: others, now: now,
+        GenerationSearch.run(
+            path: file.path, active: active, checkpoints: checkpoints, index: siblings,
+            others: { self.positionsOfRotated(file.path) }, now: now,
             isKnown: { self.known[$0] != nil || self.owners[$0] != nil }, takeSequence: { file.takeSequence() })
     }
 
-    private func take(_ search: GenerationSearch, _ file: FollowedFile) {
+    /// Of generations that were read under their own names, when the active file was away for long.
+    private func positionsOfRotated(_ active: String) -> [FilePosition] {
+        let (directory, name) = DirectoryListing.split(active)
+        var positions: [FilePosition] = []
+        for (path, identities) in knownByPath where path != active && path.hasPrefix(directory) {
+            let other = DirectoryListing.split(path)
+            guard other.directory == directory, RotatedName(other.name, of: name) != nil else { continue }
+            positions += identities.compactMap { position(of: $0) }
+        }
+        return positions
+    }
+
+    /// `kept` bytes after a truncated generation's offset, the beginning of a line, are given out.
+    private func take(_ search: GenerationSearch, _ file: FollowedFile, kept: Int = 0) {
         for generation in search.generations {
             if known[generation.identity] == nil && generation.offset == 0 {
                 generation.noteHead()
@@ -211,6 +243,12 @@ extension FileEngine {
             }
         }
         for identity in search.moved { forget(identity) }
+        for checkpoint in search.missing where checkpoint.position.unreadCount > 0 {
+            let position = checkpoint.position
+            countLost(
+                file.path, from: position.offset + (checkpoint.isTruncated ? UInt64(kept) : 0), to: position.size,
+                checkpoint.isTruncated ? "was truncated" : "(a former generation) is gone")
+        }
         for checkpoint in search.missing where !checkpoint.isTruncated {
             context.logger.notice(
                 "\(name): a former generation of \(file.path), read up to byte \(checkpoint.position.offset), is gone")
@@ -236,6 +274,7 @@ extension FileEngine {
     /// file from its beginning.
     func handleTruncation(of generation: Generation, _ file: FollowedFile, _ now: Timestamp) {
         metrics.truncations.add()
+        let kept = generation.partial.count
         if generation === file.active {
             var checkpoints = checkpoints(of: file).filter { $0.identity != generation.identity }
             checkpoints.append(
@@ -243,9 +282,11 @@ extension FileEngine {
                     identity: generation.identity, position: file.position(of: generation), isTruncated: true))
             let found = search(file, active: generation.identity, checkpoints, now)
             if found.missing.contains(where: { $0.isTruncated }) { givePartial(of: generation, file, now) }
-            take(found, file)
+            take(found, file, kept: kept)
         } else {
             givePartial(of: generation, file, now)
+            countLost(
+                generation.path, from: generation.offset + UInt64(kept), to: generation.greatestSize, "was truncated")
         }
         generation.restart(sequence: file.takeSequence())
         if let status = try? generation.content?.status() {

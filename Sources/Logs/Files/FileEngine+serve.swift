@@ -1,4 +1,5 @@
 import Bytes
+import Logging
 import Telemetry
 
 /// Reading what there is of a followed file.
@@ -10,6 +11,7 @@ extension FileEngine {
         while let generation = file.queue.first {
             if context.stop.isStopped { return }
             if reader.output.writer.isFull { try commit() }
+            if generation.content == nil, !reopen(generation, file) { return }
             let before = generation.offset
             let outcome = reader.read(generation, of: file)
             if generation.offset != before { markPending(now) }
@@ -28,6 +30,7 @@ extension FileEngine {
             case .atEnd:
                 if generation === file.active {
                     if file.isFinished { finishTarget(file, now) }
+                    if FileContent.openCount > descriptorLimit { park(file) }
                     return
                 }
                 guard isOver(generation, file, now) else { return }
@@ -55,6 +58,7 @@ extension FileEngine {
 
     private func finish(_ generation: Generation, _ file: FollowedFile, _ now: Timestamp) {
         if file.queue.count == 1 && file.active == nil { flushJoins(of: file, now) }
+        if let damage = generation.content?.damage { context.logger.warning("\(name): \(damage)") }
         file.queue.removeFirst()
         generation.isFinished = true
         generation.isDirty = generation.replay == nil

@@ -29,6 +29,9 @@ final class FileEngine {
     var watches: [Int32: FollowedFile] = [:]
     var directories: [Int32: String] = [:]
     var directoryWatches: [String: Int32] = [:]
+    let siblings = SiblingIndex()
+    /// With more files open than this, each is closed as soon as it has been read to its end.
+    let descriptorLimit = FileEngine.descriptorLimit()
     var streamUses: [StreamID: Int] = [:]
     /// What is wrong, by path or sentence, as shown in readiness.
     var problems: [String: String] = [:]
@@ -42,6 +45,9 @@ final class FileEngine {
     var nextSweep = Timestamp(nanoseconds: 0)
     var lastCollection = Timestamp.monotonic
     private var committedSinceIdle = false
+    /// Something was seen or read since the gauges were set.
+    var areGaugesStale = true
+    private var lastGauges = Timestamp(nanoseconds: 0)
     private var warnedOfWatches = false
 
     init(name: String, context: SourceContext, tuning: FileTuning, watcher: ChangeWatcher) {
@@ -74,17 +80,22 @@ final class FileEngine {
             var now = Timestamp.monotonic
             if now >= nextDiscovery { try discover(now) }
             let isSweep = now >= nextSweep
-            for file in files where file.isDue || (isSweep && now >= file.nextPoll) { look(at: file, now) }
+            for file in files where file.isDue || (isSweep && now >= file.nextPoll) {
+                look(at: file, now)
+                areGaugesStale = true
+            }
             try commitFresh()
             var hasMore = false
             for file in files where file.hasMore {
                 try serve(file, now)
                 hasMore = hasMore || file.hasMore
+                areGaugesStale = true
                 servedSinceCommit += 1
                 if servedSinceCommit >= Self.positionsPerCommit { try commit() }
             }
             now = .monotonic
             if isSweep { finishSweep(now) }
+            if areGaugesStale && now.seconds(since: lastGauges) >= tuning.gaugeInterval { updateGauges(now) }
             try commitIfDue(now)
             if !hasMore { wait(now) }
         }
@@ -94,6 +105,7 @@ final class FileEngine {
     private func wait(_ now: Timestamp) {
         var until = min(nextDiscovery, nextSweep)
         if let oldestPending { until = min(until, oldestPending.adding(context.commitInterval)) }
+        if areGaugesStale { until = min(until, lastGauges.adding(tuning.gaugeInterval)) }
         let left = until.seconds(since: now)
         guard left > 0, !files.contains(where: { $0.isDue }) else { return }
         if oldestPending == nil { trimWhenIdle() }
@@ -107,6 +119,7 @@ final class FileEngine {
         guard committedSinceIdle else { return }
         committedSinceIdle = false
         reader.releaseMemory()
+        siblings.forget()
         clinux_trim_heap()
     }
 
@@ -115,7 +128,7 @@ final class FileEngine {
         for file in files where !file.isDone { next = min(next, file.nextPoll) }
         nextSweep = max(next, now.adding(min(1, tuning.activeSweep)))
         collect(now)
-        updateGauges(now)
+        parkIdle(now)
         if watcher.isExhausted != warnedOfWatches {
             warnedOfWatches = watcher.isExhausted
             setProblem(
@@ -190,6 +203,7 @@ final class FileEngine {
         }
         changes.removeAll(keepingCapacity: changes.count < 64)
         servedSinceCommit = 0
+        areGaugesStale = true
         oldestPending = nil
         committedSinceIdle = true
     }
@@ -249,6 +263,8 @@ final class FileEngine {
     }
 
     private func updateGauges(_ now: Timestamp) {
+        areGaugesStale = false
+        lastGauges = now
         var lag: UInt64 = 0
         var open = 0
         var active = 0

@@ -23,7 +23,7 @@ struct Fingerprint: Hashable, Sendable {
 /// How far a file has been read: what the store keeps under `FileIdentity.key`.
 ///
 /// Layout, integers little-endian: version u8 (1) | flags u8 (1: compressed, 2: finished) | modified i64 | offset u64 | head length u16, hash u64 | tail length u8, hash u64 | then varints: sequence, parts and bytes of
-/// the line being cut, start of stdout's and of stderr's unfinished line (plus 1; 0 for none), length of the path
+/// the line being cut, start of stdout's and of stderr's unfinished line (plus 1; 0 for none), size, length of the path
 /// | path. The store's record has the checksum.
 struct FilePosition: Equatable, Sendable {
     /// The active file's path, under which this file was or is read.
@@ -38,6 +38,8 @@ struct FilePosition: Equatable, Sendable {
     var modified: Int64 = 0
     /// Where reading goes on: everything before it is stored, but for unfinished joins.
     var offset: UInt64 = 0
+    /// The file's size when it was last looked at; 0 where it is compressed.
+    var size: UInt64 = 0
     var head = Fingerprint.empty
     /// Of the bytes just before `offset`.
     var tail = Fingerprint.empty
@@ -52,6 +54,9 @@ struct FilePosition: Equatable, Sendable {
         for case let start? in joinStarts { lowest = min(lowest, start) }
         return lowest
     }
+
+    /// Known of, but not read.
+    var unreadCount: UInt64 { isFinished || size <= offset ? 0 : size - offset }
 
     init(path: String) { self.path = path }
 
@@ -69,6 +74,7 @@ struct FilePosition: Equatable, Sendable {
         buffer.append(varint: UInt64(clamping: cut.parts))
         buffer.append(varint: UInt64(clamping: cut.byteCount))
         for start in joinStarts { buffer.append(varint: start.map { $0 &+ 1 } ?? 0) }
+        buffer.append(varint: size)
         buffer.append(varint: UInt64(path.utf8.count))
         buffer.append(path)
         return [UInt8](buffer.bytes)
@@ -88,7 +94,8 @@ struct FilePosition: Equatable, Sendable {
         var cursor = 37
         guard let sequence = bytes.readVarint(&cursor), let parts = bytes.readVarint(&cursor),
             let cutBytes = bytes.readVarint(&cursor), let first = bytes.readVarint(&cursor),
-            let second = bytes.readVarint(&cursor), let length = bytes.readVarint(&cursor),
+            let second = bytes.readVarint(&cursor), let size = bytes.readVarint(&cursor),
+            let length = bytes.readVarint(&cursor),
             length == UInt64(bytes.byteCount - cursor)
         else { return nil }
         guard Int(headLength) <= Fingerprint.headLength, Int(tailLength) <= Fingerprint.tailLength,
@@ -101,6 +108,7 @@ struct FilePosition: Equatable, Sendable {
         self.sequence = sequence
         self.modified = modified
         self.offset = offset
+        self.size = size
         head = Fingerprint(length: Int(headLength), hash: headHash)
         tail = Fingerprint(length: Int(tailLength), hash: tailHash)
         cut = LineCut(parts: Int(parts), byteCount: Int(cutBytes))

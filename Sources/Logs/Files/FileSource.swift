@@ -67,6 +67,12 @@ struct FileTuning: Sendable {
     var discoveryInterval = 60.0
     /// At least this long between two such looks.
     var discoverySpacing = 0.5
+    /// Files that are held open however long nothing comes from them.
+    var openFilesKept = 256
+    /// After this long without a change a file beyond those is closed until it changes.
+    var parkAfter = 60.0
+    /// At least this long between two times the gauges are set.
+    var gaugeInterval = 0.5
     /// How long after a rotation the old file's last line may still get its newline.
     var rotationGrace = 1.0
     /// How long a rotated file that matches the glob waits for its active file to be there again.

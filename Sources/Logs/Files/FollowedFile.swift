@@ -47,6 +47,8 @@ final class FollowedFile {
     var isDue = true
     /// Has unread bytes: read on in the next round.
     var hasMore = false
+    /// What became of its last active file, which was closed while idle, is to be found out.
+    var isSearchDue = false
     /// Its finished target has been read to the end and closed.
     var isDone = false
     /// The trouble last reported, so that it is reported once.
@@ -92,6 +94,7 @@ final class FollowedFile {
         position.sequence = generation.sequence
         position.modified = generation.modified
         position.offset = generation.offset
+        position.size = generation.greatestSize
         position.head = generation.head
         position.tail = generation.tail
         position.cut = generation.cut

@@ -22,7 +22,11 @@ final class Generation {
     /// Bytes after `offset` seen at the last read.
     var partialLength = 0
     /// As last seen.
-    var size: UInt64 = 0
+    var size: UInt64 = 0 {
+        didSet { if size != .max { greatestSize = max(greatestSize, size) } }
+    }
+    /// The largest it was since it was begun.
+    private(set) var greatestSize: UInt64 = 0
     var modified: Int64 = 0
     /// When it stopped being the active file (monotonic); nil for the active one.
     var detached: Timestamp?
@@ -73,9 +77,18 @@ final class Generation {
         }
     }
 
+    /// It was made shorter before anything of it was read.
+    func shrink(to size: UInt64) {
+        greatestSize = 0
+        self.size = size
+        noteHead()
+        isDirty = true
+    }
+
     /// Begins again at the start: the file was truncated.
     func restart(sequence: UInt64) {
         self.sequence = sequence
+        greatestSize = 0
         offset = 0
         head = .empty
         tail = .empty

@@ -9,10 +9,10 @@ struct Sibling {
 
     /// The rotated generations beside `path`, and beside the file it links to; in no order. A rotation may be going
     /// on: looks until two looks agree.
-    static func all(of path: String) -> [Sibling] {
-        var found = look(beside: path)
+    static func all(of path: String, _ index: SiblingIndex) -> [Sibling] {
+        var found = look(beside: path, index)
         for _ in 0..<8 {
-            let again = look(beside: path)
+            let again = look(beside: path, index)
             let isSame =
                 found.count == again.count
                 && zip(found, again).allSatisfy {
@@ -27,16 +27,15 @@ struct Sibling {
         }
     }
 
-    private static func look(beside path: String) -> [Sibling] {
+    private static func look(beside path: String, _ index: SiblingIndex) -> [Sibling] {
         var found: [Sibling] = []
         var bases = [path]
         if let resolved = DirectoryListing.resolved(path), resolved != path { bases.append(resolved) }
         for base in bases {
             let (directory, name) = DirectoryListing.split(base)
-            guard let entries = try? DirectoryListing.entries(of: directory) else { continue }
-            for entry in entries {
-                guard let rotated = RotatedName(entry.name, of: name) else { continue }
-                let path = DirectoryListing.join(directory, entry.name)
+            for entry in index.names(directory, of: name) {
+                guard let rotated = RotatedName(entry, of: name) else { continue }
+                let path = DirectoryListing.join(directory, entry)
                 guard let status = try? FileStatus.of(path: path), status.isRegular,
                     !found.contains(where: { $0.status.identity == status.identity })
                 else { continue }
@@ -76,13 +75,13 @@ struct GenerationSearch {
     /// checkpoint. `isKnown` tells files that have a position or are being read; `others` are positions of files
     /// beside it that were read under their own names.
     static func run(
-        path: String, active: FileIdentity?, checkpoints unsorted: [Checkpoint], others: [FilePosition],
-        now: Timestamp, isKnown: (FileIdentity) -> Bool, takeSequence: () -> UInt64
+        path: String, active: FileIdentity?, checkpoints unsorted: [Checkpoint], index: SiblingIndex,
+        others: () -> [FilePosition], now: Timestamp, isKnown: (FileIdentity) -> Bool, takeSequence: () -> UInt64
     ) -> GenerationSearch {
         var search = GenerationSearch()
         let checkpoints = unsorted.sorted { $0.position.sequence < $1.position.sequence }
         guard let newest = checkpoints.last else { return search }
-        let siblings = Sibling.all(of: path).filter { $0.status.identity != active }
+        let siblings = Sibling.all(of: path, index).filter { $0.status.identity != active }
         var strangers = siblings.filter { !isKnown($0.status.identity) }
         var place: Sibling?
         for checkpoint in checkpoints {
@@ -122,6 +121,8 @@ struct GenerationSearch {
             guard let place else { return candidate.status.modified > newest.position.modified }
             return place.isOlder(than: candidate)
         }
+        if unseen.isEmpty { return search }
+        let others = others()
         unseen.sort { $0.isOlder(than: $1) }
         for sibling in unseen {
             var isCopy = isNewest(newest, active) && holdsNothingNew(sibling, beside: path)

@@ -50,6 +50,32 @@ struct RotatedName: Equatable, Sendable {
         return .date(String(text))
     }
 
+    /// The names of which `name` is, by itself, a rotated form: few.
+    static func bases(of name: String) -> [String] {
+        var rest = Substring(name)
+        if rest.hasSuffix(".gz") { rest = rest.dropLast(3) }
+        let text = rest.utf8
+        // Most names have no digit and are done here.
+        guard text.contains(where: { (0x30...0x39).contains($0) }) else { return [] }
+        let dot = text.lastIndex(of: 0x2e)
+        var bases: [String] = []
+        var index = text.startIndex
+        while index < text.endIndex {
+            let next = text.index(after: index)
+            if next < text.endIndex, index > text.startIndex, ".-_".utf8.contains(text[index]),
+                (0x30...0x39).contains(text[next])
+            {
+                let isDot = text[index] == 0x2e
+                if Self.order(rest[next...], numbered: isDot) != nil { bases.append(String(rest[..<index])) }
+                if let dot, next < dot, text[index] != 0x5f, Self.order(rest[next..<dot], numbered: isDot) != nil {
+                    bases.append(String(rest[..<index] + rest[dot...]))
+                }
+            }
+            index = next
+        }
+        return bases.filter { RotatedName(name, of: $0) != nil }
+    }
+
     /// Whether this name stands for an older generation than `other`; nil where the names do not tell.
     func isOlder(than other: RotatedName) -> Bool? {
         switch (order, other.order) {

@@ -14,6 +14,7 @@ final class FileBench: @unchecked Sendable {
     var format = FileFormat.plain
     var encoding = ""
     var limits = LineLimits()
+    var tuning = FileBench.tuning
     var pattern: String
     var exclude = ""
     var relabel: @Sendable (LabelSet) -> LabelSet? = { $0 }
@@ -57,6 +58,7 @@ final class FileBench: @unchecked Sendable {
         tuning.lingerTime = 0.2
         tuning.deletedLingerTime = 0.05
         tuning.forgetAfter = 0.2
+        tuning.gaugeInterval = 0.01
         return tuning
     }
 
@@ -73,7 +75,7 @@ final class FileBench: @unchecked Sendable {
             relabel: relabel)
     }
 
-    func start(tuning: FileTuning = FileBench.tuning, commitInterval: Double = 0.01) {
+    func start(commitInterval: Double = 0.01) {
         let stop = StopToken()
         var logger = Logger(label: "test")
         logger.logLevel = .critical

@@ -20,16 +20,7 @@ final class TemporaryDirectory: Sendable {
         precondition(!path.isEmpty, "no temporary directory: errno \(errno)")
     }
 
-    deinit { Self.remove(path) }
-
-    private static func remove(_ path: String) {
-        if let names = try? StoreDirectory(path: path).names() {
-            for name in names { remove(path + "/" + name) }
-            rmdir(path)
-        } else {
-            unlink(path)
-        }
-    }
+    deinit { system("rm -rf '\(path)'") }
 }
 
 /// The whole of a file, and back.

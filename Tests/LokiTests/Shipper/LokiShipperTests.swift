@@ -50,6 +50,8 @@ private final class Rig: Sendable {
             quarantineDirectory: directory, userAgent: "tocsin/test")
     }
 
+    deinit { system("rm -rf '\(directory)'") }
+
     /// Starts, waits until everything has been settled, and stops.
     func run(until isDone: (Rig) -> Bool = { $0.isDrained }) {
         shipper.start()

@@ -14,7 +14,7 @@ struct StoreToServerTests {
     @Test("lines written to a store arrive once, over restarts and errors, and unchanged")
     func delivers() throws {
         let directory = "/tmp/tocsin-store-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        defer { system("rm -r \(directory)") }
+        defer { system("rm -rf '\(directory)'") }
         let requests = Atomic<Int>(0)
         let taken = Mutex<[String]>([])
         let server = PushServer { request in
