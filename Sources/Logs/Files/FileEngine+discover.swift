@@ -102,12 +102,12 @@ extension FileEngine {
                     + "leave it out with __path_exclude__")
             return
         }
-        let file = FollowedFile(target: target, job: job, registry: context.metrics)
+        let file = FollowedFile(target: target, job: job, metrics: metrics)
         guard label(file, target.labels) else {
-            file.metrics.remove()
+            metrics.paths.remove(file.path)
             return
         }
-        filesByPath[target.path] = file
+        filesByPath[file.path] = file
         files.append(file)
         look(at: file, now)
     }
@@ -187,7 +187,7 @@ extension FileEngine {
         }
         markPending(.monotonic)
         forgetStreams(file.streams)
-        file.metrics.remove()
+        metrics.paths.remove(file.path)
         clearTrouble(file)
         setProblem(file.path, nil)
         files.removeAll { $0 === file }
@@ -272,8 +272,8 @@ extension FileEngine {
                 generation.content = nil
                 unwatch(generation)
             }
-            file.metrics.remove()
         }
+        metrics.withdraw()
         files = []
         filesByPath = [:]
     }
