@@ -144,6 +144,23 @@ package final class MetricRegistry: Sendable {
         }
     }
 
+    /// The sum of a family's series whose labels contain all of `labels`; histograms count for nothing.
+    package func total(_ name: String, matching labels: LabelSet = [:]) -> Double {
+        let values = families.withLock { families in
+            families[name]?.series.filter { series in
+                labels.labels.allSatisfy { series.key[$0.name] == $0.value }
+            }.values.map { $0 } ?? []
+        }
+        return values.reduce(0) { sum, value in
+            switch value {
+            case .counter(let counter): sum + Double(counter.current)
+            case .gauge(let gauge): sum + gauge.current
+            case .computed(let read): sum + read()
+            case .histogram: sum
+            }
+        }
+    }
+
     /// Everything there is now, families by name.
     package func snapshot() -> [Family] {
         for update in collectors.withLock({ $0 }) { update(self) }

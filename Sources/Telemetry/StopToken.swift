@@ -9,17 +9,36 @@ package final class StopToken: Sendable {
     private let stopped = Atomic<Bool>(false)
     /// An eventfd; readable from `stop()` on.
     package let descriptor: Int32
+    /// Whose descriptor it is, where this token is one for a while only.
+    private let parent: StopToken?
+    /// On the monotonic clock.
+    private let deadline: Int64
 
     package init() {
         descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
         precondition(descriptor >= 0, "no eventfd: errno \(errno)")
+        parent = nil
+        deadline = .max
     }
 
-    deinit { close(descriptor) }
+    /// Stopped when `parent` is, or after `seconds`: for one call that is not to wait longer. The descriptor is the
+    /// parent's and does not tell the latter.
+    package init(_ parent: StopToken, seconds: Double) {
+        self.parent = parent
+        descriptor = parent.descriptor
+        deadline = Timestamp.monotonic.nanoseconds + Int64(min(max(0, seconds), 1e9) * 1e9)
+    }
 
-    package var isStopped: Bool { stopped.load(ordering: .acquiring) }
+    deinit { if parent == nil { close(descriptor) } }
+
+    package var isStopped: Bool {
+        if stopped.load(ordering: .acquiring) { return true }
+        guard let parent else { return false }
+        return parent.isStopped || Timestamp.monotonic.nanoseconds >= deadline
+    }
 
     package func stop() {
+        guard parent == nil else { return stopped.store(true, ordering: .releasing) }
         guard !stopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
         var one: UInt64 = 1
         write(descriptor, &one, 8)
@@ -29,7 +48,7 @@ package final class StopToken: Sendable {
     @discardableResult
     package func wait(seconds: Double) -> Bool {
         var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        let limit = Timestamp.monotonic.nanoseconds + Int64(seconds * 1e9)
+        let limit = min(deadline, Timestamp.monotonic.nanoseconds + Int64(seconds * 1e9))
         while !isStopped {
             let left = limit - Timestamp.monotonic.nanoseconds
             if left <= 0 { break }

@@ -15,9 +15,11 @@ import Testing
         #expect([UInt8](buffer.bytes) == [6, 7, 8].map { UInt8(truncatingIfNeeded: 9_984 + $0) })
     }
 
-    @Test("a varint takes as many bytes as its length says and reads back", arguments: [
-        0, 1, 127, 128, 16_383, 16_384, UInt64(UInt32.max), 1 << 35, 1 << 62, .max,
-    ])
+    @Test(
+        "a varint takes as many bytes as its length says and reads back",
+        arguments: [
+            0, 1, 127, 128, 16_383, 16_384, UInt64(UInt32.max), 1 << 35, 1 << 62, .max,
+        ])
     func varints(value: UInt64) {
         var buffer = ByteBuffer()
         buffer.append(varint: value)
@@ -93,7 +95,7 @@ import Testing
 }
 
 /// A small seeded generator, so that a failing run can be repeated.
-struct SplitMix: RandomNumberGenerator {
+private struct SplitMix: RandomNumberGenerator {
     var state: UInt64
     mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15

@@ -46,8 +46,9 @@ struct ScrapeJobTests {
         expected.useSourceTime = true
         expected.structuredMetadata = ["_PID", "_BOOT_ID"]
         #expect(read.configurations.map(\.source) == [.journal(expected)])
-        #expect(read.configurations[0].relabelRules.map(\.action) == [.replace, .drop])
-        #expect(read.configurations[0].relabelRules[1].regex == "cron\\.service")
+        let rules = try #require(read.configurations[0].relabelRules)
+        #expect(rules.map(\.action) == [.replace, .drop])
+        #expect(rules[1].regex == "cron\\.service")
     }
 
     @Test("a docker job with every key, and one with none")
@@ -128,7 +129,7 @@ struct ScrapeJobTests {
               - {target_label: host, replacement: "${HOST}"}
               - {action: hashmod, source_labels: [a], target_label: shard, modulus: 4}
             """, surroundings(["HOST": "h$1"]))
-        let rules = read.configurations[0].relabelRules
+        let rules = try #require(read.configurations[0].relabelRules)
         #expect(rules[0].regex == "(?P<name>x$|y$$)(.*)" && rules[0].targetLabel == "${1}_l")
         #expect(rules[0].replacement == "$1 ${2} ${name} $$ h$$1" && rules[0].separator == "")
         #expect(try Relabeler([rules[1]]).apply([:]) == ["host": "h$1"])
@@ -137,6 +138,7 @@ struct ScrapeJobTests {
 
     static let mistakes: [(String, String)] = [
         ("journal: {}", "1:1: job_name is missing"), ("job_name: j", "1:1: job \"j\": expected a source"),
+        ("job_name: j\nstatic_config: []", "2:1: unknown key \"static_config\"; did you mean static_configs?"),
         ("job_name: j\njournal: {max_agee: 1h}", "2:11: unknown key \"max_agee\"; did you mean max_age?"),
         ("job_name: j\njournal: {matches: a=b}", "expected FIELD=value terms"),
         ("job_name: j\njournal: {matches: A=b + }", "expected a + only between"),

@@ -3,13 +3,18 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+import sys
 import time
 
 from agent import client
+from cases_containers import docker
+from cases_journal import journal
 from context import Failure, case, merged
-from writers import Writer
+from journals import REMOTE, Remote
+from writers import DockerWriter, Writer
 
 GOOD = """state_dir: %(state)s
 server: {listen: "127.0.0.1:0"}
@@ -225,3 +230,50 @@ def metrics(c):
     own = [name for name in names if name.startswith("tocsin_")]
     c.require(len(own) >= 15, "only %d tocsin_ metrics" % len(own))
     return "%d names of its own" % len(own)
+
+
+@case("dashboard")
+def dashboard(c):
+    """With a source of each kind: the dashboard's series, promtail's names and the documented ones are exported; promtool agrees."""
+    server = c.server()
+    writer = Writer(c.path("logs", "a.log"), "a", seed=c.seed)
+    writer.write(500)
+    container = DockerWriter(c.folder("docker"), "ab" * 32, "web", seed=c.seed)
+    container.write(300)
+    jobs = [c.files(), docker(c.folder("docker"), host="unix://" + c.path("no-docker.sock"))]
+    expected = 800
+    if os.path.exists(REMOTE):
+        remote = Remote(c.path("journal", "system.journal"), c)
+        expected += len(remote.write([b"entry %d" % n for n in range(200)]))
+        jobs.append(journal(c.folder("journal")))
+    agent = c.agent([server], jobs).start()
+    c.settle(server, expected, 40)
+    time.sleep(1)
+    page = c.path("metrics.txt")
+    text = agent.get("/metrics")[1]
+    with open(page, "w") as file:
+        file.write(text)
+    root = os.path.join(os.path.dirname(__file__), "..", "..")
+    check = [sys.executable, os.path.join(root, "dashboards", "check.py"), os.path.join(root, "dashboards", "tocsin.json"), page]
+    done = subprocess.run(check, capture_output=True, check=False)
+    c.require(done.returncode == 0, "the dashboard names what is not there:\n%s" % done.stderr.decode())
+    families = set(re.findall(r"(?m)^# TYPE (\S+)", text))
+    with open(os.path.join(root, "docs", "logs.md")) as file:
+        table = file.read().split("## Metrics\n", 1)[-1].split("\n## ", 1)[0]
+    documented = {name for row in table.splitlines() if row.startswith("| `")
+                  for name in re.findall(r"`([a-z0-9_]+)", row.split("|")[1])}
+    strangers = sorted(name for name in families - documented if not name.startswith("process_"))
+    c.require(not strangers, "not in the table of docs/logs.md: %s" % ", ".join(strangers))
+    absent = sorted(name for name in documented - families if "journal" not in name or len(jobs) > 2)
+    # These come with what they count.
+    absent = [name for name in absent if name not in ("tocsin_labels_moved_total",)]
+    c.require(not absent, "in the table of docs/logs.md, not exported: %s" % ", ".join(absent))
+    counted = {name: agent.total("^%s$" % name) for name in ("promtail_docker_target_entries_total", "promtail_read_lines_total")}
+    c.require(counted["promtail_docker_target_entries_total"] == 300, "docker's lines: %s" % counted)
+    promtool = shutil.which("promtool")
+    if promtool:
+        done = subprocess.run([promtool, "check", "metrics"], input=text.encode(), capture_output=True, check=False)
+        # promtail's own names break the rules of names (gauges called _total); anything else is ours.
+        ours = [line for line in (done.stdout + done.stderr).decode().splitlines() if not line.startswith("promtail_")]
+        c.require(not ours, "promtool: %s" % "\n".join(ours))
+    return "%d families%s" % (len(families), "" if promtool else " (no promtool)")

@@ -202,3 +202,25 @@ def damaged(c):
     c.require(share < 0.5, "half of all is missing after damage in one of %d files: %s" % (len(archived) + 1, verdict))
     c.require(agent.is_running, "the agent has ended")
     return "%s (one of %d files damaged)" % (verdict, len(archived) + 1)
+
+
+@case("journal-truncated")
+def truncated(c):
+    """A journal file is truncated while the agent has it mapped: the agent lives, says so and reads the others on."""
+    server = c.server()
+    first = Remote(c.path("journal", "first.journal"), c)
+    lines = first.write(numbers(b"first", 0, 3000))
+    agent = c.agent([server], [journal(c.path("journal"))]).start()
+    c.settle(server, len(lines))
+    first.close()
+    os.truncate(first.path, 0)
+    second = Remote(c.path("journal", "second.journal"), c)
+    second.monotonic = first.monotonic + 1_000_000  # the same boot goes on
+    lines.update(second.write(numbers(b"second", 0, 2000)))
+    c.eventually(lambda: agent.total("tocsin_journal_errors_total", reason="truncated") >= 1, 40,
+                 "no truncation is counted; its log ends:\n%s" % agent.log_tail())
+    verdict = c.judge(server, lines)
+    agent.check_alive()
+    c.require(agent.total("tocsin_journal_reopens_total") >= 1, "the journal was not opened again")
+    c.require(verdict.repeated == 0, "entries were sent again: %s" % verdict)
+    return verdict

@@ -131,12 +131,11 @@ def damaged_middle(c):
     verdict = Verdict(lines, server)
     if verdict.conflicts or verdict.problems:
         raise Failure(str(verdict))
-    counted = agent.total(r"^tocsin_.*(damaged|corrupt).*_total$")
-    c.require(counted > 0, "the damage is not counted in any tocsin_*damaged* or *corrupt* metric: %s" % verdict)
-    entries = agent.total(r"^tocsin_.*(damaged|corrupt|dropped|lost).*(entries|lines).*_total$")
-    c.require(not verdict.missing or entries >= len(verdict.missing),
-              "%d lines are gone, %d counted as lost to damage" % (len(verdict.missing), entries))
-    return "%s damaged_entries_counted=%d" % (verdict, entries)
+    damaged = agent.total(r"^tocsin_store_damaged_entries_total$")
+    lost = agent.total(r"^tocsin_store_dropped_entries_total$", reason="damaged")
+    c.require(lost == damaged == len(verdict.missing) > 0, "%d lines are gone, %d counted as damaged, %d as lost" % (
+        len(verdict.missing), damaged, lost))
+    return "%s damaged_entries_counted=%d" % (verdict, lost)
 
 
 @case("damaged-checkpoint")

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLinux
+import Configuration
 import Glibc
 import Logging
 import Web
@@ -19,6 +20,16 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "The agent's own log: logfmt or json.")
     var logFormat: LogFormat = .logfmt
 
+    func validate() throws { _ = try addresses() }
+
+    private func addresses() throws -> [ListenAddress]? {
+        do {
+            return listen.isEmpty ? nil : try listen.map { text throws(WebServerError) in try ListenAddress(text) }
+        } catch {
+            throw ValidationError("--listen: \(error)")
+        }
+    }
+
     func run() async throws {
         // Many small threads allocate; two arenas keep what they leave behind small.
         clinux_limit_arenas(2)
@@ -29,9 +40,14 @@ struct RunCommand: AsyncParsableCommand {
         do {
             let origin = Agent.Origin(
                 path: source.path, stateDirectory: source.absoluteStateDirectory,
-                addresses: listen.isEmpty ? nil : try listen.map { try ListenAddress($0) })
+                addresses: try addresses())
             let configuration = try Agent.load(origin, logger: logger)
             try await Agent(origin: origin, configuration: configuration, logger: logger).run()
+        } catch let error as ConfigurationError {
+            for problem in error.problems {
+                logger.error("the agent cannot run with this configuration", metadata: ["error": "\(problem)"])
+            }
+            throw ExitCode(1)
         } catch {
             logger.error("the agent cannot run", metadata: ["error": "\(error)"])
             throw ExitCode(1)

@@ -1,5 +1,4 @@
 import ArgumentParser
-import CLinux
 import Glibc
 
 /// The command `tocsin`.
@@ -12,9 +11,7 @@ struct Tocsin: AsyncParsableCommand {
         subcommands: [RunCommand.self, CheckCommand.self, LogsCommand.self, VersionCommand.self])
 
     /// Exit codes: 0, 1 (found something wrong), 2 (used wrong).
-    @MainActor static func main() async {
-        // On the main actor still: the pool that this replaces starts with the first task elsewhere.
-        clinux_run_tasks(2)
+    static func main() async {
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -25,7 +22,7 @@ struct Tocsin: AsyncParsableCommand {
         } catch {
             let code = exitCode(for: error)
             guard code == .validationFailure else { exit(withError: error) }
-            Terminal.complain(fullMessage(for: error))
+            Terminal.complain("tocsin: \(message(for: error)); `tocsin --help` tells what there is")
             Glibc.exit(2)
         }
     }

@@ -18,9 +18,9 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
         ConfigurationKey(
             "state_dir", "path", default: defaultStateDirectory,
             "Everything the agent keeps: store, checkpoints, quarantine. Changed only by a restart."),
-        ConfigurationKey("server", "mapping", "The HTTP server: see *server*."),
-        ConfigurationKey("store", "mapping", "The store on disk: see *store*."),
-        ConfigurationKey("logs", "mapping", "Where lines come from and go to: see *logs*."),
+        ConfigurationKey("server", "mapping", "The HTTP server: see [server](#server)."),
+        ConfigurationKey("store", "mapping", "The store on disk: see [store](#store)."),
+        ConfigurationKey("logs", "mapping", "Where lines come from and go to: see [logs](#logs)."),
     ]
 
     init() {}
@@ -77,11 +77,14 @@ struct LogsSection: Sendable, Equatable, ConfigurationSection {
     var limits = LimitsSection()
 
     static let configurationKeys = [
-        ConfigurationKey("clients", "list of clients", default: "[]", "The Loki servers to deliver to: see *clients*."),
+        ConfigurationKey(
+            "clients", "list of clients", default: "[]",
+            "The Loki servers to deliver to: see [Destinations](#destinations-logsclients)."),
         ConfigurationKey(
             "scrape_configs", "list of jobs",
-            "Where lines come from: see *scrape_configs*. Without the key: the journal, containers and /var/log."),
-        ConfigurationKey("limits_config", "mapping", "Caps: see *limits_config*."),
+            "Where lines come from: see [scrape_configs](#scrape_configs). Without the key: the journal, containers and /var/log."
+        ),
+        ConfigurationKey("limits_config", "mapping", "Caps of the whole agent; see [limits_config](#limits_config)."),
     ]
 
     init() {}

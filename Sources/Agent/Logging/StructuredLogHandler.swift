@@ -24,7 +24,8 @@ struct StructuredLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         var fields: [(String, String)] = [
-            ("ts", RFC3339.text(Timestamp.now.nanoseconds)), ("level", Self.name(of: event.level)), ("msg", "\(event.message)"),
+            ("ts", RFC3339.text(Timestamp.now.nanoseconds)), ("level", Self.name(of: event.level)),
+            ("msg", "\(event.message)"),
         ]
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         for (key, value) in all.sorted(by: { $0.key < $1.key }) { fields.append((key, "\(value)")) }

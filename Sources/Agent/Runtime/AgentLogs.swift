@@ -7,6 +7,8 @@ import Web
 /// Reads lines through the running agent: `GET /api/v1/logs` over a socket of its own.
 struct AgentLogs {
     let stateDirectory: String
+    /// For the head of an answer, in seconds: the agent sends it before it searches.
+    private static let patience = 5
 
     /// False when no agent with this state directory answers at `address`.
     func stream(_ request: LogRequest, from address: ListenAddress, to printer: EntryPrinter) throws -> Bool {
@@ -17,7 +19,16 @@ struct AgentLogs {
             + "Host: localhost\r\nConnection: close\r\n\r\n"
         guard Self.send(Array(head.utf8), socket) else { return false }
         var reader = ResponseReader(socket: socket)
-        guard let status = reader.head() else { return false }
+        Self.limitReceiving(socket, seconds: Self.patience)
+        guard let status = reader.head() else {
+            if errno == EAGAIN {
+                Terminal.complain(
+                    "tocsin logs: what listens at \(address) does not answer within \(Self.patience) s; reading the files"
+                )
+            }
+            return false
+        }
+        Self.limitReceiving(socket, seconds: 0)
         switch status {
         case 200: break
         case 404, 409: return false
@@ -32,6 +43,12 @@ struct AgentLogs {
             throw StoreError("the agent at \(address) ended in the middle of its answer")
         }
         return true
+    }
+
+    /// How long receiving may take from now on; 0 for ever.
+    private static func limitReceiving(_ socket: Int32, seconds: Int) {
+        var time = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
     }
 
     private static func send(_ bytes: [UInt8], _ socket: Int32) -> Bool {

@@ -13,6 +13,7 @@ final class LogRoad: Sendable {
     private let readiness: Readiness
     private let logger: Logger
     private let stateDirectory: String
+    private let promtail: PromtailMetrics
     private let running = Mutex(Running())
 
     /// A source and what it was made from.
@@ -44,6 +45,7 @@ final class LogRoad: Sendable {
     ) throws(StoreError) {
         self.stateDirectory = stateDirectory
         self.metrics = metrics
+        promtail = PromtailMetrics(metrics)
         self.readiness = readiness
         self.logger = logger
         store = try LogStore(
@@ -66,6 +68,12 @@ final class LogRoad: Sendable {
             store.retain(destinations: logs.clients.map(\.name))
             applySources(plan.sources, &running)
             applyFiles(plan.fileJobs, &running)
+            promtail.update(
+                targets: plan.sources.count + plan.fileJobs.count,
+                dockerJobs: Set(
+                    logs.scrapes.compactMap { scrape in
+                        if case .docker = scrape.source { scrape.jobName } else { nil }
+                    }))
         }
     }
 

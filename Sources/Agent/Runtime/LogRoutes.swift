@@ -1,5 +1,4 @@
 import Bytes
-import Glibc
 import Logs
 import Loki
 import Telemetry
@@ -87,9 +86,8 @@ private struct LogStream {
             let (chunk, next) = try await Blocking.run { try Self.following(request, store, from) }
             location = next
             if !chunk.isEmpty { try await writer.write(chunk) }
-            // The store is asked again at the pace at which sources commit. `Task.sleep` would wake every second from
-            // then on, whoever follows (see `RoadService`).
-            _ = try await Blocking.run { poll(nil, 0, 1000) }
+            // The store is asked again at the pace at which sources commit.
+            try await Task.sleep(for: .seconds(1), tolerance: .milliseconds(200))
         }
     }
 

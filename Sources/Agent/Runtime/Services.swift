@@ -9,7 +9,7 @@ import Web
 /// Keeps what runs in order, and ends server, sources, shippers and store, in this order, within the five seconds of a
 /// shutdown.
 ///
-/// The upkeep has a thread of its own: `Task.sleep` would start libdispatch's pool, whose monitor wakes every second.
+/// The upkeep blocks, so it has a thread of its own.
 struct RoadService: Service {
     let agent: Agent
     let road: LogRoad

@@ -29,8 +29,8 @@ struct SourcePlan {
             try addFiles(scrape, DockerDiscovery(docker), DockerDiscovery.defaultRules)
             let relabeler = try Relabeler(scrape.relabelRules ?? DockerDiscovery.defaultRules)
             let source = DockerAPISource(
-                name: unique("docker-api", scrape.jobName), configuration: docker, limits: scrape.limits,
-                relabel: { relabeler.apply($0) })
+                name: unique("docker-api", scrape.jobName), job: scrape.jobName, configuration: docker,
+                limits: scrape.limits, relabel: { relabeler.apply($0) })
             sources.append(Planned(configuration: scrape, source: source))
         case .cri(let pods): try addFiles(scrape, PodDiscovery(pods), [])
         case .podman(let podman): try addFiles(scrape, PodmanDiscovery(podman), [])

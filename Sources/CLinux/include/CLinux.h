@@ -41,9 +41,6 @@ uint32_t clinux_crc32c(uint32_t crc, const void *bytes, size_t length);
 
 /// Names the calling thread (at most 15 bytes) as ps and top show it.
 void clinux_name_thread(const char *name);
-/// From now on Swift's tasks run on at most so many threads named `tasks`, which start when they are needed. To be called
-/// before the first task that is not the main actor's.
-void clinux_run_tasks(int threads);
 /// At most this many malloc arenas in the process.
 void clinux_limit_arenas(int count);
 /// Gives free heap memory back to the kernel.
@@ -58,6 +55,13 @@ int clinux_release_mappings(const char *fragment);
 int clinux_release_code(void);
 /// Bytes of files that are resident in this process: code, constants, mapped files.
 size_t clinux_resident_file_bytes(void);
+
+/// From now on the calling thread reads zeros where a file it has mapped was truncated, instead of being killed by
+/// SIGBUS. Other threads, and a SIGBUS of any other cause, keep the action that was there before.
+/// Returns 0 or a positive errno.
+int clinux_guard_mappings(void);
+/// How often that has happened to the calling thread.
+uint64_t clinux_mapping_faults(void);
 
 /// fallocate(2) without changing the file's size. Returns 0 or a positive errno.
 int clinux_reserve_space(int descriptor, int64_t offset, int64_t length);

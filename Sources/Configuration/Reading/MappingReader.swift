@@ -23,6 +23,11 @@ package final class MappingReader {
     /// Whether the key is there, be it null.
     package func has(_ key: String) -> Bool { entry(key) != nil }
 
+    /// The keys that are there and that nobody knows.
+    package var unknownKeys: [String] {
+        order.map(\.key).filter { key in !keys.contains { $0.name == key } }
+    }
+
     /// Where the key stands; the mapping itself if it is absent.
     package func position(of key: String) -> SourcePosition { entries[key]?.keyPosition ?? position }
 

@@ -49,13 +49,17 @@ extension ScrapeJob: ConfigurationSection {
         if let pods = reader.section("cri", PodLogsConfiguration.self) { sources.append(.cri(pods)) }
         if let podman = reader.section("podman", PodmanConfiguration.self) { sources.append(.podman(podman)) }
         let named = ["journal", "docker_sd_configs", "static_configs", "cri", "podman"]
-        if !named.contains(where: reader.has) {
+        // A misspelt source is reported as the unknown key that it is.
+        if !named.contains(where: reader.has), reader.unknownKeys.isEmpty {
             reader.report("job \"\(jobName)\": expected a source (\(named.joined(separator: ", "))), found none")
         }
 
         let rules = reader.sections("relabel_configs", RelabelRule.self)
         let format = ScrapeJob.format(reader.value("pipeline_stages")) ?? .plain
         let encoding = reader.string("encoding") ?? ""
+        do throws(TranscoderError) { _ = try Transcoder(encoding: encoding) } catch {
+            reader.value("encoding")?.report(error.description)
+        }
         let limits = reader.section("limits", LineLimits.self) ?? LineLimits()
         configurations = sources.map { source in
             var configuration = ScrapeConfiguration(jobName: jobName, source: source)

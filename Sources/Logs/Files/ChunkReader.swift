@@ -34,6 +34,7 @@ struct ChunkReader: ~Copyable {
         let limits = file.job.limits
         // Room for a line of the greatest size, so that each chunk makes progress.
         var wanted = max(chunkSize, limits.maxLineSize + (16 << 10))
+        if generation.transcoder != nil { wanted += limits.maxLineSize }
         let context = Int(min(generation.offset, UInt64(Fingerprint.tailLength)))
         while true {
             chunk.removeAll()
@@ -45,6 +46,14 @@ struct ChunkReader: ~Copyable {
             guard count >= context, Self.matches(chunk, context, generation.tail) else { return .truncated }
             let isEnd = count < context + wanted
             var start = context
+            if generation.offset == 0 || !generation.isEncodingKnown {
+                guard file.format != .plain || learnEncoding(generation, content, file, isFinal) else {
+                    generation.partialLength = count
+                    generation.size = UInt64(count)
+                    return .atEnd
+                }
+                generation.isEncodingKnown = true
+            }
             if generation.offset == 0 || generation.isAtHole {
                 start = Self.skipPrefix(chunk, context, generation, content, metrics)
                 if start < 0 { return .progress }
@@ -70,6 +79,26 @@ struct ChunkReader: ~Copyable {
             if chunk.capacity > chunkSize * 4 { chunk = ByteBuffer() }
             return isEnd && !isFull ? .atEnd : .progress
         }
+    }
+
+    /// Looks for a byte-order mark; false where the file is too short yet to tell. It is the file's beginning that
+    /// tells, wherever reading goes on.
+    private mutating func learnEncoding(
+        _ generation: Generation, _ content: FileContent, _ file: FollowedFile, _ isFinal: Bool
+    ) -> Bool {
+        scratch.removeAll()
+        guard (try? content.read(at: 0, length: 4, into: &scratch)) != nil else { return true }
+        return Self.learnEncoding(scratch, generation, file.job.job.configuration.encoding, isFinal)
+    }
+
+    private static func learnEncoding(
+        _ head: borrowing ByteBuffer, _ generation: Generation, _ name: String, _ isFinal: Bool
+    ) -> Bool {
+        // A name that is not known was refused when the configuration was read.
+        guard head.count > 0, var transcoder = try? Transcoder(encoding: name) else { return true }
+        if transcoder.begin(head.bytes) == nil && !isFinal { return false }
+        if transcoder.isIdentity { generation.transcoder = nil } else { generation.transcoder = consume transcoder }
+        return true
     }
 
     /// Gives memory back; for idle times.
@@ -102,13 +131,18 @@ struct ChunkReader: ~Copyable {
     ) -> Int {
         let bytes = chunk.bytes
         var start = context
-        if generation.offset == 0, bytes.byteCount >= 3, bytes.byte(at: 0) == 0xef, bytes.byte(at: 1) == 0xbb,
+        let unit = generation.transcoder?.unitSize ?? 1
+        if unit == 2 {
+            if generation.offset == 0, let mark = generation.transcoder?.markLength(bytes), mark > 0 { return mark }
+        } else if generation.offset == 0, bytes.byteCount >= 3, bytes.byte(at: 0) == 0xef, bytes.byte(at: 1) == 0xbb,
             bytes.byte(at: 2) == 0xbf
         {
             return 3
         }
         while start < bytes.byteCount, bytes.byte(at: start) == 0 { start += 1 }
-        generation.isAtHole = start == bytes.byteCount && start > context
+        // The first or second half of a character may be a NUL.
+        start -= (start - context) % unit
+        generation.isAtHole = bytes.byteCount - start < unit && start > context
         guard start > context else { return start }
         metrics.skippedNULBytes.add(start - context)
         if generation.isAtHole, let data = content.nextData(from: generation.offset + UInt64(start - context)) {
@@ -130,6 +164,11 @@ struct ChunkReader: ~Copyable {
         let bytes = chunk.bytes
         if file.format == .plain {
             guard let stream = file.streams[2] else { return bytes.byteCount }
+            if generation.transcoder != nil {
+                return LineSplitter.transcoded(
+                    bytes, from: start, stream, .now, file.job.limits, &generation.transcoder, &generation.cut,
+                    &output, isFinal: isFinal, &counts)
+            }
             return LineSplitter.plain(
                 bytes, from: start, stream, .now, file.job.limits, &generation.cut, &output, isFinal: isFinal,
                 &counts)

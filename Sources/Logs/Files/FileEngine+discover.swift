@@ -32,16 +32,23 @@ extension FileEngine {
         }
         dropVanished(now)
         // Rotated names after the names they derive from: those may claim them.
-        var names: [String: [String]] = [:]
+        var names: [String: Set<String>] = [:]
         for job in jobs {
             for path in job.targets.keys {
                 let (directory, name) = DirectoryListing.split(path)
-                names[directory, default: []].append(name)
+                names[directory, default: []].insert(name)
             }
+        }
+        for path in knownByPath.keys {
+            let (directory, name) = DirectoryListing.split(path)
+            if names[directory] != nil { names[directory]?.insert(name) }
         }
         var later: [(FileReadingJob, TailTarget, String)] = []
         for job in jobs {
             for target in job.targets.values.sorted(by: { $0.path < $1.path }) {
+                if let file = filesByPath[target.path], file.isRotatedName, file.active == nil, file.queue.isEmpty {
+                    drop(file)
+                }
                 if let file = filesByPath[target.path] {
                     update(file, target, job)
                 } else if let base = Self.base(of: target.path, names) {
@@ -52,11 +59,12 @@ extension FileEngine {
             }
         }
         for (job, target, base) in later { considerRotated(target, job, base, now) }
+        awaited = awaited.filter { filesByPath[$0.key] == nil && now.seconds(since: $0.value) < 3600 }
         for job in jobs { job.targets = [:] }
     }
 
     /// The path among the targets of which this one is a rotated generation, by its name.
-    private static func base(of path: String, _ names: [String: [String]]) -> String? {
+    private static func base(of path: String, _ names: [String: Set<String>]) -> String? {
         let (directory, name) = DirectoryListing.split(path)
         // Only a name that ends in a digit, or has a date, can be one: most do not.
         guard name.utf8.contains(where: { (0x30...0x39).contains($0) }) else { return nil }
@@ -66,6 +74,16 @@ extension FileEngine {
         return nil
     }
 
+    /// Whether to leave a rotated file alone for now because its active file is not there at present, but likely to
+    /// come back: it is read there, in its turn.
+    private func isAwaited(_ path: String, _ now: Timestamp) -> Bool {
+        let since = awaited[path] ?? now
+        awaited[path] = since
+        let end = since.adding(tuning.rotationPatience)
+        if now < end { nextDiscovery = min(nextDiscovery, end) }
+        return now < end
+    }
+
     /// A target whose name says that it is an older generation of another: read there, if it is that.
     private func considerRotated(_ target: TailTarget, _ job: FileReadingJob, _ basePath: String, _ now: Timestamp) {
         guard !target.path.hasSuffix(".gz"), let status = try? FileStatus.of(path: target.path) else { return }
@@ -73,18 +91,28 @@ extension FileEngine {
         if let position = position(of: status.identity) {
             // Its own, or that of a file nobody follows any more: go on there.
             guard position.path == target.path || filesByPath[position.path] == nil else { return }
+            if position.path != target.path, isAwaited(target.path, now) { return }
         } else if let base = filesByPath[basePath], !base.wasUnknown || base.isSettled {
             guard status.size > 0 else { return }
             // Rotated just now, before we looked?
             look(at: base, now)
             guard owners[status.identity] == nil, known[status.identity] == nil else { return }
+            if base.active == nil, isAwaited(target.path, now) { return }
             // A copy that copytruncate makes, or is making.
             if isCopy(target.path, status, of: base) { return }
+        } else if filesByPath[basePath] == nil, isAwaited(target.path, now) {
+            return
         }
-        follow(target, job, now)
+        follow(target, job, now, isRotatedName: true)
     }
 
     private func isCopy(_ path: String, _ status: FileStatus, of base: FollowedFile) -> Bool {
+        let names = (DirectoryListing.split(path).name, DirectoryListing.split(base.path).name)
+        if let name = RotatedName(names.0, of: names.1),
+            GenerationSearch.holdsNothingNew(Sibling(path: path, name: name, status: status), beside: base.path)
+        {
+            return true
+        }
         guard let content = try? FileContent(path: path) else { return false }
         for generation in base.generations where generation.head.length > 0 {
             var position = FilePosition(path: path)
@@ -94,7 +122,9 @@ extension FileEngine {
         return false
     }
 
-    private func follow(_ target: TailTarget, _ job: FileReadingJob, _ now: Timestamp) {
+    private func follow(
+        _ target: TailTarget, _ job: FileReadingJob, _ now: Timestamp, isRotatedName: Bool = false
+    ) {
         if target.path.hasSuffix(".gz") {
             setProblem(
                 target.path,
@@ -107,6 +137,7 @@ extension FileEngine {
             metrics.paths.remove(file.path)
             return
         }
+        file.isRotatedName = isRotatedName
         filesByPath[file.path] = file
         files.append(file)
         look(at: file, now)
@@ -179,12 +210,7 @@ extension FileEngine {
     /// Stops following a file; its positions stay.
     func drop(_ file: FollowedFile) {
         if file.active == nil { flushJoins(of: file, .monotonic) }
-        for generation in file.generations {
-            let isDeleted = (try? generation.content?.status().linkCount) == 0
-            let isRead = generation.detached != nil && file.lingering.contains { $0 === generation }
-            release(generation, of: file)
-            if isDeleted && isRead { forget(generation.identity) }
-        }
+        for generation in file.generations { release(generation, of: file) }
         markPending(.monotonic)
         forgetStreams(file.streams)
         metrics.paths.remove(file.path)
@@ -250,11 +276,20 @@ extension FileEngine {
         guard now.seconds(since: lastCollection) >= min(60, tuning.forgetAfter) else { return }
         lastCollection = now
         for (path, identities) in knownByPath {
-            let unowned = identities.filter { owners[$0] == nil }
+            var unowned = identities.filter { owners[$0] == nil }
             if unowned.isEmpty { continue }
-            var present = Set(Sibling.all(of: path).map(\.status.identity))
+            let siblings = Sibling.all(of: path)
+            var present = Set(siblings.map(\.status.identity))
             if let status = try? FileStatus.of(path: path) { present.insert(status.identity) }
-            for identity in unowned {
+            // The newest one tells which of the files beside it have been seen, as long as there are any.
+            if !siblings.isEmpty,
+                let newest = identities.max(by: {
+                    (position(of: $0)?.sequence ?? 0) < (position(of: $1)?.sequence ?? 0)
+                })
+            {
+                unowned.removeAll { $0 == newest }
+            }
+            for identity in unowned where changes.count < Self.positionsPerCommit {
                 if present.contains(identity) {
                     goneSince[identity] = nil
                 } else if let since = goneSince[identity] {

@@ -13,7 +13,9 @@ extension FileEngine {
             let status = try FileStatus.of(path: file.path)
             if let active = file.active, active.identity == status.identity {
                 if wasTold || status.size != active.size || status.modified != active.modified || !active.isAtEnd {
-                    if status.size != active.size || status.modified != active.modified { file.lastChange = now }
+                    let isChanged = status.size != active.size || status.modified != active.modified
+                    if isChanged { file.lastChange = now }
+                    if isChanged && active.offset == 0 { takeUnread(of: file, status, now) }
                     active.size = status.size
                     active.modified = status.modified
                     file.hasMore = true
@@ -51,7 +53,6 @@ extension FileEngine {
             let since = now.seconds(since: generation.detached ?? now)
             if since >= (isDeleted ? tuning.deletedLingerTime : tuning.lingerTime) {
                 release(generation, of: file)
-                if isDeleted { forget(generation.identity) }
             }
         }
     }
@@ -65,6 +66,11 @@ extension FileEngine {
         file.queue.removeAll { $0 === generation }
         file.lingering.removeAll { $0 === generation }
         if file.active === generation { file.active = nil }
+    }
+
+    /// Nothing has been read of the active file yet: where it was filled and truncated meanwhile, only a copy tells.
+    private func takeUnread(of file: FollowedFile, _ status: FileStatus, _ now: Timestamp) {
+        take(search(file, active: status.identity, checkpoints(of: file), now), file)
     }
 
     /// The path no longer names the file that was the active one.
@@ -102,6 +108,13 @@ extension FileEngine {
             file.hasMore = true
             return
         }
+        if file.isRotatedName, !file.generations.isEmpty || knownByPath[file.path]?.isEmpty == false,
+            position(of: status.identity)?.path != file.path
+        {
+            // The names have moved on by one: the file of this name before it is asked about the new one.
+            nextDiscovery = min(nextDiscovery, lastDiscovery.adding(tuning.discoverySpacing))
+            return
+        }
         let content = try FileContent(path: file.path)
         let opened = try content.status()
         if opened.identity != status.identity {
@@ -124,7 +137,8 @@ extension FileEngine {
             let isIntact = content.matches(position)
             if isIntact { saved = position } else { metrics.truncations.add() }
             checkpoints.append(
-                Checkpoint(identity: status.identity, position: position, isTruncated: !isIntact))
+                Checkpoint(
+                    identity: status.identity, position: position, isBeingRead: isIntact, isTruncated: !isIntact))
         }
         if checkpoints.isEmpty && file.queue.isEmpty { file.wasUnknown = true }
         let older = search(file, active: status.identity, checkpoints, now)
@@ -140,6 +154,10 @@ extension FileEngine {
         // So that a rotation while we are down is seen even if nothing was read by then.
         active.isDirty = active.replay == nil && (saved == nil || saved?.path != file.path)
         take(older, file)
+        if known[status.identity] == nil {
+            active.noteHead()
+            fresh.append((active, file))
+        }
         own(active, file)
         file.queue.append(active)
         file.active = active
@@ -166,13 +184,25 @@ extension FileEngine {
     private func search(
         _ file: FollowedFile, active: FileIdentity, _ checkpoints: [Checkpoint], _ now: Timestamp
     ) -> GenerationSearch {
-        GenerationSearch.run(
-            path: file.path, active: active, checkpoints: checkpoints, now: now,
+        // Generations that were read under their own names, when the active file was away for long.
+        let (directory, name) = DirectoryListing.split(file.path)
+        var others: [FilePosition] = []
+        for (path, identities) in knownByPath where path != file.path && path.hasPrefix(directory) {
+            let other = DirectoryListing.split(path)
+            guard other.directory == directory, RotatedName(other.name, of: name) != nil else { continue }
+            others += identities.compactMap { position(of: $0) }
+        }
+        return GenerationSearch.run(
+            path: file.path, active: active, checkpoints: checkpoints, others: others, now: now,
             isKnown: { self.known[$0] != nil || self.owners[$0] != nil }, takeSequence: { file.takeSequence() })
     }
 
     private func take(_ search: GenerationSearch, _ file: FollowedFile) {
         for generation in search.generations {
+            if known[generation.identity] == nil && generation.offset == 0 {
+                generation.noteHead()
+                fresh.append((generation, file))
+            }
             own(generation, file)
             if let active = file.active, let index = file.queue.firstIndex(where: { $0 === active }) {
                 file.queue.insert(generation, at: index)

@@ -93,8 +93,14 @@ extension FileEngine {
     /// Gives out the beginning of a line whose rest went with a truncation.
     func givePartial(of generation: Generation, _ file: FollowedFile, _ now: Timestamp) {
         guard !generation.partial.isEmpty || generation.cut.parts > 0, let stream = file.streams[2] else { return }
-        reader.output.finish(
-            generation.partial.span.bytes, stream, .now, file.job.limits, &generation.cut)
+        if generation.transcoder != nil {
+            reader.output.text.removeAll()
+            generation.transcoder?.append(generation.partial.span.bytes, to: &reader.output.text)
+            reader.output.finishText(stream, .now, file.job.limits, &generation.cut)
+        } else {
+            reader.output.finish(
+                generation.partial.span.bytes, stream, .now, file.job.limits, &generation.cut)
+        }
         generation.partial = []
         markPending(now)
     }

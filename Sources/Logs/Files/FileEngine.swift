@@ -22,9 +22,11 @@ final class FileEngine {
     private(set) var known: [FileIdentity: [UInt8]] = [:]
     private(set) var knownByPath: [String: [FileIdentity]] = [:]
     /// To be saved with the next commit; nothing forgets.
-    private var changes: [FileIdentity: [UInt8]] = [:]
+    private(set) var changes: [FileIdentity: [UInt8]] = [:]
     /// Since when known files are gone (monotonic).
     var goneSince: [FileIdentity: Timestamp] = [:]
+    /// Since when rotated files wait for their active file to come back (monotonic).
+    var awaited: [String: Timestamp] = [:]
     var watches: [Int32: FollowedFile] = [:]
     var directories: [Int32: String] = [:]
     var directoryWatches: [String: Int32] = [:]
@@ -32,6 +34,10 @@ final class FileEngine {
     /// What is wrong, by path or sentence, as shown in readiness.
     var problems: [String: String] = [:]
     var oldestPending: Timestamp?
+    /// Found just now, with no position in the store yet.
+    var fresh: [(generation: Generation, file: FollowedFile)] = []
+    /// Files read since the last commit: each has a position in the next one.
+    private var servedSinceCommit = 0
     var nextDiscovery = Timestamp(nanoseconds: 0)
     var lastDiscovery = Timestamp(nanoseconds: 0)
     var nextSweep = Timestamp(nanoseconds: 0)
@@ -70,10 +76,13 @@ final class FileEngine {
             if now >= nextDiscovery { try discover(now) }
             let isSweep = now >= nextSweep
             for file in files where file.isDue || (isSweep && now >= file.nextPoll) { look(at: file, now) }
+            try commitFresh()
             var hasMore = false
             for file in files where file.hasMore {
                 try serve(file, now)
                 hasMore = hasMore || file.hasMore
+                servedSinceCommit += 1
+                if servedSinceCommit >= Self.positionsPerCommit { try commit() }
             }
             now = .monotonic
             if isSweep { finishSweep(now) }
@@ -121,6 +130,41 @@ final class FileEngine {
 
     // MARK: Committing
 
+    /// A record holds 65,535 positions at most.
+    static let positionsPerCommit = 10_000
+
+    /// Stores where the files found just now begin, before anything is read of them: whatever happens to us and to
+    /// their names from then on, they are known again.
+    private func commitFresh() throws(SourceError) {
+        while !fresh.isEmpty {
+            // Oldest generations first: a later one alone would say that those before it were read.
+            let batch = fresh.prefix(Self.positionsPerCommit)
+            var updates: [PositionUpdate] = []
+            updates.reserveCapacity(batch.count)
+            for (generation, file) in batch {
+                let position = file.position(of: generation)
+                let encoded = position.encoded()
+                remember(generation.identity, position, encoded)
+                updates.append(PositionUpdate(key: generation.identity.key, value: encoded))
+            }
+            do {
+                var record = RecordBuilder()
+                try context.store.commit(&record, positions: updates, policy: .wait, stop: context.stop)
+            } catch .stopped {
+                return
+            } catch {
+                throw SourceError("\(name): \(error)")
+            }
+            for (generation, _) in batch {
+                generation.isDirty = false
+                // Was to be forgotten until it was found again.
+                changes[generation.identity] = nil
+            }
+            fresh.removeFirst(batch.count)
+            committedSinceIdle = true
+        }
+    }
+
     func markPending(_ now: Timestamp) { if oldestPending == nil { oldestPending = now } }
 
     func commitIfDue(_ now: Timestamp) throws(SourceError) {
@@ -146,6 +190,7 @@ final class FileEngine {
             throw SourceError("\(name): \(error)")
         }
         changes.removeAll(keepingCapacity: changes.count < 64)
+        servedSinceCommit = 0
         oldestPending = nil
         committedSinceIdle = true
     }
@@ -198,9 +243,10 @@ final class FileEngine {
     }
 
     func updateReadiness() {
-        let first = problems.min { $0.key < $1.key }?.value
-        let more = problems.count > 1 ? " (and \(problems.count - 1) more)" : ""
-        context.readiness.set("source/\(name)", first.map { .degraded($0 + more) } ?? .ok)
+        let shown = problems.sorted { $0.key < $1.key }.prefix(5).map(\.value)
+        let more = problems.count > shown.count ? " (and \(problems.count - shown.count) more)" : ""
+        context.readiness.set(
+            "source/\(name)", shown.isEmpty ? .ok : .degraded(shown.joined(separator: "; ") + more))
     }
 
     private func updateGauges(_ now: Timestamp) {

@@ -69,12 +69,12 @@ struct FileTuning: Sendable {
     var discoverySpacing = 0.5
     /// How long after a rotation the old file's last line may still get its newline.
     var rotationGrace = 1.0
+    /// How long a rotated file that matches the glob waits for its active file to be there again.
+    var rotationPatience = 10.0
     /// How long a rotated file is held open after its end was reached.
     var lingerTime = 60.0
     /// The same for a deleted one.
     var deletedLingerTime = 5.0
     /// How long a file must be gone until its position is forgotten.
     var forgetAfter = 600.0
-    /// Files held open.
-    var openLimit = 0
 }

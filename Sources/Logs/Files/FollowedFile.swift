@@ -53,6 +53,8 @@ final class FollowedFile {
     var trouble: FileError?
     /// Nothing was known of this path when it was first seen: older generations beside it are files of their own.
     var wasUnknown = false
+    /// Its path is the name of a rotated generation: another file that appears there later is not one of this file's.
+    var isRotatedName = false
     /// It has been there for more than one look at the file system.
     var isSettled = false
 

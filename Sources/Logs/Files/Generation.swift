@@ -35,6 +35,10 @@ final class Generation {
     var watch: Int32 = -1
     /// Nothing but NULs has been read so far.
     var isAtHole = false
+    /// Turns its lines into UTF-8; nil where they are UTF-8.
+    var transcoder: Transcoder?
+    /// Whether the first bytes have been looked at for a byte-order mark.
+    var isEncodingKnown = false
 
     struct Replay {
         var until: UInt64
@@ -80,6 +84,8 @@ final class Generation {
         partialLength = 0
         replay = nil
         isAtHole = false
+        transcoder = nil
+        isEncodingKnown = false
         isDirty = true
     }
 
@@ -94,6 +100,15 @@ final class Generation {
         tail = Fingerprint(chunk.slice(end - length, end))
         if let limit = replay?.until, offset >= limit { replay = nil }
         isDirty = isDirty || replay == nil
+    }
+
+    /// Takes note of the first bytes before anything is read, so that the file is known again as a copy, too.
+    func noteHead() {
+        var bytes = ByteBuffer(capacity: Fingerprint.headLength)
+        guard offset == 0, let content,
+            (try? content.read(at: 0, length: Fingerprint.headLength, into: &bytes)) != nil
+        else { return }
+        head = Fingerprint(bytes.bytes)
     }
 
     /// Takes in more of the first bytes of a file that was short when they were last looked at.

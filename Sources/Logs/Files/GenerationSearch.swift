@@ -7,8 +7,27 @@ struct Sibling {
     var name: RotatedName
     var status: FileStatus
 
-    /// The rotated generations beside `path`, and beside the file it links to; in no order.
+    /// The rotated generations beside `path`, and beside the file it links to; in no order. A rotation may be going
+    /// on: looks until two looks agree.
     static func all(of path: String) -> [Sibling] {
+        var found = look(beside: path)
+        for _ in 0..<8 {
+            let again = look(beside: path)
+            let isSame =
+                found.count == again.count
+                && zip(found, again).allSatisfy {
+                    $0.path == $1.path && $0.status.identity == $1.status.identity
+                }
+            found = again
+            if isSame { break }
+        }
+        // While a file is being compressed both are there, and the compressed one is not complete.
+        return found.filter { one in
+            !one.name.isCompressed || !found.contains { $0.path == one.path.dropLast(3) }
+        }
+    }
+
+    private static func look(beside path: String) -> [Sibling] {
         var found: [Sibling] = []
         var bases = [path]
         if let resolved = DirectoryListing.resolved(path), resolved != path { bases.append(resolved) }
@@ -54,10 +73,11 @@ struct GenerationSearch {
     var missing: [Checkpoint] = []
 
     /// Looks for the checkpointed generations of `path` and for those that came and went unseen since the newest
-    /// checkpoint. `isKnown` tells files that have a position or are being read.
+    /// checkpoint. `isKnown` tells files that have a position or are being read; `others` are positions of files
+    /// beside it that were read under their own names.
     static func run(
-        path: String, active: FileIdentity?, checkpoints unsorted: [Checkpoint], now: Timestamp,
-        isKnown: (FileIdentity) -> Bool, takeSequence: () -> UInt64
+        path: String, active: FileIdentity?, checkpoints unsorted: [Checkpoint], others: [FilePosition],
+        now: Timestamp, isKnown: (FileIdentity) -> Bool, takeSequence: () -> UInt64
     ) -> GenerationSearch {
         var search = GenerationSearch()
         let checkpoints = unsorted.sorted { $0.position.sequence < $1.position.sequence }
@@ -77,8 +97,11 @@ struct GenerationSearch {
                     continue
                 }
             } else if checkpoint.isBeingRead && !checkpoint.isTruncated {
-                // Held open; it may meanwhile have been deleted or compressed.
-                if let copy = Self.takeCopy(of: checkpoint.position, from: &strangers), isNewest {
+                // Held open; it may meanwhile have been deleted or compressed. Where nothing of it was read yet, what
+                // looks like a copy may be another file with the same first bytes.
+                if checkpoint.position.offset > 0,
+                    let copy = Self.takeCopy(of: checkpoint.position, from: &strangers), isNewest
+                {
                     place = copy.sibling
                 }
                 continue
@@ -93,20 +116,20 @@ struct GenerationSearch {
                 copy.content, copy.sibling, copy.sibling.status.identity, checkpoint.position.at(copy.content), now)
         }
         // What is newer than the newest checkpoint was never seen.
-        if newest.identity == active && !newest.isTruncated { return search }
+        let isUnread = newest.position.offset == 0
+        if newest.identity == active && !newest.isTruncated && !isUnread { return search }
         var unseen = strangers.filter { candidate in
             guard let place else { return candidate.status.modified > newest.position.modified }
             return place.isOlder(than: candidate)
         }
         unseen.sort { $0.isOlder(than: $1) }
         for sibling in unseen {
-            var isCopy = false
-            for checkpoint in checkpoints where !isCopy {
+            var isCopy = isNewest(newest, active) && holdsNothingNew(sibling, beside: path)
+            for position in checkpoints.map(\.position) + others where !isCopy && position.offset > 0 {
                 var one = [sibling]
-                isCopy = Self.takeCopy(of: checkpoint.position, from: &one) != nil
+                isCopy = Self.takeCopy(of: position, from: &one) != nil
             }
-            let hasPlainTwin = unseen.contains { $0.name.order == sibling.name.order && !$0.name.isCompressed }
-            if isCopy || (sibling.name.isCompressed && hasPlainTwin) { continue }
+            if isCopy { continue }
             guard let content = try? FileContent(path: sibling.path, isCompressed: sibling.name.isCompressed),
                 !sibling.name.isCompressed || content.hasBytes
             else { continue }
@@ -117,6 +140,27 @@ struct GenerationSearch {
             search.generations.append(generation)
         }
         return search
+    }
+
+    private static func isNewest(_ newest: Checkpoint, _ active: FileIdentity?) -> Bool {
+        newest.identity == active && !newest.isTruncated
+    }
+
+    /// Whether all that the sibling holds is in the active file too: a copytruncate is between its copy and its
+    /// truncation. What is lost of it then, the next look finds.
+    static func holdsNothingNew(_ sibling: Sibling, beside path: String) -> Bool {
+        // The copy may only just have been begun.
+        if sibling.status.size == 0 { return true }
+        guard let copy = try? FileContent(path: sibling.path, isCompressed: sibling.name.isCompressed),
+            let original = try? FileContent(path: path)
+        else { return false }
+        var position = FilePosition(path: path)
+        position.offset = sibling.status.size
+        if sibling.name.isCompressed { position.offset = 0 }
+        position.head = copy.fingerprint(at: 0, Fingerprint.headLength)
+        let length = Int(min(position.offset, UInt64(Fingerprint.tailLength)))
+        position.tail = copy.fingerprint(at: position.offset - UInt64(length), length)
+        return position.head.length > 0 && original.matches(position)
     }
 
     private mutating func add(
@@ -143,13 +187,22 @@ struct GenerationSearch {
     private static func takeCopy(
         of position: FilePosition, from strangers: inout [Sibling]
     ) -> (sibling: Sibling, content: FileContent)? {
-        guard position.head.length > 0, position.offset > 0 else { return nil }
+        guard position.head.length > 0 else { return nil }
+        var found: (index: Int, sibling: Sibling, content: FileContent)?
         for (index, sibling) in strangers.enumerated() {
+            // Where nothing was read yet only the first bytes tell, which others may share: the oldest is meant then,
+            // of those that are not older than the position.
+            if position.offset == 0 {
+                guard sibling.status.modified >= position.modified else { continue }
+                if let found, !sibling.isOlder(than: found.sibling) { continue }
+            }
             guard let content = verified(sibling, position, sibling.name.isCompressed) else { continue }
-            strangers.remove(at: index)
-            return (sibling, content)
+            found = (index, sibling, content)
+            if position.offset > 0 { break }
         }
-        return nil
+        guard let found else { return nil }
+        strangers.remove(at: found.index)
+        return (found.sibling, found.content)
     }
 }
 
@@ -189,6 +242,12 @@ extension FileContent {
             tail == length
         else { return false }
         return Fingerprint(bytes.bytes) == position.tail
+    }
+
+    fileprivate func fingerprint(at offset: UInt64, _ length: Int) -> Fingerprint {
+        var bytes = ByteBuffer(capacity: length)
+        guard (try? read(at: offset, length: length, into: &bytes)) != nil else { return .empty }
+        return Fingerprint(bytes.bytes)
     }
 
     fileprivate var hasBytes: Bool {

@@ -1,4 +1,5 @@
 import Bytes
+import CLinux
 import CSystemd
 import Glibc
 
@@ -10,6 +11,17 @@ struct JournalPlace: Sendable, Equatable {
     var namespace: String = ""
 }
 
+/// The calls of libsystemd that tests make fail.
+enum JournalCall: Sendable {
+    case open, next, seek, cursor, time, fields, process
+}
+
+/// Failures that do not come by themselves, for tests.
+protocol JournalFaults: AnyObject, Sendable {
+    /// What the call returns instead of being made: a negative errno, or nil to make it.
+    func result(of call: JournalCall) -> Int32?
+}
+
 /// An open journal: a set of files that libsystemd reads as one, ordered in time. For one thread only.
 struct Journal: ~Copyable {
     private let handle: OpaquePointer
@@ -19,20 +31,17 @@ struct Journal: ~Copyable {
     let events: Int16
     /// False on network file systems: the descriptor then misses changes.
     let isReliable: Bool
+    private let faults: (any JournalFaults)?
+    private let faultsBefore: UInt64
 
-    init(_ place: JournalPlace) throws(JournalError) {
-        var opened: OpaquePointer?
-        let result: Int32
-        if !place.directory.isEmpty {
-            result = sd_journal_open_directory(&opened, place.directory, 0)
-        } else if place.namespace == "*" {
-            result = sd_journal_open_namespace(&opened, nil, Int32(SD_JOURNAL_ALL_NAMESPACES | SD_JOURNAL_LOCAL_ONLY))
-        } else if !place.namespace.isEmpty {
-            result = sd_journal_open_namespace(&opened, place.namespace, Int32(SD_JOURNAL_LOCAL_ONLY))
-        } else {
-            result = sd_journal_open(&opened, Int32(SD_JOURNAL_LOCAL_ONLY))
-        }
-        guard result >= 0, let opened else { throw JournalError("open the journal", result) }
+    init(_ place: JournalPlace, faults: (any JournalFaults)? = nil) throws(JournalError) {
+        // libsystemd reads mapped files, and does not expect them to be truncated.
+        let guarding = clinux_guard_mappings()
+        guard guarding == 0 else { throw JournalError("guard the journal's mappings", guarding) }
+        let faultsBefore = clinux_mapping_faults()
+        let opened = try Self.open(place, failure: faults?.result(of: .open))
+        self.faults = faults
+        self.faultsBefore = faultsBefore
         handle = opened
         // Before the first seek: this arms the watches and looks through the directories once more, so that no file
         // that appears meanwhile is missed.
@@ -42,10 +51,40 @@ struct Journal: ~Copyable {
         isReliable = descriptor >= 0 && sd_journal_reliable_fd(opened) > 0
     }
 
+    private static func open(_ place: JournalPlace, failure: Int32?) throws(JournalError) -> OpaquePointer {
+        var opened: OpaquePointer?
+        let result: Int32
+        if let failure {
+            result = failure
+        } else if !place.directory.isEmpty {
+            result = sd_journal_open_directory(&opened, place.directory, 0)
+        } else if place.namespace == "*" {
+            result = sd_journal_open_namespace(&opened, nil, Int32(SD_JOURNAL_ALL_NAMESPACES | SD_JOURNAL_LOCAL_ONLY))
+        } else if !place.namespace.isEmpty {
+            result = sd_journal_open_namespace(&opened, place.namespace, Int32(SD_JOURNAL_LOCAL_ONLY))
+        } else {
+            result = sd_journal_open(&opened, Int32(SD_JOURNAL_LOCAL_ONLY))
+        }
+        guard result >= 0, let opened else { throw JournalError("open the journal", result) }
+        return opened
+    }
+
     deinit { sd_journal_close(handle) }
 
     /// Compressed fields are decompressed up to this many bytes; 0 for all.
     func limitFields(to size: Int) { sd_journal_set_data_threshold(handle, size) }
+
+    /// Where a mapped file was truncated, zeros have been read since the journal was opened, and nothing it says is
+    /// to be trusted.
+    @inline(__always)
+    private func check(_ operation: StaticString) throws(JournalError) {
+        if clinux_mapping_faults() != faultsBefore { throw .truncated("\(operation)") }
+    }
+
+    @inline(__always)
+    private func failure(_ call: JournalCall) -> Int32? {
+        if let faults { faults.result(of: call) } else { nil }
+    }
 
     // MARK: Matches
 
@@ -65,21 +104,24 @@ struct Journal: ~Copyable {
 
     // MARK: Going about
 
-    func seekHead() throws(JournalError) { try Self.check(sd_journal_seek_head(handle), "seek the journal's head") }
+    func seekHead() throws(JournalError) {
+        try Self.check(failure(.seek) ?? sd_journal_seek_head(handle), "seek the journal's head")
+    }
 
     func seek(realtime microseconds: UInt64) throws(JournalError) {
-        try Self.check(sd_journal_seek_realtime_usec(handle, microseconds), "seek by time")
+        try Self.check(failure(.seek) ?? sd_journal_seek_realtime_usec(handle, microseconds), "seek by time")
     }
 
     /// Only a place to go to: call `next`, then `isAt` to know whether the entry is still there.
     func seek(cursor: String) throws(JournalError) {
-        try Self.check(sd_journal_seek_cursor(handle, cursor), "seek the cursor \(cursor)")
+        try Self.check(failure(.seek) ?? sd_journal_seek_cursor(handle, cursor), "seek the cursor \(cursor)")
     }
 
     /// Moves to the next entry; false where there is none for now.
     @inline(__always)
     func next() throws(JournalError) -> Bool {
-        let result = sd_journal_next(handle)
+        let result = failure(.next) ?? sd_journal_next(handle)
+        try check("go to the next journal entry")
         guard result >= 0 else { throw JournalError("go to the next journal entry", result) }
         return result > 0
     }
@@ -89,21 +131,24 @@ struct Journal: ~Copyable {
 
     // MARK: The current entry
 
-    /// journald's time of receipt in microseconds.
+    /// The current entry's times.
     @inline(__always)
-    func realtime() throws(JournalError) -> UInt64 {
-        var microseconds: UInt64 = 0
-        let result = sd_journal_get_realtime_usec(handle, &microseconds)
+    func moment() throws(JournalError) -> JournalMoment {
+        var moment = JournalMoment()
+        var result = failure(.time) ?? sd_journal_get_realtime_usec(handle, &moment.realtime)
+        if result >= 0 { result = sd_journal_get_monotonic_usec(handle, &moment.monotonic, &moment.boot) }
+        try check("read an entry's time")
         guard result >= 0 else { throw JournalError("read an entry's time", result) }
-        return microseconds
+        return moment
     }
 
     /// The current entry's cursor. Allocates: not for each entry.
     func cursor() throws(JournalError) -> String {
         var text: UnsafeMutablePointer<CChar>?
-        let result = sd_journal_get_cursor(handle, &text)
-        guard result >= 0, let text else { throw JournalError("read an entry's cursor", result) }
+        let result = failure(.cursor) ?? sd_journal_get_cursor(handle, &text)
         defer { free(text) }
+        try check("read an entry's cursor")
+        guard result >= 0, let text else { throw JournalError("read an entry's cursor", result) }
         return String(cString: text)
     }
 
@@ -112,11 +157,13 @@ struct Journal: ~Copyable {
     @inline(__always)
     func read(into fields: inout JournalFields) throws(JournalError) {
         sd_journal_restart_data(handle)
+        if let result = failure(.fields) { throw JournalError("read an entry's fields", result) }
         while true {
             var start: UnsafeRawPointer?
             var length = 0
             let result = sd_journal_enumerate_available_data(handle, &start, &length)
             guard result > 0, let start else {
+                try check("read an entry's fields")
                 if result < 0 { throw JournalError("read an entry's fields", result) }
                 return
             }
@@ -130,7 +177,8 @@ struct Journal: ~Copyable {
     /// Takes notice of what changed. Needed regularly even while entries are left to read: deleted files are let go
     /// and new ones found here. Appended and invalidated mean the same to who reads forward: look again.
     func process() throws(JournalError) -> Bool {
-        let result = sd_journal_process(handle)
+        let result = failure(.process) ?? sd_journal_process(handle)
+        try check("follow the journal's changes")
         guard result >= 0 else { throw JournalError("follow the journal's changes", result) }
         return result != Int32(SD_JOURNAL_NOP)
     }

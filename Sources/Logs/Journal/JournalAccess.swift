@@ -9,6 +9,10 @@ struct JournalAccess: Sendable, Equatable {
     var readable = 0
     /// Files and directories that may not be read.
     var denied: [String] = []
+    /// Files under a journal's name that are none; libsystemd passes over them.
+    var foreign: [String] = []
+    /// What is configured and not there, as a sentence with what to do; it may still come.
+    private(set) var absence: String?
 
     /// Looks through the directories in which libsystemd looks.
     init(_ place: JournalPlace, root: String = "") {
@@ -17,8 +21,20 @@ struct JournalAccess: Sendable, Equatable {
             for base in ["/var/log/journal", "/run/log/journal"] {
                 add(root + base) { name in Self.isWanted(name, machine: machine, namespace: place.namespace) }
             }
+            let hasOwn = directories.contains { $0.hasSuffix("." + place.namespace) }
+            if !place.namespace.isEmpty, place.namespace != "*", !hasOwn, denied.isEmpty {
+                absence =
+                    "the journal namespace \"\(place.namespace)\" is not there: expected the directory "
+                    + "/var/log/journal/\(machine).\(place.namespace) or the same under /run/log/journal; it comes with "
+                    + "the first unit that has LogNamespace=\(place.namespace), else correct the name under journal: "
+                    + "namespace:"
+            }
         } else {
             add(place.directory) { _ in true }
+            if directories.isEmpty, denied.isEmpty {
+                absence =
+                    "there is no journal directory \(place.directory): create it, or correct journal: path:"
+            }
         }
     }
 
@@ -28,8 +44,20 @@ struct JournalAccess: Sendable, Equatable {
             return "there is no journal: expected files under /var/log/journal or /run/log/journal, or those of the "
                 + "configured path or namespace; is systemd-journald running here?"
         }
-        guard readable == 0, let first = denied.first else { return nil }
+        guard readable == 0 else { return nil }
+        if denied.isEmpty, let file = foreign.first {
+            return "\(file) is not a journal file: expected it to begin with LPKSHHRH; move it away or correct the path"
+        }
+        guard let first = denied.first else { return nil }
         return "no journal file can be read: permission denied for \(first)\(others); \(Self.remedy)"
+    }
+
+    /// What to say where there is nothing to read yet, or nil.
+    var emptiness: String? {
+        guard failure == nil, readable == 0 else { return nil }
+        return
+            "no journal file in \(directories.joined(separator: ", ")) yet: entries are read when there are some; is "
+            + "systemd-journald running here, with this path or namespace?"
     }
 
     /// What to say where a part cannot be read, or nil.
@@ -67,8 +95,14 @@ struct JournalAccess: Sendable, Equatable {
     private mutating func probe(_ path: String) {
         let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
         if descriptor >= 0 {
-            close(descriptor)
-            readable += 1
+            defer { close(descriptor) }
+            var magic = [UInt8](repeating: 0, count: 8)
+            // One that journald has just made may still be empty.
+            if read(descriptor, &magic, magic.count) == magic.count, magic != Array("LPKSHHRH".utf8) {
+                foreign.append(path)
+            } else {
+                readable += 1
+            }
         } else if -descriptor == EACCES || -descriptor == EPERM {
             denied.append(path)
         }

@@ -50,6 +50,19 @@ struct JournalCursor: Sendable, Equatable {
         return false
     }
 
+    /// Whether their order is certain.
+    func isComparable(with other: JournalCursor) -> Bool {
+        (sequence != nil && other.sequence != nil && sequenceID != nil && sequenceID == other.sequenceID)
+            || (monotonic != nil && other.monotonic != nil && bootID != nil && bootID == other.bootID)
+    }
+
+    /// Whether it tells nothing but the time: several entries may have the same.
+    var isMoment: Bool { sequence == nil && hash == nil }
+
+    func isOfMoment(_ other: JournalCursor) -> Bool {
+        bootID == other.bootID && monotonic == other.monotonic && realtime == other.realtime
+    }
+
     /// How many of journald's numbers between `earlier` and this entry were not among the `read` entries; nil for
     /// none, or where the two are not of one sequence. Entries of other sequences in between make it smaller.
     func gap(since earlier: JournalCursor, read: UInt64) -> UInt64? {

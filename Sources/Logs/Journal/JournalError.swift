@@ -7,14 +7,24 @@ struct JournalError: Error, Equatable, CustomStringConvertible {
     /// A positive errno.
     var code: Int32
 
+    /// A file lost its end while it was read: what was read last may be zeros.
+    var isTruncation = false
+
     init(_ operation: String, _ result: Int32) {
         self.operation = operation
         code = result == .min ? EIO : abs(result)
     }
 
+    static func truncated(_ operation: String) -> JournalError {
+        var error = JournalError(operation, EBADMSG)
+        error.isTruncation = true
+        return error
+    }
+
     /// A short fixed word for the metrics' `reason` label.
     var reason: String {
-        switch code {
+        if isTruncation { return "truncated" }
+        return switch code {
         case EBADMSG: "bad_message"
         case ENODATA: "no_data"
         case EADDRNOTAVAIL: "not_positioned"
@@ -33,6 +43,7 @@ struct JournalError: Error, Equatable, CustomStringConvertible {
     var description: String {
         let found =
             switch code {
+            case EBADMSG where isTruncation: "a journal file was truncated while it was read"
             case EBADMSG: "the file is damaged"
             case EPROTONOSUPPORT: "the file has a format or compression this libsystemd does not know"
             default: String(cString: strerror(code))

@@ -47,13 +47,16 @@ struct JournalMetrics: Sendable {
         emptyLabels = registry.counter(
             "promtail_journal_target_parsing_errors_total",
             help: "Total number of parsing errors while reading journal messages", ["error": "empty_labels"])
+        for reason in ["bad_message", "io", "permission", "other"] { _ = errors(reason) }
     }
 
     /// Not for each entry: asks the registry.
     func count(_ error: JournalError) {
+        errors(error.reason).add()
+    }
+
+    private func errors(_ reason: String) -> Counter {
         registry.counter(
-            "tocsin_journal_errors_total", help: "Errors of libsystemd.",
-            ["source": source, "reason": error.reason]
-        ).add()
+            "tocsin_journal_errors_total", help: "Errors of libsystemd.", ["source": source, "reason": reason])
     }
 }

@@ -2,18 +2,32 @@ import Bytes
 import Telemetry
 
 extension JournalReader {
-    /// Reads the current entry and appends it to its stream. Nothing is allocated where its kind is known.
+    /// Whether an entry is met for the first time.
+    enum Novelty {
+        case old, new
+    }
+
+    /// Reads the current entry and appends it to its stream. Nothing is allocated where its kind is known. Where it
+    /// throws, the entry has left no trace.
     @inline(__always)
-    mutating func read(_ opened: borrowing Journal) throws(JournalError) {
-        let wasDealtWith: Bool
-        if let replay { wasDealtWith = try self.wasDealtWith(opened, replay) } else { wasDealtWith = false }
-        if !wasDealtWith { entriesSincePosition &+= 1 }
-        let realtime = try opened.realtime()
-        lastRealtime = realtime
+    mutating func read(_ opened: borrowing Journal) throws(JournalError) -> Novelty {
+        current.realtime = 0
+        isCurrentOld = false
+        if let replay { isCurrentOld = try wasDealtWith(opened, replay) }
+        current = try opened.moment()
         fields.clear()
         try opened.read(into: &fields)
-        if wasDealtWith { return try replayPiece(opened, realtime) }
+        if isCurrentOld {
+            try replayPiece(opened, current.realtime)
+            return .old
+        }
+        try ship(opened)
+        return .new
+    }
 
+    @inline(__always)
+    private mutating func ship(_ opened: borrowing Journal) throws(JournalError) {
+        let realtime = current.realtime
         counted.lines &+= 1
         counted.bytes &+= fields.byteCount
         if fields.has(plan.messageID) { countSuppressed() }

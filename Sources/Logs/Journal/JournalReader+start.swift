@@ -7,16 +7,18 @@ import Telemetry
 struct JournalReplay {
     let last: JournalCursor?
     let cursor: String
+    /// How many entries of the last one's moment are still to come, where it is known by nothing else.
+    var ties: Int
 }
 
 extension JournalReader {
     /// Finds the place to go on from. After it, `next` gives the first entry to look at.
     mutating func start(_ opened: borrowing Journal, resuming: Bool) throws(JournalError) {
         guard let position else { return try seekFirst(opened) }
-        entriesSincePosition = 0
         isPositionStale = false
         let start = resuming ? position.cursor : position.start
-        replay = JournalReplay(last: JournalCursor(position.cursor), cursor: position.cursor)
+        replay = JournalReplay(
+            last: JournalCursor(position.cursor), cursor: position.cursor, ties: resuming ? positionTies : 1)
         // After an error the joins are still in memory.
         replayJoins = resuming ? [] : Set(position.joins)
         do throws(JournalError) {
@@ -37,10 +39,22 @@ extension JournalReader {
         if age >= now { try opened.seekHead() } else { try opened.seek(realtime: UInt64(now - age)) }
     }
 
-    /// Says what cannot be read; throws where that is everything.
+    /// Waits for what is configured and not there; says what cannot be read, and throws where that is everything.
     func checkAccess() throws(SourceError) {
-        let access = JournalAccess(JournalPlace(directory: journal.path, namespace: journal.namespace))
+        let place = JournalPlace(directory: journal.path, namespace: journal.namespace)
+        var access = JournalAccess(place)
+        if let absence = access.absence {
+            context.logger.warning("\(absence)", metadata: ["source": "\(name)"])
+            context.readiness.set("source/\(name)", .degraded(absence))
+        }
+        while access.absence != nil {
+            if context.stop.wait(seconds: Self.absenceInterval) { return }
+            access = JournalAccess(place)
+        }
         if let failure = access.failure { throw SourceError("source \(name): \(failure)") }
+        if let emptiness = access.emptiness {
+            context.logger.warning("\(emptiness)", metadata: ["source": "\(name)"])
+        }
         if let warning = access.warning {
             context.logger.warning("\(warning)", metadata: ["source": "\(name)"])
             context.readiness.set("source/\(name)", .degraded(warning))
@@ -51,43 +65,71 @@ extension JournalReader {
 
     /// Whether the current entry was dealt with before. It may still be a piece of a join that was pending then.
     mutating func wasDealtWith(_ opened: borrowing Journal, _ replay: JournalReplay) throws(JournalError) -> Bool {
+        guard let last = replay.last, let found = JournalCursor(try opened.cursor()) else {
+            self.replay = nil
+            return false
+        }
+        if last.isMoment, found.isOfMoment(last) {
+            self.replay?.ties -= 1
+            if replay.ties <= 1 { self.replay = nil }
+            return replay.ties > 0
+        }
         if opened.isAt(cursor: replay.cursor) {
             self.replay = nil
             return true
         }
-        guard let last = replay.last, let current = JournalCursor(try opened.cursor()), current.isNotAfter(last) else {
-            // The last entry is gone, or was skipped: this one is new.
-            self.replay = nil
-            return false
-        }
-        return true
+        if found.isNotAfter(last) { return true }
+        // The last entry is gone, or was skipped, and this one is new. Where two entries have neither numbers nor a
+        // boot in common, libsystemd orders them by the wall clock: more that were dealt with may follow.
+        if found.isComparable(with: last) || (found.realtime ?? .max) > (last.realtime ?? 0) { self.replay = nil }
+        return false
     }
 
     /// Names the last entry read, for the next commit and for going on after an error, and counts the numbers that
     /// journald gave to entries which were not among those read.
     mutating func savePosition(_ opened: borrowing Journal) {
         guard isPositionStale else { return }
-        isPositionStale = false
-        isCommitNeeded = true
         let cursor: String
         do throws(JournalError) {
             cursor = try opened.cursor()
         } catch {
             metrics.count(error)
-            guard lastRealtime > 0 else { return }
-            // The entry's file has gone. Its time is enough to go on from; entries of the same microsecond may be
-            // sent twice, and are the same to Loki.
-            cursor = "t=" + String(lastRealtime, radix: 16)
+            return saveMoment()
         }
-        countGap(from: position?.cursor, to: cursor)
+        isPositionStale = false
+        isCommitNeeded = true
         position = JournalPosition(cursor: cursor)
-        entriesSincePosition = 0
+        positionTies = 1
+        guard let found = JournalCursor(cursor), found.sequence != nil else { return }
+        countGap(to: found)
+        numbered = found
+        entriesSinceNumbered = 0
+    }
+
+    /// The first entry there is to count from.
+    @inline(never)
+    mutating func nameFirst(_ opened: borrowing Journal) {
+        do throws(JournalError) {
+            guard let found = JournalCursor(try opened.cursor()), found.sequence != nil else { return }
+            numbered = found
+            entriesSinceNumbered = 0
+        } catch {
+            metrics.count(error)
+        }
+    }
+
+    /// Where the entry's name cannot be read, its file being gone: its time leads there too.
+    mutating func saveMoment() {
+        guard isPositionStale, last.realtime > 0 else { return }
+        isPositionStale = false
+        isCommitNeeded = true
+        position = JournalPosition(cursor: last.cursor)
+        positionTies = lastTies
     }
 
     /// Under matches the numbers of other entries are missing by intent, and say nothing.
-    private func countGap(from old: String?, to new: String) {
-        guard filter.pushed.isEmpty, let old, let before = JournalCursor(old), let after = JournalCursor(new),
-            let gap = after.gap(since: before, read: entriesSincePosition)
+    private func countGap(to found: JournalCursor) {
+        guard filter.pushed.isEmpty, let numbered, let gap = found.gap(since: numbered, read: entriesSinceNumbered)
         else { return }
         metrics.gaps.add(Int(clamping: gap))
         context.logger.warning(

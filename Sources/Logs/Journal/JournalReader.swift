@@ -8,6 +8,8 @@ import Telemetry
 enum JournalFailure: Error {
     case journal(JournalError)
     case commit(CommitError)
+    /// There is no room for what is read; the journal has to be let go meanwhile.
+    case storeIsFull
 }
 
 /// One run of a journal source: opens the journal, finds its place, follows, and opens again after an error.
@@ -20,6 +22,8 @@ struct JournalReader: ~Copyable {
     let context: SourceContext
     let metrics: JournalMetrics
     let plan: JournalPlan
+    /// Failures that tests ask for.
+    let faults: (any JournalFaults)?
 
     var fields: JournalFields
     var key = ByteBuffer()
@@ -33,9 +37,16 @@ struct JournalReader: ~Copyable {
     var position: JournalPosition?
     /// Entries were dealt with since.
     var isPositionStale = false
-    /// Entries since `position`, for the gaps in journald's numbers.
-    var entriesSincePosition: UInt64 = 0
-    var lastRealtime: UInt64 = 0
+    /// The last entry that is known by journald's number, and how many were read since: shows the gaps.
+    var numbered: JournalCursor?
+    var entriesSinceNumbered: UInt64 = 0
+    /// The entry being read, and the last one dealt with; of its very moment there were so many.
+    var current = JournalMoment()
+    var isCurrentOld = false
+    var last = JournalMoment()
+    var lastTies = 0
+    /// As `lastTies`, of `position`.
+    var positionTies = 1
     /// Entries up to here were dealt with before; see `JournalReader+start.swift`.
     var replay: JournalReplay?
     /// First pieces of the joins that a replay takes up again.
@@ -48,8 +59,10 @@ struct JournalReader: ~Copyable {
     var isCommitNeeded = false
     var counted = Tally()
     var bytesSinceRelease = 0
-    /// Errors in a row without an entry between them.
+    /// Errors in a row without a new entry between them.
     var failures = 0
+    /// When the journal was last opened again for the sake of one entry, on the monotonic clock.
+    var lastRetry: Int64?
 
     /// Counted here and added to the metrics once in a while.
     struct Tally {
@@ -67,10 +80,16 @@ struct JournalReader: ~Copyable {
     static let busyReleaseSize = 64 << 20
     /// Errors in a row after which the supervisor takes over.
     static let failureLimit = 5
+    /// An entry that cannot be read is worth opening the journal again, but not every one of many. Seconds.
+    static let retryInterval = 10.0
+    /// Between two looks for a directory that is not there. Seconds.
+    static let absenceInterval = 2.0
+    /// How long a commit may wait with the journal open, whose deleted files keep their disk space. Seconds.
+    static let patience = 5.0
 
     init(
         name: String, journal: JournalConfiguration, filter: JournalFilter, labelling: JournalLabelling,
-        limits: LineLimits, context: SourceContext
+        limits: LineLimits, context: SourceContext, faults: (any JournalFaults)? = nil
     ) {
         self.name = name
         self.journal = journal
@@ -78,6 +97,7 @@ struct JournalReader: ~Copyable {
         self.labelling = labelling
         self.limits = limits
         self.context = context
+        self.faults = faults
         metrics = JournalMetrics(context.metrics, source: name, job: labelling.job)
         fields = JournalFields(limit: limits.maxJoinedSize, keepsAll: journal.json || labelling.inputs == nil)
         plan = JournalPlan(journal, filter: filter, relabelInputs: labelling.inputs, fields: &fields)
@@ -93,6 +113,7 @@ struct JournalReader: ~Copyable {
             if position == nil {
                 context.logger.error("the saved journal position is damaged; reading from max_age on")
             }
+            numbered = position.flatMap { JournalCursor($0.cursor) }
         }
         var isFirst = true
         while !context.stop.isStopped {
@@ -119,13 +140,24 @@ struct JournalReader: ~Copyable {
         switch failure {
         case .commit(.stopped): isCommitNeeded = false
         case .commit: throw Self.sourceError(failure)
+        case .storeIsFull:
+            context.logger.info("the store has no room; the journal is closed meanwhile")
+            do throws(JournalFailure) {
+                try commit(stop: context.stop)
+            } catch {
+                if case .commit(.stopped) = error { isCommitNeeded = false } else { throw Self.sourceError(error) }
+            }
         case .journal(let error):
             metrics.count(error)
             failures += 1
             context.logger.warning("journal: \(error); opening it again", metadata: ["source": "\(name)"])
             if failures >= Self.failureLimit {
                 // The lines that were read are stored before the supervisor starts anew from the position.
-                do throws(JournalFailure) { try commit() } catch { throw Self.sourceError(error) }
+                do throws(JournalFailure) {
+                    try commit(stop: context.stop)
+                } catch {
+                    throw Self.sourceError(error)
+                }
                 throw SourceError(
                     "journal: \(error), \(failures) times in a row; journalctl --verify names damaged files")
             }
@@ -138,6 +170,7 @@ struct JournalReader: ~Copyable {
         switch failure {
         case .journal(let error): SourceError("journal: \(error)")
         case .commit(let error): SourceError("journal: \(error)")
+        case .storeIsFull: SourceError("journal: the store has no room")
         }
     }
 
@@ -154,7 +187,8 @@ struct JournalReader: ~Copyable {
 
     private func open() throws(JournalFailure) -> Journal {
         do throws(JournalError) {
-            let opened = try Journal(JournalPlace(directory: journal.path, namespace: journal.namespace))
+            let opened = try Journal(
+                JournalPlace(directory: journal.path, namespace: journal.namespace), faults: faults)
             // A little over the limit, to show that there was more.
             opened.limitFields(to: limits.maxJoinedSize + 128)
             try opened.add(filter)
@@ -177,7 +211,7 @@ struct JournalReader: ~Copyable {
                 throw .journal(error)
             }
             if hasEntry {
-                take(journal)
+                try take(journal)
                 untilProcess -= 1
                 if untilProcess & 0xff == 0 || writer.isFull { try keepUp(journal) }
                 if untilProcess == 0 {
@@ -193,16 +227,41 @@ struct JournalReader: ~Copyable {
         report()
     }
 
-    /// Deals with the current entry. One that cannot be read is counted and passed over.
+    /// Deals with the current entry.
     @inline(__always)
-    private mutating func take(_ journal: borrowing Journal) {
+    private mutating func take(_ journal: borrowing Journal) throws(JournalFailure) {
         do throws(JournalError) {
-            try read(journal)
-            failures = 0
+            if try read(journal) == .old { return }
         } catch {
-            metrics.count(error)
+            return try passOver(error)
         }
-        isPositionStale = true
+        entriesSinceNumbered &+= 1
+        failures = 0
+        noteCurrent()
+        if numbered == nil { nameFirst(journal) }
+    }
+
+    /// The current entry is dealt with. During a replay the position stays where the replay leads.
+    @inline(__always)
+    private mutating func noteCurrent() {
+        lastTies = current == last ? lastTies &+ 1 : 1
+        last = current
+        isPositionStale = replay == nil
+    }
+
+    /// One that cannot be read is tried once more with the journal opened anew; then it is counted and passed over,
+    /// and missing among the numbers.
+    @inline(never)
+    private mutating func passOver(_ error: JournalError) throws(JournalFailure) {
+        let now = Timestamp.monotonic.nanoseconds
+        let isRecent = lastRetry.map { Double(now - $0) / 1e9 < Self.retryInterval } ?? false
+        if error.isTruncation || !isRecent {
+            lastRetry = now
+            saveMoment()
+            throw .journal(error)
+        }
+        metrics.count(error)
+        if current.realtime > 0, !isCurrentOld { noteCurrent() }
     }
 
     /// What is due now and then while there is a backlog.
@@ -210,14 +269,14 @@ struct JournalReader: ~Copyable {
     private mutating func keepUp(_ journal: borrowing Journal) throws(JournalFailure) {
         let now = Timestamp.monotonic.nanoseconds
         report()
-        if !joins.isEmpty { flushJoins(realtime: lastRealtime, now: now) }
+        if !joins.isEmpty { flushJoins(realtime: last.realtime, now: now) }
         if writer.pendingEntries > 0, pendingSince == nil { pendingSince = now }
         let isDue = pendingSince.map { Double(now - $0) / 1e9 >= context.commitInterval } ?? false
         if writer.isFull || isDue {
             savePosition(journal)
             try commit()
             metrics.lag.set(
-                max(0, Timestamp.now.seconds(since: Timestamp(microseconds: Int64(clamping: lastRealtime)))))
+                max(0, Timestamp.now.seconds(since: Timestamp(microseconds: Int64(clamping: last.realtime)))))
         }
         if bytesSinceRelease >= Self.busyReleaseSize {
             bytesSinceRelease = Self.releaseSize
@@ -227,6 +286,11 @@ struct JournalReader: ~Copyable {
 
     /// Everything is read: commits what is due and waits for more.
     private mutating func rest(_ journal: borrowing Journal) throws(JournalFailure) {
+        if replay != nil {
+            // Where it leads is gone, and all after it is read.
+            replay = nil
+            isPositionStale = entriesSinceNumbered > 0
+        }
         savePosition(journal)
         report()
         metrics.lag.set(0)
@@ -288,12 +352,21 @@ struct JournalReader: ~Copyable {
 
     /// Stores what is pending together with the position. `savePosition` comes before it.
     private mutating func commit() throws(JournalFailure) {
+        do throws(JournalFailure) {
+            try commit(stop: StopToken(context.stop, seconds: Self.patience))
+        } catch {
+            if case .commit(.stopped) = error, !context.stop.isStopped { throw .storeIsFull }
+            throw error
+        }
+    }
+
+    private mutating func commit(stop: StopToken) throws(JournalFailure) {
         guard let position else { return }
         let saved = JournalPosition(cursor: position.cursor, joins: joins.cursors)
         do throws(CommitError) {
             try writer.commit(
                 positions: [PositionUpdate(key: JournalSource.positionKey(name), value: saved.encoded)],
-                to: context.store, stop: context.stop)
+                to: context.store, stop: stop)
         } catch {
             throw .commit(error)
         }

@@ -9,15 +9,25 @@ package final class JournalSource: LogSource {
     private let configuration: ScrapeConfiguration
     private let relabel: @Sendable (LabelSet) -> LabelSet?
     private let relabelInputs: [String]?
+    private let faults: (any JournalFaults)?
 
     /// `relabel` makes an entry's labels of `__journal_*` and the configured ones, or nil to drop the entry; labels
     /// that begin with `__` are taken away afterwards, `__tenant_id__` names the tenant. `relabelInputs` names
     /// the labels it looks at, nil where it may look at any: then nothing can be remembered and each entry is
     /// relabelled anew.
-    package init(
+    package convenience init(
         name: String, configuration: ScrapeConfiguration, relabel: @escaping @Sendable (LabelSet) -> LabelSet?,
         relabelInputs: [String]?
     ) {
+        self.init(
+            name: name, configuration: configuration, relabel: relabel, relabelInputs: relabelInputs, faults: nil)
+    }
+
+    init(
+        name: String, configuration: ScrapeConfiguration, relabel: @escaping @Sendable (LabelSet) -> LabelSet?,
+        relabelInputs: [String]?, faults: (any JournalFaults)?
+    ) {
+        self.faults = faults
         self.name = name
         self.configuration = configuration
         self.relabel = relabel
@@ -56,7 +66,7 @@ package final class JournalSource: LogSource {
             job: configuration.jobName, constant: journal.labels, relabel: relabel, inputs: relabelInputs)
         var reader = JournalReader(
             name: name, journal: journal, filter: filter, labelling: labelling, limits: configuration.limits,
-            context: context)
+            context: context, faults: faults)
         try reader.run()
     }
 }

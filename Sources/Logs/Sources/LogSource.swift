@@ -16,7 +16,7 @@ package protocol LogSource: AnyObject, Sendable {
     var name: String { get }
 
     /// Blocks until `context.stop`; throws when it cannot go on. The supervisor then runs it again after a pause,
-    /// counts the failure and shows it in readiness.
+    /// counts the failure and shows it in readiness until the source itself, reading again, says that it is well.
     func run(_ context: SourceContext) throws(SourceError)
 }
 

@@ -45,9 +45,11 @@ package final class SourceSupervisor: Sendable {
             "tocsin_source_errors_total", help: "Times a source failed and was opened again.",
             ["source": source.name])
         var pause = pauses.first
+        // What was logged already: a failure that stays the same is logged once, and shown in readiness all the time.
+        var known: String?
+        context.readiness.set(part, .ok)
         while !context.stop.isStopped {
             let began = Timestamp.monotonic
-            context.readiness.set(part, .ok)
             do {
                 try source.run(context)
                 if context.stop.isStopped { return }
@@ -55,9 +57,12 @@ package final class SourceSupervisor: Sendable {
             } catch {
                 failures.add()
                 context.readiness.set(part, .failed(error.description))
-                context.logger.error(
-                    "source failed; it is opened again after a pause",
+                let hasLasted = Timestamp.monotonic.seconds(since: began) > pauses.last
+                context.logger.log(
+                    level: hasLasted || known != error.description ? .error : .debug,
+                    "source failed; it is opened again after a pause, and again while it fails",
                     metadata: ["source": "\(source.name)", "error": "\(error)", "pause": "\(pause)s"])
+                known = error.description
             }
             if Timestamp.monotonic.seconds(since: began) > pauses.last { pause = pauses.first }
             context.stop.wait(seconds: pause)

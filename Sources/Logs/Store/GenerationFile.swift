@@ -2,7 +2,8 @@ import Bytes
 import Glibc
 
 /// Two files that take turns: the newer one is written beside the older, never over it, so that one of them is
-/// always whole.
+/// always whole. A third is written over in place and not synchronised (`note`): it survives the end of the process,
+/// though not of the machine, and costs microseconds.
 ///
 /// Layout of each, integers little-endian: magic "TOCCKP01" | version u32 | kind u32 | generation u64
 /// | body length u64 | body | CRC-32C of all before it.
@@ -29,13 +30,14 @@ struct GenerationFile: Sendable {
     }
 
     static func fileName(_ name: String, slot: UInt64) -> String { "\(name).\(slot & 1)" }
+    private var noteName: String { name + ".note" }
 
     /// The bodies that are whole, newest first, and a sentence for each file that is there and is not.
     mutating func load() -> (bodies: [[UInt8]], trouble: [String]) {
         var found: [(generation: UInt64, body: [UInt8])] = []
         var trouble: [String] = []
-        for slot in 0..<UInt64(2) {
-            let path = directory.file(Self.fileName(name, slot: slot))
+        for file in [Self.fileName(name, slot: 0), Self.fileName(name, slot: 1), noteName] {
+            let path = directory.file(file)
             do throws(SystemError) {
                 let file = try StoreFile(path: path, flags: O_RDONLY | O_NONBLOCK)
                 var buffer = ByteBuffer()
@@ -60,12 +62,7 @@ struct GenerationFile: Sendable {
         let next = generation &+ 1
         let target = Self.fileName(name, slot: next)
         let temporary = target + ".new"
-        var head = ByteBuffer(capacity: Self.headerSize)
-        head.append(littleEndian: Self.magic)
-        head.append(littleEndian: Self.version)
-        head.append(littleEndian: kind.rawValue)
-        head.append(littleEndian: next)
-        head.append(littleEndian: UInt64(body.count))
+        let head = header(generation: next, bodyLength: body.count)
         var tail = ByteBuffer(capacity: 16)
         tail.append(littleEndian: body.bytes.crc32c(head.bytes.crc32c()))
         do {
@@ -84,9 +81,32 @@ struct GenerationFile: Sendable {
         try directory.synchronize()
     }
 
-    /// Deletes both.
+    /// Writes down a newer body at once, in one write; `save` makes it durable later.
+    mutating func note(_ body: borrowing ByteBuffer) throws(SystemError) {
+        let next = generation &+ 1
+        var whole = header(generation: next, bodyLength: body.count)
+        whole.append(body.bytes)
+        whole.append(littleEndian: whole.bytes.crc32c())
+        let file = try StoreFile(path: directory.file(noteName), flags: O_WRONLY | O_CREAT)
+        try file.write(whole.bytes, RawSpan(), at: 0, faults: DiskFaults())
+        try file.truncate(to: UInt64(whole.count))
+        generation = next
+    }
+
+    private func header(generation: UInt64, bodyLength: Int) -> ByteBuffer {
+        var head = ByteBuffer(capacity: Self.headerSize)
+        head.append(littleEndian: Self.magic)
+        head.append(littleEndian: Self.version)
+        head.append(littleEndian: kind.rawValue)
+        head.append(littleEndian: generation)
+        head.append(littleEndian: UInt64(bodyLength))
+        return head
+    }
+
+    /// Deletes all of them.
     func remove() throws(SystemError) {
         for slot in 0..<UInt64(2) { try directory.remove(Self.fileName(name, slot: slot)) }
+        try directory.remove(noteName)
     }
 
     /// Nil for anything but a whole file of this kind.

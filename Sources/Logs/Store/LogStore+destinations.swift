@@ -38,13 +38,16 @@ extension LogStore {
 
     /// The name without the generation; nil for what is no destination's checkpoint.
     private static func baseName(_ file: String) -> String? {
-        guard file.hasPrefix("destination-"), file.hasSuffix(".0") || file.hasSuffix(".1"), file.utf8.count == 30
+        let parts = file.split(separator: ".", omittingEmptySubsequences: false)
+        guard file.hasPrefix("destination-"), parts.count == 2, parts[0].utf8.count == 28,
+            ["0", "1", "note"].contains(parts[1])
         else { return nil }
-        return String(file.dropLast(2))
+        return String(parts[0])
     }
 
     package func register(destination: String) -> DestinationState {
-        state.withLock { state in
+        metrics.expect(destination: destination)
+        return state.withLock { state in
             let beginning = state.segments.first?.start ?? RecordLocation(segment: 0, offset: 0)
             var known = state.destinations[destination] ?? Destination(state: DestinationState(cursor: beginning))
             let cursor = known.state.cursor
@@ -63,12 +66,9 @@ extension LogStore {
 
     package func unregister(destination: String) {
         state.withLock { _ = $0.destinations.removeValue(forKey: destination) }
+        metrics.forget(destination: destination)
         destinationFiles.withLock { files in
-            let file =
-                files.removeValue(forKey: destination)
-                ?? GenerationFile(
-                    directory: checkpointDirectory, name: DestinationCheckpoint.fileName(destination),
-                    kind: .destination)
+            let file = files.removeValue(forKey: destination) ?? Self.file(of: destination, in: checkpointDirectory)
             do throws(SystemError) {
                 try file.remove()
             } catch {
@@ -91,8 +91,29 @@ extension LogStore {
             state.destinations[destination]?.state = new
             state.destinations[destination]?.isDirty = true
         }
+        note(new, destination: destination)
         saveDestinations(force: false)
         waiters.wake()
+    }
+
+    /// Writes a cursor down for the next start after a crash of the process: without it every crash would send up to a
+    /// second's blocks again.
+    private func note(_ new: DestinationState, destination: String) {
+        destinationFiles.withLock { files in
+            var file = files[destination] ?? Self.file(of: destination, in: checkpointDirectory)
+            do throws(SystemError) {
+                try file.note(DestinationCheckpoint(name: destination, state: new).encoded())
+                files[destination] = file
+            } catch {
+                // The durable save that follows reports what is wrong with the disk.
+                logger.debug("store: the cursor of \(destination) is not noted: \(error)")
+            }
+        }
+    }
+
+    private static func file(of destination: String, in directory: StoreDirectory) -> GenerationFile {
+        GenerationFile(
+            directory: directory, name: DestinationCheckpoint.fileName(destination), kind: .destination)
     }
 
     /// Seconds until a changed cursor is to be saved; nil where none has changed.
@@ -122,10 +143,7 @@ extension LogStore {
                 return due
             }
             for (name, destination) in due {
-                var file =
-                    files[name]
-                    ?? GenerationFile(
-                        directory: checkpointDirectory, name: DestinationCheckpoint.fileName(name), kind: .destination)
+                var file = files[name] ?? Self.file(of: name, in: checkpointDirectory)
                 do throws(SystemError) {
                     try file.save(DestinationCheckpoint(name: name, state: destination.state).encoded())
                     files[name] = file

@@ -40,20 +40,8 @@ extension LogStore {
         }
     }
 
-    /// Places of damage remembered; what comes beyond is counted each time it is met.
-    private static let damageLimit = 10_000
-
     private func skipped(_ number: UInt64, from offset: UInt64, to next: UInt64) -> RecordReadResult {
-        let isNew = state.withLock { state in
-            let place = RecordLocation(segment: number, offset: offset)
-            if state.damage.count >= Self.damageLimit { return !state.damage.contains(place) }
-            return state.damage.insert(place).inserted
-        }
-        if isNew {
-            metrics.damagedBytes.add(Int(clamping: next - offset))
-            let path = segmentDirectory.file(SegmentFormat.fileName(number))
-            logger.warning("store: \(path) is damaged at byte \(offset): \(next - offset) bytes are skipped")
-        }
+        report(Damage(location: RecordLocation(segment: number, offset: offset), next: next, isLost: true))
         return .damaged(next: RecordLocation(segment: number, offset: next))
     }
 

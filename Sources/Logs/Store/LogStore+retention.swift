@@ -47,7 +47,7 @@ extension LogStore.State {
 
     mutating func remove(_ number: UInt64) {
         segments.removeAll { $0.number == number }
-        if !damage.isEmpty { damage = damage.filter { $0.segment != number } }
+        if !damage.isEmpty { damage = damage.filter { $0.key.segment != number } }
     }
 }
 
@@ -100,11 +100,14 @@ extension LogStore {
     }
 
     private func delete(_ segment: SegmentSummary, reason: String) {
-        let losers = state.withLock { state in
+        let (losers, damage) = state.withLock { state in
             defer { state.remove(segment.number) }
-            return state.destinations.filter { state.isNeeded(segment, by: $0.value, opened: opened) }
+            return (
+                state.destinations.filter { state.isNeeded(segment, by: $0.value, opened: opened) },
+                Set(state.damage.keys.filter { $0.segment == segment.number })
+            )
         }
-        if !losers.isEmpty { countLoss(segment, losers.mapValues(\.state), reason) }
+        if !losers.isEmpty { countLoss(segment, losers.mapValues(\.state), reason, countedBefore: damage) }
         reader.forget(segment.number)
         do throws(SystemError) {
             try segmentDirectory.remove(SegmentFormat.fileName(segment.number))
@@ -114,7 +117,10 @@ extension LogStore {
         }
     }
 
-    private func countLoss(_ segment: SegmentSummary, _ losers: [String: DestinationState], _ reason: String) {
+    private func countLoss(
+        _ segment: SegmentSummary, _ losers: [String: DestinationState], _ reason: String,
+        countedBefore: Set<RecordLocation>
+    ) {
         var record = StoredRecord()
         var lost: [String: (entries: Int, bytes: Int)] = [:]
         var offset = SegmentFormat.firstOffset
@@ -125,7 +131,7 @@ extension LogStore {
             case .damaged(let next): offset = next
             case .torn, .end, nil: break scan
             case .record:
-                for (name, state) in losers {
+                for (name, state) in losers where !countedBefore.contains(record.location) {
                     let (entries, bytes) = Self.undelivered(record, state)
                     lost[name, default: (0, 0)].entries += entries
                     lost[name, default: (0, 0)].bytes += bytes

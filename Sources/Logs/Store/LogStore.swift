@@ -34,8 +34,9 @@ package final class LogStore: CommitSink, RecordFeed, RecordArchive {
         var active: UInt64?
         var positions: [PositionKey: [UInt8]] = [:]
         var destinations: [String: Destination] = [:]
-        /// Where counted damage begins, so that it counts once, however many read there; `damageLimit` at most.
-        var damage: Set<RecordLocation> = []
+        /// Where counted damage begins, so that it counts once, however many read there, and how many entries it held
+        /// that no index names; `damageLimit` at most.
+        var damage: [RecordLocation: Int] = [:]
         /// Commits that wait, and why.
         var waiting = 0
         var trouble: String?
@@ -105,15 +106,17 @@ package final class LogStore: CommitSink, RecordFeed, RecordArchive {
         let checkpoints = loaded.bodies.compactMap { PositionCheckpoint(decoding: $0.span.bytes) }
         let destinations = Self.loadDestinations(checkpointDirectory)
         let furthest = destinations.states.values.map(\.state.cursor).max() ?? RecordLocation(segment: 0, offset: 0)
+        let damage: [Damage]
         do throws(SystemError) {
             let found = try Recovery(segments: segmentDirectory, checkpoints: checkpoints, furthest: furthest)
             for sentence in loaded.trouble + destinations.trouble + found.trouble {
                 logger.warning("store: \(sentence)")
             }
-            if found.tornBytes > 0 || found.damagedBytes > 0 {
+            if found.tornBytes > 0 {
                 logger.warning(
-                    "store: \(found.tornBytes) bytes of unfinished records cut off, \(found.damagedBytes) damaged")
+                    "store: \(found.tornBytes) bytes of unfinished records cut off; their lines are read again")
             }
+            damage = found.damage
             self.metrics.tornBytes.add(found.tornBytes)
             self.metrics.damagedBytes.add(found.damagedBytes)
             var writer = Writer(
@@ -121,7 +124,6 @@ package final class LogStore: CommitSink, RecordFeed, RecordArchive {
             var state = State(configuration: configuration)
             state.segments = found.segments
             state.positions = found.positions
-            state.damage = found.damage
             state.destinations = destinations.states
             if let active = found.active, let last = found.segments.last {
                 writer.file = active
@@ -137,6 +139,7 @@ package final class LogStore: CommitSink, RecordFeed, RecordArchive {
             throw StoreError("cannot read the store: \(error)")
         }
         destinationFiles.withLock { $0 = destinations.files }
+        for damage in damage { report(damage) }
         self.metrics.watch(self)
         readiness.set("store", .ok)
     }

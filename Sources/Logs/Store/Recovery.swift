@@ -14,10 +14,10 @@ struct Recovery: ~Copyable {
     var active: StoreFile?
     /// Trailing bytes of an unfinished record that were cut off.
     var tornBytes = 0
-    /// Bytes between intact records.
+    /// Bytes of headers of segments that are not intact.
     var damagedBytes = 0
-    /// Where they begin.
-    var damage: Set<RecordLocation> = []
+    /// What lies between intact records.
+    var damage: [Damage] = []
     /// Records read after the checkpoint.
     var replayed = 0
     /// Sentences for the log.
@@ -25,6 +25,16 @@ struct Recovery: ~Copyable {
 
     private let directory: StoreDirectory
     private var scratch = ByteBuffer()
+    /// Keys of positions in damaged records that no later record has moved on, and the indices of that damage.
+    private var awaited: [PositionKey: [Int]] = [:]
+
+    /// Damage that is only torn off, with all that follows it, if no intact record comes in the last segment.
+    private struct PendingDamage {
+        var location: RecordLocation
+        var next: UInt64
+        /// What its index says, where that is legible.
+        var metadata: RecordMetadata?
+    }
 
     /// Reads the positions' checkpoint and what was stored after it. `furthest` is the furthest place that any
     /// destination's cursor names: numbers go on after it even where the segments themselves are gone, so that a
@@ -102,44 +112,59 @@ struct Recovery: ~Copyable {
         _ file: StoreFile, _ segment: inout SegmentSummary, size: UInt64, isLast: Bool, replayFrom: RecordLocation?
     ) throws(SystemError) {
         var offset = segment.end
-        var damaged = 0
-        var places: [RecordLocation] = []
+        var pending: [PendingDamage] = []
+        func passed(_ next: UInt64, _ metadata: RecordMetadata?) {
+            let location = RecordLocation(segment: segment.number, offset: offset)
+            pending.append(PendingDamage(location: location, next: next, metadata: metadata))
+            offset = next
+        }
         while true {
             switch try RecordScanner.step(file, at: offset, limit: size, &scratch) {
             case .record(let header):
                 nextSequence = max(nextSequence, min(header.sequence, 1 << 62) + 1)
                 if let metadata = try RecordScanner.load(file, at: offset, header, payload: true, into: &scratch) {
-                    damagedBytes += damaged
-                    damaged = 0
-                    damage.formUnion(places)
-                    places.removeAll()
+                    for damage in pending { keep(damage, &segment, replayFrom) }
+                    pending.removeAll()
                     segment.add(metadata.blocks)
                     apply(metadata, at: RecordLocation(segment: segment.number, offset: offset), replayFrom)
                     offset += UInt64(header.recordLength)
                     segment.end = offset
                 } else {
-                    let next = try RecordScanner.skip(file, at: offset, header, limit: size, &scratch)
-                    damaged += Int(next - offset)
-                    places.append(RecordLocation(segment: segment.number, offset: offset))
-                    offset = next
+                    let index = try RecordScanner.load(file, at: offset, header, payload: false, into: &scratch)
+                    passed(try RecordScanner.skip(file, at: offset, header, limit: size, &scratch), index)
                 }
-            case .damaged(let next):
-                damaged += Int(next - offset)
-                places.append(RecordLocation(segment: segment.number, offset: offset))
-                offset = next
+            case .damaged(let next): passed(next, nil)
             case .torn, .end:
                 // What follows the last intact record of the last segment is cut off; elsewhere it stays, unread.
-                let rest = Int(clamping: size) - Int(clamping: segment.end)
-                if isLast { tornBytes += max(0, rest) } else { damagedBytes += max(0, rest) }
+                if isLast {
+                    tornBytes += max(0, Int(clamping: size) - Int(clamping: segment.end))
+                } else {
+                    if offset < size { passed(size, nil) }
+                    for damage in pending { keep(damage, &segment, replayFrom) }
+                }
                 return
             }
         }
+    }
+
+    private mutating func keep(_ found: PendingDamage, _ segment: inout SegmentSummary, _ from: RecordLocation?) {
+        // The summary tells what was stored, so that what has no legible index can be told by subtraction.
+        if let metadata = found.metadata { segment.add(metadata.blocks) }
+        let keys = found.metadata?.positions.map { PositionKey($0.key) } ?? []
+        let isReplayed = from.map { found.location >= $0 } ?? true
+        for key in keys where isReplayed { awaited[key, default: []].append(damage.count) }
+        damage.append(
+            Damage(location: found.location, next: found.next, isLost: keys.isEmpty || !isReplayed))
     }
 
     private mutating func apply(_ metadata: RecordMetadata, at location: RecordLocation, _ from: RecordLocation?) {
         if let from, location < from { return }
         replayed += 1
         positions.apply(metadata.positions)
+        if awaited.isEmpty { return }
+        for update in metadata.positions {
+            for index in awaited.removeValue(forKey: PositionKey(update.key)) ?? [] { damage[index].isLost = true }
+        }
     }
 
     /// Makes the last segment fit to be written on, or leaves it closed.

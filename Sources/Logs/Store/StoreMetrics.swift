@@ -7,6 +7,8 @@ struct StoreMetrics: Sendable {
     let records: Counter
     let writtenBytes: Counter
     let damagedBytes: Counter
+    let damagedRecords: Counter
+    let damagedEntries: Counter
     let tornBytes: Counter
     let writeErrors: Counter
     let synchronization: Histogram
@@ -17,6 +19,10 @@ struct StoreMetrics: Sendable {
         writtenBytes = registry.counter("tocsin_store_written_bytes_total", help: "Bytes of records made durable.")
         damagedBytes = registry.counter(
             "tocsin_store_damaged_bytes_total", help: "Bytes of segments that held no intact record and were skipped.")
+        damagedRecords = registry.counter(
+            "tocsin_store_damaged_records_total", help: "Records skipped because they were not intact; at least.")
+        damagedEntries = registry.counter(
+            "tocsin_store_damaged_entries_total", help: "Entries of these records, as far as can be told.")
         tornBytes = registry.counter(
             "tocsin_store_torn_bytes_total", help: "Bytes of unfinished records cut off the last segment at start.")
         writeErrors = registry.counter(
@@ -26,14 +32,31 @@ struct StoreMetrics: Sendable {
             bounds: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
     }
 
-    /// Counts what a deleted segment held that `destination` had not got.
+    /// The series of a destination's losses, so that they are there before the first.
+    func expect(destination: String) {
+        for reason in ["store_full", "disk_full", "damaged"] {
+            dropped(entries: 0, bytes: 0, destination: destination, reason: reason)
+        }
+    }
+
+    /// Forgets them.
+    func forget(destination: String) {
+        for name in ["tocsin_store_dropped_entries_total", "tocsin_store_dropped_bytes_total"] {
+            for reason in ["store_full", "disk_full", "damaged"] {
+                registry.remove(name, ["destination": destination, "reason": reason])
+            }
+        }
+    }
+
+    /// Counts what was deleted or damaged before `destination` had it.
     func dropped(entries: Int, bytes: Int, destination: String, reason: String) {
         let labels: LabelSet = ["destination": destination, "reason": reason]
         registry.counter(
-            "tocsin_store_dropped_entries_total", help: "Entries deleted before a destination had them.", labels
+            "tocsin_store_dropped_entries_total", help: "Entries deleted or damaged before a destination had them.",
+            labels
         ).add(entries)
         registry.counter(
-            "tocsin_store_dropped_bytes_total", help: "Bytes deleted before a destination had them.", labels
+            "tocsin_store_dropped_bytes_total", help: "Bytes deleted or damaged before a destination had them.", labels
         ).add(bytes)
     }
 

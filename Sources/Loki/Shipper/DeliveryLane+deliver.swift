@@ -150,7 +150,10 @@ extension DeliveryLane {
                 }
                 refused.append((entry, reason))
                 if reason == .lineTooLong, limits.maxLineSizeTruncate {
-                    job.cutLines[entry] = cutLine(buffers.block.line(entry), to: limits.maxLineSize)
+                    let line = buffers.block.line(entry)
+                    job.cutLines[entry] = cutLine(line, to: limits.maxLineSize)
+                    context.metrics.mutated(
+                        entries: 1, bytes: max(0, line.count - limits.maxLineSize), tenant: job.tenant)
                     kept.append(entry)
                 }
             }

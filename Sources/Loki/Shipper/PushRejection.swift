@@ -4,7 +4,7 @@ import Telemetry
 /// `pkg/ingester/stream.go`).
 struct PushRejection: Hashable, Sendable {
     /// Loki's own names of its reasons.
-    enum Reason: String, Sendable {
+    enum Reason: String, CaseIterable, Sendable {
         case lineTooLong = "line_too_long"
         case tooOld = "greater_than_max_sample_age"
         case tooFarInFuture = "too_far_in_future"

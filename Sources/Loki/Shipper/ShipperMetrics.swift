@@ -47,6 +47,14 @@ struct ShipperMetrics: Sendable {
             _ = promtailDropped(reason, tenant: "")
         }
         _ = promtailRetries(tenant: "")
+        _ = promtailMutated(tenant: "")
+        for reason in ["ingester_error", "rate_limited", "damaged_block"] { _ = droppedEntries(reason) }
+        for reason in PushRejection.Reason.allCases where !reason.isTemporary {
+            _ = quarantinedEntries(reason.rawValue)
+        }
+        _ = quarantinedEntries("refused")
+        _ = requests("204")
+        _ = promtailDuration("204")
     }
 
     /// Counts an answer, or with code 0 its absence.
@@ -55,14 +63,9 @@ struct ShipperMetrics: Sendable {
         sentBytes.add(bytes)
         promtailEncodedBytes.add(bytes)
         duration.observe(seconds)
-        var byCode = labels
-        byCode["code"] = code == 0 ? "none" : String(code)
-        registry.counter("tocsin_destination_requests_total", help: "Requests by the status answered.", byCode).add()
-        registry.histogram(
-            "promtail_request_duration_seconds", help: "Duration of send requests.", bounds: Self.bounds,
-            // promtail says -1 where there was no answer.
-            ["host": host, "status_code": code == 0 ? "-1" : String(code)]
-        ).observe(seconds)
+        requests(code == 0 ? "none" : String(code)).add()
+        // promtail says -1 where there was no answer.
+        promtailDuration(code == 0 ? "-1" : String(code)).observe(seconds)
     }
 
     func acknowledged(entries: Int, bytes: Int) {
@@ -77,21 +80,21 @@ struct ShipperMetrics: Sendable {
     }
 
     func dropped(_ reason: String, entries: Int, bytes: Int, tenant: String) {
-        registry.counter(
-            "tocsin_destination_dropped_entries_total", help: "Entries given up, kept nowhere for this destination.",
-            labels.overridden(by: ["reason": reason])
-        ).add(entries)
-        let (droppedEntries, droppedBytes) = promtailDropped(reason, tenant: tenant)
-        droppedEntries.add(entries)
-        droppedBytes.add(bytes)
+        droppedEntries(reason).add(entries)
+        let promtail = promtailDropped(reason, tenant: tenant)
+        promtail.entries.add(entries)
+        promtail.bytes.add(bytes)
     }
 
     func quarantined(_ reason: String, entries: Int) {
-        registry.counter(
-            "tocsin_destination_quarantined_entries_total",
-            help: "Entries the destination refuses for good, kept in its quarantine file.",
-            labels.overridden(by: ["reason": reason])
-        ).add(entries)
+        quarantinedEntries(reason).add(entries)
+    }
+
+    /// Counts lines sent cut, and the bytes cut off, under promtail's names.
+    func mutated(entries: Int, bytes: Int, tenant: String) {
+        let promtail = promtailMutated(tenant: tenant)
+        promtail.entries.add(entries)
+        promtail.bytes.add(bytes)
     }
 
     /// Publishes how far behind the destination is, as `backlog` tells when it is asked.
@@ -120,6 +123,40 @@ struct ShipperMetrics: Sendable {
             "promtail_dropped_bytes_total",
             help: "Number of bytes dropped because failed to be sent to the ingester after all retries.", labels)
         return (entries, bytes)
+    }
+
+    private func promtailMutated(tenant: String) -> (entries: Counter, bytes: Counter) {
+        let labels: LabelSet = ["host": host, "tenant": tenant, "reason": "line_too_long"]
+        let entries = registry.counter(
+            "promtail_mutated_entries_total", help: "The total number of log entries that have been mutated.", labels)
+        let bytes = registry.counter(
+            "promtail_mutated_bytes_total", help: "The total number of bytes that have been mutated.", labels)
+        return (entries, bytes)
+    }
+
+    private func droppedEntries(_ reason: String) -> Counter {
+        registry.counter(
+            "tocsin_destination_dropped_entries_total", help: "Entries given up, kept nowhere for this destination.",
+            labels.overridden(by: ["reason": reason]))
+    }
+
+    private func quarantinedEntries(_ reason: String) -> Counter {
+        registry.counter(
+            "tocsin_destination_quarantined_entries_total",
+            help: "Entries the destination refuses for good, kept in its quarantine file.",
+            labels.overridden(by: ["reason": reason]))
+    }
+
+    private func requests(_ code: String) -> Counter {
+        registry.counter(
+            "tocsin_destination_requests_total", help: "Requests by the status answered.",
+            labels.overridden(by: ["code": code]))
+    }
+
+    private func promtailDuration(_ code: String) -> Histogram {
+        registry.histogram(
+            "promtail_request_duration_seconds", help: "Duration of send requests.", bounds: Self.bounds,
+            ["host": host, "status_code": code])
     }
 
     private func promtailRetries(tenant: String) -> Counter {

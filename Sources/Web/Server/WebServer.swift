@@ -120,8 +120,12 @@ package final class WebServer: Sendable {
             }
         } catch let error as IOError {
             throw WebServerError(listeningOn: address, code: error.errnoCode)
-        } catch let error as SocketAddressError {
-            throw WebServerError("cannot listen on \(address): \(error); set server.listen to an address of this host")
+        } catch let error as WebServerError {
+            throw error
+        } catch {
+            // A name that does not resolve has a type of its own in NIO, which says more than it needs to.
+            let reason = error is SocketAddressError.UnknownHost ? "no such host" : "\(error)"
+            throw WebServerError("cannot listen on \(address): \(reason); set server.listen to an address of this host")
         }
     }
 
@@ -136,6 +140,10 @@ package final class WebServer: Sendable {
 }
 
 extension ListenAddress {
+    fileprivate var isUnix: Bool {
+        if case .unix = self { true } else { false }
+    }
+
     fileprivate func with(port: Int?) -> ListenAddress {
         guard case .tcp(let host, _) = self, let port else { return self }
         return .tcp(host: host, port: port)
@@ -151,7 +159,10 @@ extension WebServerError {
                 "another process listens there; `ss -ltnp` shows which one: stop it, or set server.listen to another "
                     + "address"
             case EACCES, EPERM:
-                "permission denied; take a port from 1024 up, or a directory that this user may write to"
+                address.isUnix
+                    ? "permission denied; give the directory to this user, or set server.listen to another path"
+                    : "permission denied; set server.listen to a port from 1024 up, or give the agent "
+                        + "CAP_NET_BIND_SERVICE"
             case EADDRNOTAVAIL: "this host has no such address; `ip address` lists those it has"
             case ENOENT, ENOTDIR: "the directory does not exist; create it or set server.listen to another path"
             default: String(cString: strerror(code))

@@ -69,6 +69,10 @@ struct DockerAPIFormatTests {
                 result.append("\(record.stream.name) \(String(lossy: line.bytes))\(frames.isTruncated ? " cut" : "")")
             }
         }
+        frames.close()
+        while let record = try frames.next(&line) {
+            result.append("\(record.stream.name) \(String(lossy: line.bytes)) closed")
+        }
         while let record = frames.rest(&line) {
             result.append("\(record.stream.name) \(String(lossy: line.bytes)) rest")
         }
@@ -100,6 +104,12 @@ struct DockerAPIFormatTests {
         let full = String(repeating: "x", count: 16384)
         let long = "\(Self.stamp)\(full)\(Self.stamp)\(full)\(Self.stamp)end\n\(Self.later)next\n"
         #expect(try lines(Array(long.utf8), isTerminal: true) == ["stdout \(full)\(full)end", "stdout next"])
+        // docker 20's local driver: the end of a long line has no newline.
+        let lost = "\(Self.stamp)\(full)\(Self.stamp)en\rd\r\(Self.later)next\r\n\(Self.later)last"
+        #expect(
+            try lines(Array(lost.utf8), isTerminal: true) == [
+                "stdout \(full)en\rd\r", "stdout next\r", "stdout last closed",
+            ])
     }
 
     @Test("a joined line has a cap")

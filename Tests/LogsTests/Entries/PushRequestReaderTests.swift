@@ -82,7 +82,7 @@ struct PushRequestReaderTests {
     func roundTrip() throws {
         let seed: UInt64 = 42
         print("push request seed \(seed)")
-        var generator = SeededGenerator(seed: seed)
+        var generator = StoreRandom(seed: seed)
         var writer = EntryWriter(metrics: EntryMetrics(MetricRegistry(), source: "test"))
         let names = ["a", "b\"\\\n", "ü"]
         let streams = names.map { writer.stream(labels: ["name": $0]) }
@@ -144,7 +144,7 @@ struct PushRequestReaderTests {
     func fuzz() {
         let seed: UInt64 = 99
         print("push request fuzz seed \(seed)")
-        var generator = SeededGenerator(seed: seed)
+        var generator = StoreRandom(seed: seed)
         var refused = 0
         for _ in 0..<20_000 {
             var bytes = Self.vector

@@ -12,6 +12,7 @@ final class FileBench: @unchecked Sendable {
     let metrics = MetricRegistry()
     let readiness = Readiness()
     var format = FileFormat.plain
+    var encoding = ""
     var limits = LineLimits()
     var pattern: String
     var exclude = ""
@@ -66,6 +67,7 @@ final class FileBench: @unchecked Sendable {
         var configuration = ScrapeConfiguration(jobName: "test", source: .files([group]))
         configuration.limits = limits
         configuration.format = format
+        configuration.encoding = encoding
         return FileJob(
             configuration: configuration, discovery: discovery ?? GlobDiscovery(groups: [group], format: format),
             relabel: relabel)
@@ -132,11 +134,14 @@ final class FileBench: @unchecked Sendable {
     // MARK: Files
 
     func write(_ name: String, _ text: String, append: Bool = true) {
+        write(name, bytes: Array(text.utf8), append: append)
+    }
+
+    func write(_ name: String, bytes: [UInt8], append: Bool = true) {
         let flags = O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC)
         let file = open(path(name), flags, 0o644)
         precondition(file >= 0)
-        var copy = text
-        copy.withUTF8 { _ = Glibc.write(file, $0.baseAddress, $0.count) }
+        _ = Glibc.write(file, bytes, bytes.count)
         close(file)
     }
 

@@ -224,6 +224,27 @@ struct FileSourceTests {
         #expect(bench.expect(example.expected + ["last"]) == example.expected + ["last"])
     }
 
+    @Test("a rotated name that is followed itself does not take in the copies made later")
+    func rotatedNameIsMovedOn() {
+        let bench = FileBench()
+        bench.pattern = bench.path("app.log*")
+        bench.write("app.log.1", "zero\n")
+        bench.write("app.log", "one\n")
+        bench.start()
+        #expect(bench.wait { bench.sink.lines.count == 2 })
+        for round in 2..<6 {
+            for number in (1..<5).reversed() { bench.move("app.log.\(number)", "app.log.\(number + 1)") }
+            bench.copy("app.log", "app.log.1")
+            bench.truncate("app.log")
+            bench.write("app.log", "line \(round)\n")
+            #expect(bench.wait { bench.sink.texts.contains("line \(round)") })
+        }
+        bench.restart()
+        bench.write("app.log", "last\n")
+        #expect(bench.wait { bench.sink.texts.contains("last") })
+        #expect(bench.sink.texts.sorted() == ["last", "line 2", "line 3", "line 4", "line 5", "one", "zero"])
+    }
+
     @Test("a deleted file is read to its end, and its position forgotten")
     func deletion() {
         let bench = FileBench()

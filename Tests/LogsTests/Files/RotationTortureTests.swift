@@ -30,8 +30,12 @@ struct RotationTortureTests {
             switch Int.random(in: 0..<10, using: &random) {
             case 0...4: write()
             case 5: rotate()
-            case 6: bench.isRunning ? bench.kill() : bench.start()
-            case 7: bench.isRunning ? bench.stopSource() : bench.start()
+            case 6:
+                log.append(bench.isRunning ? "kill" : "start")
+                bench.isRunning ? bench.kill() : bench.start()
+            case 7:
+                log.append(bench.isRunning ? "stop" : "start")
+                bench.isRunning ? bench.stopSource() : bench.start()
             case 8:
                 if bench.isRunning {
                     bench.sink.setCommitLimit(bench.sink.commits + Int.random(in: 0..<3, using: &random))
@@ -76,11 +80,13 @@ struct RotationTortureTests {
 
         mutating func settle() {
             guard bench.isRunning else { return }
-            log.append("settle")
+            log.append("settle at \(bench.sink.lines.count)")
             bench.sink.setCommitLimit(.max)
             if bench.failure.text != nil { bench.stopSource() }
             if !bench.isRunning { bench.start() }
             let wanted = written
+            // Without an active file nothing says that there is more to come.
+            guard FileBench.exists(bench.path("app.log")) else { return }
             _ = bench.wait(5) { bench.sink.lines.count >= wanted }
         }
     }
@@ -121,6 +127,7 @@ struct RotationTortureTests {
 extension RotationTortureTests.Writer {
     /// Runs the source until all lines written so far are stored.
     mutating func finish() {
+        if !FileBench.exists(bench.path("app.log")) { bench.write("app.log", "") }
         if !bench.isRunning { bench.start() }
         settle()
     }

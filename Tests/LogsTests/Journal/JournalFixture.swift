@@ -109,6 +109,7 @@ final class JournalFixture {
 final class JournalRun {
     let sink: JournalRecorder
     let metrics = MetricRegistry()
+    let readiness = Readiness()
     let stop = StopToken()
     private let failure = Failure()
     private var thread: WorkerThread?
@@ -121,16 +122,16 @@ final class JournalRun {
     /// Starts a source over `journal`, with labels made by `relabel`.
     init(
         _ journal: JournalConfiguration, sink: JournalRecorder = JournalRecorder(), limits: LineLimits = LineLimits(),
-        inputs: [String]? = JournalRun.inputs, commitInterval: Double = 0,
+        inputs: [String]? = JournalRun.inputs, commitInterval: Double = 0, faults: (any JournalFaults)? = nil,
         relabel: @escaping @Sendable (LabelSet) -> LabelSet? = JournalRun.relabel
     ) {
         self.sink = sink
         var configuration = ScrapeConfiguration(jobName: "test", source: .journal(journal))
         configuration.limits = limits
         let source = JournalSource(
-            name: "journal", configuration: configuration, relabel: relabel, relabelInputs: inputs)
+            name: "journal", configuration: configuration, relabel: relabel, relabelInputs: inputs, faults: faults)
         var context = SourceContext(
-            store: sink, metrics: metrics, readiness: Readiness(),
+            store: sink, metrics: metrics, readiness: readiness,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, stop: stop)
         context.commitInterval = commitInterval
         let shared = context
@@ -175,6 +176,11 @@ final class JournalRun {
         wait { $0.sink.lines.count >= count || $0.hasFailed }
         end()
         return sink.texts
+    }
+
+    /// What is wrong though the source goes on, or nil.
+    var degradation: String? {
+        if case .degraded(let reason) = readiness.all.first?.state { reason } else { nil }
     }
 
     func counter(_ name: String, _ labels: LabelSet = ["source": "journal"]) -> Int {

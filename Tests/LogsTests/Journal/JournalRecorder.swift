@@ -18,6 +18,8 @@ final class JournalRecorder: CommitSink {
         var lines: [StoredLine] = []
         var positions: [String: [UInt8]] = [:]
         var commits = 0
+        /// Commits wait while it is set.
+        var isFull = false
     }
 
     let state: Mutex<State>
@@ -34,6 +36,9 @@ final class JournalRecorder: CommitSink {
     func commit(
         _ record: inout RecordBuilder, positions: [PositionUpdate], policy: FullPolicy, stop: StopToken
     ) throws(CommitError) {
+        while state.withLock({ $0.isFull }) {
+            if stop.wait(seconds: 0.01) { throw .stopped }
+        }
         let lines = Self.decode(&record)
         state.withLock {
             $0.lines += lines

@@ -67,12 +67,12 @@ struct JournalSourceTests {
             JournalRun(journal, sink: JournalRecorder(position: position)).texts(3) == ["line 2", "line 3", "line 4"])
     }
 
-    @Test("a vacuumed position goes on at the next entry there is, and the gap is counted")
+    @Test("a vacuumed position goes on at the next entry there is")
     func vacuum() throws {
         let fixture = JournalFixture()
         fixture.write(Self.numbered(0..<20))
         let cursors = try fixture.cursors()
-        // The same numbers in a new file, the first ten entries of which are gone: as after a vacuum.
+        // A cursor from before the first entry there is.
         let id = try #require(JournalCursor(cursors[0])?.sequenceID)
         let lost = "s=\(id);i=1;b=" + String(repeating: "9", count: 32) + ";m=1;t=1;x=1"
         let position = JournalPosition(cursor: lost.replacing("i=1;", with: "i=0;")).encoded
@@ -335,17 +335,56 @@ struct JournalSourceTests {
 
     @Test("a directory that is not there and files that may not be read are said with the remedy")
     func access() throws {
-        var journal = JournalConfiguration()
-        journal.path = "/nonexistent/journal"
-        let run = JournalRun(journal)
-        #expect(run.wait { $0.hasFailed })
-        var access = JournalAccess(JournalPlace(directory: "/nonexistent"))
+        var access = JournalAccess(JournalPlace(), root: "/nonexistent")
         #expect(access.failure?.contains("there is no journal") == true)
+        #expect(access.absence == nil)
+        access.directories = ["/var/log/journal"]
+        #expect(access.failure == nil)
+        #expect(access.emptiness?.contains("/var/log/journal") == true)
+        access.foreign = ["/var/log/journal/x/other.journal"]
+        #expect(access.failure?.contains("other.journal is not a journal file") == true)
         access.denied = ["/var/log/journal/x/system.journal", "b"]
         #expect(access.failure?.contains("system.journal and 1 more") == true)
         #expect(access.failure?.contains("systemd-journal") == true)
         access.readable = 1
         #expect(access.failure == nil)
         #expect(access.warning?.contains("systemd-journal") == true)
+    }
+
+    @Test("a directory that is not there is named, waited for and read once it is there")
+    func absentDirectory() {
+        let fixture = JournalFixture()
+        var journal = Self.configuration(fixture)
+        journal.path += "/later"
+        let run = JournalRun(journal)
+        #expect(run.wait { $0.degradation?.contains(journal.path) == true })
+        fixture.write(Self.numbered(0..<5), in: "later")
+        #expect(run.wait { $0.sink.lines.count == 5 })
+        #expect(run.degradation == nil)
+        #expect(!run.hasFailed)
+    }
+
+    @Test("a namespace whose directory is not there is said, with its name, until it is there")
+    func absentNamespace() {
+        let fixture = JournalFixture()
+        let machine = String(repeating: "a", count: 32)
+        for name in ["etc", "var", "var/log", "var/log/journal"] { mkdir("\(fixture.path)/\(name)", 0o755) }
+        JournalFixture.save(Array("\(machine)\n".utf8), to: fixture.path + "/etc/machine-id")
+        fixture.write(Self.numbered(0..<3), to: "system", in: "var/log/journal/\(machine)")
+        func access(_ namespace: String) -> JournalAccess {
+            JournalAccess(JournalPlace(namespace: namespace), root: fixture.path)
+        }
+        #expect(access("web").absence?.contains("\(machine).web") == true)
+        #expect(access("").absence == nil && access("*").absence == nil)
+        fixture.write(Self.numbered(0..<3), to: "system", in: "var/log/journal/\(machine).web")
+        #expect(access("web").absence == nil)
+        #expect(access("eb").absence != nil)
+        #expect(access("web").readable == 1)
+        // The source itself shows it.
+        var journal = JournalConfiguration()
+        journal.namespace = "tocsin-nowhere"
+        let run = JournalRun(journal)
+        #expect(run.wait { $0.degradation?.contains("tocsin-nowhere") == true })
+        #expect(!run.hasFailed)
     }
 }

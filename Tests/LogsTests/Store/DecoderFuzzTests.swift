@@ -57,7 +57,7 @@ struct DecoderFuzzTests {
     func records() {
         let seed: UInt64 = 5
         print("record fuzz seed \(seed)")
-        var generator = SeededGenerator(seed: seed)
+        var generator = StoreRandom(seed: seed)
         let original = Self.record()
         for round in 0..<20_000 {
             var bytes = original
@@ -75,7 +75,7 @@ struct DecoderFuzzTests {
     func checkpoints() throws {
         let seed: UInt64 = 6
         print("checkpoint fuzz seed \(seed)")
-        var generator = SeededGenerator(seed: seed)
+        var generator = StoreRandom(seed: seed)
         var segment = SegmentSummary(number: 3, written: Timestamp(nanoseconds: 5))
         segment.add(entryCount: 4, earliest: Timestamp(nanoseconds: 1), latest: Timestamp(nanoseconds: 2))
         let positions = PositionCheckpoint(

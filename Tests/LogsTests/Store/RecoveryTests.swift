@@ -67,7 +67,7 @@ struct RecoveryTests {
         let path = try write()
         let whole = try Files.bytes(path)
         let records = try StoreFiles(directory: crashed.path).records(in: 1)
-        var generator = SeededGenerator(seed: 7)
+        var generator = StoreRandom(seed: 7)
         for _ in 0..<60 {
             let position = Int.random(in: 32..<Int(records[4].location.offset), using: &generator)
             var bytes = whole
@@ -200,7 +200,7 @@ struct RecoveryTests {
         }
         let seed: UInt64 = 20_261_121
         print("segment fuzz seed \(seed)")
-        var generator = SeededGenerator(seed: seed)
+        var generator = StoreRandom(seed: seed)
         for _ in 0..<120 {
             var untouched = [Int](repeating: .max, count: names.count)
             for (index, name) in names.enumerated() {
@@ -231,7 +231,7 @@ struct RecoveryTests {
 }
 
 /// Flips, zeroes, cuts or inserts some bytes.
-func mutate(_ bytes: inout [UInt8], using generator: inout SeededGenerator) {
+func mutate(_ bytes: inout [UInt8], using generator: inout StoreRandom) {
     guard !bytes.isEmpty else { return }
     let at = Int.random(in: 0..<bytes.count, using: &generator)
     let length = Int.random(in: 1...64, using: &generator)

@@ -66,7 +66,7 @@ final class TestClock: Sendable {
 }
 
 /// A seeded generator (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
+struct StoreRandom: RandomNumberGenerator {
     private var state: UInt64
     init(seed: UInt64) { state = seed }
     mutating func next() -> UInt64 {

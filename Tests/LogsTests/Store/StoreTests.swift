@@ -180,6 +180,6 @@ struct StoreTests {
 
 /// About 200 bytes that snappy cannot shrink, the same for the same number.
 func noise(_ index: Int) -> String {
-    var generator = SeededGenerator(seed: UInt64(index))
+    var generator = StoreRandom(seed: UInt64(index))
     return "\(index) " + (0..<12).map { _ in String(generator.next(), radix: 36) }.joined()
 }

@@ -4,21 +4,23 @@ import Telemetry
 import Testing
 
 @Suite struct LogQueryTests {
-    @Test("a query selects streams and accepts lines", arguments: [
-        (#"{job="a"}"#, #"{job="a"}"#, "x", true),
-        (#"{job="a"}"#, #"{job="b"}"#, "x", false),
-        (#"{job!="a", unit=~"ssh.*"}"#, #"{job="b", unit="sshd"}"#, "x", true),
-        (#"{job=~"a|b"}"#, #"{job="ab"}"#, "x", false),
-        (#"{job!~"a.*"}"#, #"{job="b"}"#, "x", true),
-        (#"{missing=""}"#, #"{job="b"}"#, "x", true),
-        (#"{} |= "Failed" != "invalid" |~ "from .*""#, #"{job="b"}"#, "Failed password from 1.2.3.4", true),
-        (#"{} |= "Failed" != "invalid" |~ "from .*""#, #"{job="b"}"#, "Failed invalid from 1.2.3.4", false),
-        (#"{} |= "a" or "b""#, #"{job="b"}"#, "xbx", true),
-        (#"{} != "a" or "b""#, #"{job="b"}"#, "xbx", false),
-        ("{} |~ `\\d{3}`", #"{job="b"}"#, "ab 404", true),
-        (#"{} !~ "(?i)ERROR""#, #"{job="b"}"#, "an error", false),
-        (#"{} |= "tab\there é""#, #"{job="b"}"#, "tab\there é", true),
-    ])
+    @Test(
+        "a query selects streams and accepts lines",
+        arguments: [
+            (#"{job="a"}"#, #"{job="a"}"#, "x", true),
+            (#"{job="a"}"#, #"{job="b"}"#, "x", false),
+            (#"{job!="a", unit=~"ssh.*"}"#, #"{job="b", unit="sshd"}"#, "x", true),
+            (#"{job=~"a|b"}"#, #"{job="ab"}"#, "x", false),
+            (#"{job!~"a.*"}"#, #"{job="b"}"#, "x", true),
+            (#"{missing=""}"#, #"{job="b"}"#, "x", true),
+            (#"{} |= "Failed" != "invalid" |~ "from .*""#, #"{job="b"}"#, "Failed password from 1.2.3.4", true),
+            (#"{} |= "Failed" != "invalid" |~ "from .*""#, #"{job="b"}"#, "Failed invalid from 1.2.3.4", false),
+            (#"{} |= "a" or "b""#, #"{job="b"}"#, "xbx", true),
+            (#"{} != "a" or "b""#, #"{job="b"}"#, "xbx", false),
+            ("{} |~ `\\d{3}`", #"{job="b"}"#, "ab 404", true),
+            (#"{} !~ "(?i)ERROR""#, #"{job="b"}"#, "an error", false),
+            (#"{} |= "tab\there é""#, #"{job="b"}"#, "tab\there é", true),
+        ])
     func queries(query: String, labels: String, line: String, expected: Bool) throws {
         let parsed = try LogQueryParser.parse(query)
         let set = try #require(LogQueryParser.labels(labels))
@@ -26,17 +28,19 @@ import Testing
         #expect((parsed.selects(set) && parsed.accepts(bytes.span.bytes)) == expected)
     }
 
-    @Test("a wrong query names the column, what was expected and what was found", arguments: [
-        ("", 1, "expected a stream selector"),
-        ("{job}", 5, "`=`, `!=`, `=~` or `!~` after the label name `job`"),
-        (#"{job="a""#, 9, "expected `,` or `}`, found the end"),
-        (#"{job=~"("}"#, 7, "("),
-        (#"{job="a"} foo"#, 11, "a line filter"),
-        (#"{job="a"} |= x"#, 14, "a quoted string"),
-        (#"{job="a"} |= "x"#, 14, "no closing"),
-        (#"{job="\q"}"#, 7, "unknown escape"),
-        (#"{job="a"} | json"#, 11, "a line filter"),
-    ])
+    @Test(
+        "a wrong query names the column, what was expected and what was found",
+        arguments: [
+            ("", 1, "expected a stream selector"),
+            ("{job}", 5, "`=`, `!=`, `=~` or `!~` after the label name `job`"),
+            (#"{job="a""#, 9, "expected `,` or `}`, found the end"),
+            (#"{job=~"("}"#, 7, "("),
+            (#"{job="a"} foo"#, 11, "a line filter"),
+            (#"{job="a"} |= x"#, 14, "a quoted string"),
+            (#"{job="a"} |= "x"#, 14, "no closing"),
+            (#"{job="\q"}"#, 7, "unknown escape"),
+            (#"{job="a"} | json"#, 11, "a line filter"),
+        ])
     func errors(query: String, column: Int, message: String) {
         let error = #expect(throws: LogQueryError.self) { try LogQueryParser.parse(query) }
         #expect(error?.column == column)

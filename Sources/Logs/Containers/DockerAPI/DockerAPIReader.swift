@@ -194,7 +194,7 @@ struct DockerAPIReader: ~Copyable {
             log.failed()
             return
         }
-        writer.finish(log)
+        try writer.finish(log)
         log.drainedRun = log.container.startedAt
         if let container { log.container = container }
     }

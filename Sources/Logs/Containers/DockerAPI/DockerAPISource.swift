@@ -7,16 +7,18 @@ import Telemetry
 /// side repeats and skips nothing that dockerd still has. dockerd is asked only while there is such a container.
 package final class DockerAPISource: LogSource {
     package let name: String
+    private let job: String
     private let configuration: DockerConfiguration
     private let limits: LineLimits
     private let relabel: @Sendable (LabelSet) -> LabelSet?
 
     /// `relabel` applies the job's rules to the labels of one container and stream; nil leaves the stream out.
     package init(
-        name: String, configuration: DockerConfiguration, limits: LineLimits = LineLimits(),
+        name: String, job: String = "", configuration: DockerConfiguration, limits: LineLimits = LineLimits(),
         relabel: @escaping @Sendable (LabelSet) -> LabelSet?
     ) {
         self.name = name
+        self.job = job
         self.configuration = configuration
         self.limits = limits
         self.relabel = relabel
@@ -30,7 +32,8 @@ package final class DockerAPISource: LogSource {
         var reader = DockerAPIReader(
             source: name, socket: String(configuration.host.dropFirst(7)), configuration: configuration,
             writer: DockerLogWriter(
-                metrics: context.metrics, source: name, configuration: configuration, limits: limits, relabel: relabel),
+                metrics: context.metrics, source: name, job: job, configuration: configuration, limits: limits,
+                relabel: relabel),
             context: context)
         do throws(DockerAPIError) {
             try reader.run()

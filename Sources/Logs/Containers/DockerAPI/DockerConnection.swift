@@ -38,12 +38,14 @@ final class DockerConnection {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
+    fileprivate static let hostRemedy = "`host` of docker_sd_configs must name docker's socket"
+
     private static func refused(_ path: String, _ code: Int32) -> DockerAPIError {
         let remedy =
             switch code {
             case ENOENT, ECONNREFUSED: "is docker running? `host` of docker_sd_configs names its socket"
             case EACCES, EPERM: "add the agent's user to the group docker"
-            case ENOTSOCK, EPROTOTYPE: "`host` of docker_sd_configs must name docker's socket"
+            case ENOTSOCK, EPROTOTYPE: Self.hostRemedy
             default: "logs that only docker itself can read are not read until this is gone"
             }
         return DockerAPIError(description: "cannot connect to \(path): \(String(cString: strerror(code))); \(remedy)")
@@ -68,7 +70,7 @@ final class DockerConnection {
         do throws(DockerAPIError) {
             try parser.drain(into: &body)
         } catch {
-            throw DockerAPIError(description: "what answers at \(path) is not docker: \(error)")
+            throw DockerAPIError(description: "what answers at \(path) is not docker: \(error); \(Self.hostRemedy)")
         }
         if parser.isDone { return .ended }
         guard count == 0 else { return .open }
@@ -115,7 +117,9 @@ struct DockerClient {
             }
             return try JSONValue(parsing: body.bytes, limit: Self.answerLimit)
         } catch {
-            throw DockerAPIError(description: "what answers at \(path) is not docker: \(target) gave \(error)")
+            throw DockerAPIError(
+                description: "what answers at \(path) is not docker: \(target) gave \(error); "
+                    + DockerConnection.hostRemedy)
         }
     }
 }

@@ -55,6 +55,11 @@ struct DockerLogFrames: ~Copyable {
         }
     }
 
+    /// The stream has ended: a terminal's last line counts as whole. To be called before the last `next` and `rest`.
+    mutating func close() {
+        if isTerminal, !body.isEmpty { body.append(0x0a) }
+    }
+
     /// What is left of a stream that has ended; to be called until it gives nil.
     mutating func rest(_ line: inout ByteBuffer) -> ContainerRecord? {
         if let record = Self.finish(&output, .stdout, &line) {
@@ -126,9 +131,23 @@ struct DockerLogFrames: ~Copyable {
         if isTerminal, end - cut > space, body.bytes.slice(cut, cut + space + 1).equals(text.slice(0, space + 1)) {
             return Piece(stream: stream, time: time, start: content, end: cut, isLast: false, next: cut)
         }
+        if isTerminal, output.time == time, let next = Self.stampAfterReturn(body.bytes.slice(0, end), from: content) {
+            return Piece(stream: stream, time: time, start: content, end: next, isLast: true, next: next)
+        }
         return Piece(
             stream: stream, time: time, start: content, end: endsLine ? end - 1 : end,
             isLast: endsLine || end - content < Self.pieceSize, next: end)
+    }
+
+    /// Where a time stamp follows a carriage return: the end of a terminal's long line whose newline docker lost.
+    private static func stampAfterReturn(_ text: RawSpan, from start: Int) -> Int? {
+        var from = start
+        while let found = text.firstIndex(of: 0x0d, from: from) {
+            let rest = text.slice(found + 1, min(text.byteCount, found + 37))
+            if let space = rest.firstIndex(of: 0x20), RFC3339.parse(rest.slice(0, space)) != nil { return found + 1 }
+            from = found + 1
+        }
+        return nil
     }
 
     private func tooLong(_ length: Int) -> DockerAPIError {

@@ -8,19 +8,38 @@ struct DockerLogWriter: ~Copyable {
     private let limits: LineLimits
     private let relabel: @Sendable (LabelSet) -> LabelSet?
     private let truncated: Counter
+    private let lines: Counter
+    private let bytes: Counter
     private var line = ByteBuffer()
     private var metadata = ByteBuffer()
     /// When the oldest line that is not committed came, on the monotonic clock.
-    private(set) var oldestPending: Timestamp?
+    private(set) var oldestPending: Timestamp? {
+        didSet { pendingSince.set(oldestPending.map { Double($0.nanoseconds) / 1e9 } ?? 0) }
+    }
+    /// The same for who reads the metrics, 0 for nothing.
+    private let pendingSince: Gauge
 
     init(
-        metrics: MetricRegistry, source: String, configuration: DockerConfiguration, limits: LineLimits,
+        metrics: MetricRegistry, source: String, job: String, configuration: DockerConfiguration, limits: LineLimits,
         relabel: @escaping @Sendable (LabelSet) -> LabelSet?
     ) {
         entries = EntryWriter(metrics: EntryMetrics(metrics, source: source))
         truncated = metrics.counter(
             "tocsin_source_truncated_lines_total", help: "Lines longer than the source keeps, cut off at the cap.",
             ["source": source])
+        lines = metrics.counter(
+            "tocsin_source_read_lines_total", help: "Lines read from the source.", ["source": source, "job": job])
+        bytes = metrics.counter(
+            "tocsin_source_read_bytes_total", help: "Bytes read from the source.", ["source": source, "job": job])
+        let pendingSince = Gauge()
+        self.pendingSince = pendingSince
+        metrics.computed(
+            "tocsin_source_lag_seconds", help: "Age of the oldest bytes not yet stored, in seconds.",
+            ["source": source]
+        ) {
+            let since = pendingSince.current
+            return since == 0 ? 0 : max(0, Double(Timestamp.monotonic.nanoseconds) / 1e9 - since)
+        }
         self.configuration = configuration
         self.limits = limits
         self.relabel = relabel
@@ -34,7 +53,9 @@ struct DockerLogWriter: ~Copyable {
     }
 
     /// Takes what is left of a container that has ended.
-    mutating func finish(_ log: DockerContainerLog) {
+    mutating func finish(_ log: DockerContainerLog) throws(DockerAPIError) {
+        log.frames.close()
+        try drain(log)
         while let record = log.frames.rest(&line) { append(log, record) }
     }
 
@@ -42,6 +63,8 @@ struct DockerLogWriter: ~Copyable {
         if log.frames.isTruncated { truncated.add() }
         guard Self.admit(&log.position, record, line) else { return }
         log.isDirty = true
+        lines.add()
+        bytes.add(line.count)
         if oldestPending == nil { oldestPending = .monotonic }
         let destination = record.stream == .stdout ? log.output : log.errors
         guard case .stream(let stream) = destination else { return }

@@ -1,0 +1,98 @@
+import Configuration
+import Glibc
+import Testing
+
+@testable import Agent
+
+/// The agent's own sections in docs/configuration.md, by the name of their table there.
+private let documented: [(name: String, keys: [ConfigurationKey])] = [
+    ("file", AgentConfiguration.configurationKeys),
+    ("server", ServerSection.configurationKeys),
+    ("logs", LogsSection.configurationKeys),
+    ("limits_config", LimitsSection.configurationKeys),
+]
+
+@Suite("Documentation of the agent's configuration")
+struct DocumentationTests {
+    private let path =
+        "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/") + "/docs/configuration.md"
+
+    private func document() throws -> String {
+        String(decoding: try ConfigurationSurroundings.process.read(path).get(), as: UTF8.self)
+    }
+
+    /// With TOCSIN_UPDATE_DOCS=1 in the environment the tables are written instead of compared.
+    @Test("docs/configuration.md has exactly the agent's keys")
+    func tables() throws {
+        let text = try document()
+        let (expected, strangers) = ConfigurationDocument.filled(text, with: documented)
+        #expect(documented.allSatisfy { !strangers.contains($0.name) })
+        if getenv("TOCSIN_UPDATE_DOCS") != nil {
+            let file = try #require(fopen(path, "w"))
+            fputs(expected, file)
+            fclose(file)
+        } else {
+            #expect(text == expected, "run the test with TOCSIN_UPDATE_DOCS=1 to write the tables")
+        }
+    }
+
+    @Test("the defaults in the tables are those that hold")
+    func defaults() throws {
+        for (key, value) in documented.flatMap(\.keys).map({ ($0.name, $0.defaultValue) }) where !value.isEmpty {
+            let plain = try read("")
+            let yaml =
+                switch key {
+                case "state_dir": "state_dir: \(value)"
+                case "listen": "server: {listen: \"\(value)\"}"
+                case "max_label_values": "logs: {limits_config: {\(key): \(value)}}"
+                default: "logs: {\(key): \(value)}"
+                }
+            let written = try read(yaml)
+            #expect(written.stateDirectory == plain.stateDirectory)
+            #expect(written.server == plain.server)
+            #expect(written.logs == plain.logs)
+        }
+    }
+
+    @Test("every example is read without a problem or a warning")
+    func examples() throws {
+        var count = 0
+        var lines: [Substring] = []
+        var isInside = false
+        for line in try document().split(separator: "\n", omittingEmptySubsequences: false) {
+            if line == "```yaml" {
+                isInside = true
+                lines = []
+            } else if line == "```", isInside {
+                isInside = false
+                count += 1
+                #expect(throws: Never.self, "\(lines.joined(separator: "\n"))") { _ = try read(whole(lines)) }
+            } else if isInside {
+                lines.append(line)
+            }
+        }
+        #expect(count > 10)
+    }
+
+    /// The file in which an example of a list's entries stands.
+    private func whole(_ lines: [Substring]) -> String {
+        let list: String? =
+            switch lines.first?.prefix(6) {
+            case "- job_": "scrape_configs"
+            case "- url:": "clients"
+            default: nil
+            }
+        guard let list else { return lines.joined(separator: "\n") }
+        return "logs:\n  \(list):\n" + lines.map { "    \($0)" }.joined(separator: "\n")
+    }
+
+    private func read(_ yaml: String) throws -> AgentConfiguration {
+        let surroundings = ConfigurationSurroundings(
+            variable: { ["HOSTNAME": "h1", "CREDENTIALS_DIRECTORY": "/run/credentials"][$0] },
+            read: { _ in .success(Array("secret\n".utf8)) })
+        let file = try ConfigurationFile<AgentConfiguration>(
+            Array(yaml.utf8), file: "/etc/tocsin/tocsin.yaml", surroundings: surroundings)
+        #expect(file.warnings.map(\.description) == [])
+        return file.contents
+    }
+}
