@@ -87,7 +87,7 @@ private final class Recorder: CommitSink {
         var writer = writer()
         let recorder = Recorder()
         let stream = writer.stream(labels: ["job": "a"])
-        writer.append(stream, Timestamp(seconds: 5), [0x61, 0xff, 0x62].span.bytes)
+        writer.append(stream, Timestamp(seconds: 5), ([0x61, 0xff, 0x62] as [UInt8]).span.bytes)
         try writer.commit(positions: [], to: recorder, stop: StopToken())
         let request = try #require(recorder.commits.withLock { $0.first }).requests[0]
         #expect(Array(request.suffix(5)) == Array("a\u{FFFD}b".utf8))
