@@ -74,9 +74,17 @@ package final class MetricRegistry: Sendable {
         package var help: String
         package var type: MetricType
         package var series: [LabelSet: MetricValue]
+
+        package init(name: String, help: String, type: MetricType, series: [LabelSet: MetricValue]) {
+            self.name = name
+            self.help = help
+            self.type = type
+            self.series = series
+        }
     }
 
     private let families = Mutex<[String: Family]>([:])
+    private let providers = Mutex<[String: @Sendable () -> [Family]]>([:])
     private let collectors = Mutex<[@Sendable (MetricRegistry) -> Void]>([])
 
     package init() {}
@@ -110,6 +118,12 @@ package final class MetricRegistry: Sendable {
     /// Called before each rendering, to bring gauges up to date.
     package func onCollect(_ update: @escaping @Sendable (MetricRegistry) -> Void) {
         collectors.withLock { $0.append(update) }
+    }
+
+    /// Families that are made when they are asked for, for things in such number that series kept of each would cost
+    /// more memory than the things. `name` is the provider's; one of the same name is replaced, nil withdraws it.
+    package func provide(_ name: String, _ families: (@Sendable () -> [Family])?) {
+        providers.withLock { $0[name] = families }
     }
 
     /// Forgets the series of one family with these labels, or all series that carry `label` when it is given alone.
@@ -150,7 +164,8 @@ package final class MetricRegistry: Sendable {
     /// Everything there is now, families by name.
     package func snapshot() -> [Family] {
         for update in collectors.withLock({ $0 }) { update(self) }
-        return families.withLock { $0.values.sorted { $0.name < $1.name } }
+        let provided = providers.withLock { Array($0.values) }.flatMap { $0() }
+        return (families.withLock { Array($0.values) } + provided).sorted { $0.name < $1.name }
     }
 
     private func value<Kind>(

@@ -1,4 +1,5 @@
 import Bytes
+import Synchronization
 import Telemetry
 
 /// What reading one chunk came to.
@@ -64,7 +65,7 @@ struct ChunkReader: ~Copyable {
                 isFinal: isFinal && isEnd, counts: &lines)
             metrics.malformedLines.add(lines.malformed)
             file.job.lines.add(lines.lines)
-            file.metrics.lines.add(lines.lines)
+            file.counts.lines.wrappingAdd(UInt64(lines.lines), ordering: .relaxed)
             file.job.bytes.add(stop - before)
             if stop == context && !isEnd {
                 // A container record longer than the chunk: read it whole, up to the limit.

@@ -25,7 +25,7 @@ enum DirectoryListing {
     }
 
     static func join(_ directory: String, _ name: String) -> String {
-        (directory.hasSuffix("/") ? directory + name : directory + "/" + name).compacted
+        directory.hasSuffix("/") ? directory + name : directory + "/" + name
     }
 
     /// Directory and last component of an absolute path.

@@ -130,13 +130,13 @@ extension FileEngine {
                     + "leave it out with __path_exclude__")
             return
         }
-        let file = FollowedFile(target: target, job: job, registry: context.metrics)
+        let file = FollowedFile(target: target, job: job, metrics: metrics)
         guard label(file, target.labels) else {
-            file.metrics.remove()
+            metrics.paths.remove(file.path)
             return
         }
         file.isRotatedName = isRotatedName
-        filesByPath[target.path] = file
+        filesByPath[file.path] = file
         files.append(file)
         look(at: file, now)
     }
@@ -211,7 +211,7 @@ extension FileEngine {
         for generation in file.generations { release(generation, of: file) }
         markPending(.monotonic)
         forgetStreams(file.streams)
-        file.metrics.remove()
+        metrics.paths.remove(file.path)
         areGaugesStale = true
         clearTrouble(file)
         setProblem(file.path, nil)
@@ -306,8 +306,8 @@ extension FileEngine {
                 generation.content = nil
                 unwatch(generation)
             }
-            file.metrics.remove()
         }
+        metrics.withdraw()
         files = []
         filesByPath = [:]
     }

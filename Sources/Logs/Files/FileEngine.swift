@@ -1,5 +1,6 @@
 import CLinux
 import Logging
+import Synchronization
 import Telemetry
 
 /// The state of a file source's thread and its loop. Not shared with any other thread.
@@ -277,8 +278,8 @@ final class FileEngine {
                 }
             }
             if let generation = file.active {
-                file.metrics.readBytes.set(Double(generation.offset))
-                file.metrics.fileBytes.set(Double(generation.size))
+                file.counts.readBytes.store(generation.offset, ordering: .relaxed)
+                file.counts.fileBytes.store(generation.size, ordering: .relaxed)
             }
         }
         metrics.lagBytes.set(Double(lag))

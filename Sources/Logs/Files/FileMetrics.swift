@@ -1,9 +1,11 @@
+import Synchronization
 import Telemetry
 
 /// What a file source counts beside lines and bytes.
 struct FileMetrics: Sendable {
     let registry: MetricRegistry
     let source: String
+    let paths = PathMetrics()
     let rotations: Counter
     let truncations: Counter
     let cutLines: Counter
@@ -43,10 +45,14 @@ struct FileMetrics: Sendable {
         openFiles = registry.gauge("tocsin_file_open_files", help: "Log files held open.", labels)
         watches = registry.gauge("tocsin_file_watches", help: "inotify watches in use.", labels)
         activeFiles = registry.gauge("promtail_files_active_total", help: "Number of active files.")
+        registry.provide("files/\(source)") { [paths] in paths.families }
         lagBytes = registry.gauge("tocsin_source_lag_bytes", help: "Bytes known of but not yet read.", labels)
         lagSeconds = registry.gauge(
             "tocsin_source_lag_seconds", help: "Age of the oldest bytes not yet stored, in seconds.", labels)
     }
+
+    /// The source ends.
+    func withdraw() { registry.provide("files/\(source)", nil) }
 
     func lines(job: String) -> Counter {
         registry.counter(
@@ -59,26 +65,51 @@ struct FileMetrics: Sendable {
     }
 }
 
-/// The series of one followed file, under promtail's names.
-struct PathMetrics {
-    let lines: Counter
-    let readBytes: Gauge
-    let fileBytes: Gauge
-    private let path: String
-    private let registry: MetricRegistry
+/// What is counted of one followed file. Safe from any thread.
+final class PathCounts: Sendable {
+    let lines = Atomic<UInt64>(0)
+    /// As of the last look.
+    let readBytes = Atomic<UInt64>(0)
+    let fileBytes = Atomic<UInt64>(0)
+}
 
-    init(_ registry: MetricRegistry, path: String) {
-        self.path = path
-        self.registry = registry
-        let labels: LabelSet = ["path": path]
-        lines = registry.counter("promtail_read_lines_total", help: "Number of lines read.", labels)
-        readBytes = registry.gauge("promtail_read_bytes_total", help: "Number of bytes read.", labels)
-        fileBytes = registry.gauge("promtail_file_bytes_total", help: "Number of bytes total.", labels)
+/// The series of all followed files, under promtail's names: made when they are asked for, because kept they would take
+/// as much memory as everything else that is known of an idle file.
+final class PathMetrics: Sendable {
+    private let counts = Mutex<[String: PathCounts]>([:])
+
+    /// The counts of a path, exported from now on.
+    func add(_ path: String) -> PathCounts {
+        counts.withLock { counts in
+            if let known = counts[path] { return known }
+            let made = PathCounts()
+            counts[path] = made
+            return made
+        }
     }
 
-    func remove() {
-        for name in ["promtail_read_lines_total", "promtail_read_bytes_total", "promtail_file_bytes_total"] {
-            registry.remove(name, ["path": path])
+    func remove(_ path: String) { counts.withLock { $0[path] = nil } }
+
+    var families: [MetricRegistry.Family] {
+        let counts = counts.withLock { $0 }
+        func family(
+            _ name: String, _ help: String, _ type: MetricType, _ value: @escaping @Sendable (PathCounts) -> UInt64
+        ) -> MetricRegistry.Family {
+            var series: [LabelSet: MetricValue] = [:]
+            series.reserveCapacity(counts.count)
+            for (path, count) in counts { series[["path": path]] = .computed { Double(value(count)) } }
+            return MetricRegistry.Family(name: name, help: help, type: type, series: series)
         }
+        return [
+            family("promtail_read_lines_total", "Number of lines read.", .counter) {
+                $0.lines.load(ordering: .relaxed)
+            },
+            family("promtail_read_bytes_total", "Number of bytes read.", .gauge) {
+                $0.readBytes.load(ordering: .relaxed)
+            },
+            family("promtail_file_bytes_total", "Number of bytes total.", .gauge) {
+                $0.fileBytes.load(ordering: .relaxed)
+            },
+        ]
     }
 }

@@ -28,7 +28,7 @@ final class FollowedFile {
     /// Tells whether labels have changed, at a fraction of their size.
     private var labelHash = 0
     let job: FileReadingJob
-    let metrics: PathMetrics
+    let counts: PathCounts
     /// What is still to be read, oldest first; the active file, where there is one, is the last.
     var queue: [Generation] = []
     /// Read to the end but kept open a while, because a writer may not yet have moved on to the new file.
@@ -60,11 +60,12 @@ final class FollowedFile {
     /// It has been there for more than one look at the file system.
     var isSettled = false
 
-    init(target: TailTarget, job: FileReadingJob, registry: MetricRegistry) {
-        path = target.path
+    init(target: TailTarget, job: FileReadingJob, metrics: FileMetrics) {
+        // A copy, so that all that was made for the discovery can go in one piece.
+        path = target.path.compacted
         format = target.format
         self.job = job
-        metrics = PathMetrics(registry, path: target.path)
+        counts = metrics.paths.add(path)
         take(target)
     }
 
