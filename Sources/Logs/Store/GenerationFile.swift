@@ -23,7 +23,7 @@ struct GenerationFile: Sendable {
     /// Of the newest one there is.
     private(set) var generation: UInt64 = 0
     /// Of the newest durable one.
-    private(set) var slot: UInt64 = 1
+    private(set) var slot: UInt64 = 0
 
     init(directory: StoreDirectory, name: String, kind: Kind) {
         self.directory = directory
