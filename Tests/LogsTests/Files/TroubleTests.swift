@@ -101,6 +101,23 @@ struct TroubleTests {
         #expect(bench.sink.lines[1].time == 1_767_225_600_500_000_000)
     }
 
+    @Test("where the kernel gives no notices changes are found by looking", arguments: FileSourceTests.cases)
+    func blind(_ example: FileSourceTests.Case) {
+        let bench = FileBench()
+        bench.tuning.usesNotices = false
+        bench.pattern = bench.path(example.pattern)
+        bench.write("app.log", example.before)
+        bench.start()
+        #expect(bench.wait { bench.sink.lines.count == 2 })
+        example.steps(bench)
+        #expect(bench.expect(example.expected) == example.expected)
+        #expect(
+            bench.wait {
+                guard case .degraded(let text) = bench.readiness.all.first?.state else { return false }
+                return text.contains("max_user_watches")
+            })
+    }
+
     @Test("lag is the sum of what is there and not read")
     func lag() {
         let bench = FileBench()
