@@ -25,8 +25,8 @@ final class ChangeWatcher {
         IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
     /// Waits for `descriptors` beside changes of files.
-    init(descriptors: [Int32]) throws(SourceError) {
-        inotify = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
+    init(descriptors: [Int32], usesNotices: Bool = true) throws(SourceError) {
+        inotify = usesNotices ? inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK)) : -1
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else {
             throw SourceError("cannot create an epoll instance: \(String(cString: strerror(errno)))")

@@ -93,6 +93,8 @@ extension FileEngine {
     /// The path no longer names the file that was the active one.
     private func detachActive(of file: FollowedFile, _ now: Timestamp) {
         guard let active = file.active else { return }
+        // Names that appear beside it from now on are of its generations.
+        file.isSettled = true
         file.hasMore = true
         file.lastChange = now
         guard active.content != nil else {

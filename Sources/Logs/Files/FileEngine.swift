@@ -149,6 +149,22 @@ final class FileEngine {
     /// Stores where the files found just now begin, before anything is read of them: whatever happens to us and to
     /// their names from then on, they are known again.
     private func commitFresh() throws(SourceError) {
+        // What has been read of one meanwhile goes with its lines.
+        fresh.removeAll { $0.generation.offset > 0 }
+        let rotated = fresh.filter { $0.file.generations.count > 1 }
+        if !rotated.isEmpty {
+            // A new generation's position says that nothing else is to be looked for: those before it go with it, in
+            // a shape in which they are known again.
+            for (_, file) in rotated {
+                for generation in file.queue where generation.offset == 0 {
+                    generation.noteHead()
+                    generation.isDirty = true
+                }
+            }
+            try commit()
+            fresh.removeAll { !$0.generation.isDirty }
+            if fresh.contains(where: { $0.file.generations.count > 1 }) { return }
+        }
         while !fresh.isEmpty {
             // Oldest generations first: a later one alone would say that those before it were read.
             let batch = fresh.prefix(Self.positionsPerCommit)

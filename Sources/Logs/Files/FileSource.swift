@@ -39,7 +39,8 @@ package final class FileSource: LogSource {
     }
 
     package func run(_ context: SourceContext) throws(SourceError) {
-        let watcher = try ChangeWatcher(descriptors: [context.stop.descriptor, wake])
+        let watcher = try ChangeWatcher(
+            descriptors: [context.stop.descriptor, wake], usesNotices: tuning.usesNotices)
         let engine = FileEngine(name: name, context: context, tuning: tuning, watcher: watcher)
         changed.store(false, ordering: .releasing)
         engine.configure(jobs.withLock { $0 })
@@ -71,6 +72,8 @@ struct FileTuning: Sendable {
     var openFilesKept = 256
     /// After this long without a change a file beyond those is closed until it changes.
     var parkAfter = 60.0
+    /// Be told of changes by the kernel; else they are only found by looking, as where it has no more watches to give.
+    var usesNotices = true
     /// At least this long between two times the gauges are set.
     var gaugeInterval = 0.5
     /// How long after a rotation the old file's last line may still get its newline.

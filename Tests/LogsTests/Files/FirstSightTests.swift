@@ -69,4 +69,21 @@ struct FirstSightTests {
         bench.write("app.log", "last\n")
         #expect(bench.expect(example.expected + ["last"]) == example.expected + ["last"])
     }
+
+    @Test("a file that was empty at first sight, rotated before anything of it was stored, is known again compressed")
+    func rotatedEarly() {
+        let bench = FileBench()
+        bench.write("app.log", "")
+        bench.start(commitInterval: 1000)
+        #expect(bench.wait { bench.sink.positions(prefix: "file:").count == 1 })
+        bench.write("app.log", "one\ntwo")
+        bench.move("app.log", "app.log.1")
+        bench.write("app.log", "three\n")
+        #expect(bench.wait { bench.sink.positions(prefix: "file:").count == 2 })
+        bench.kill()
+        bench.gzip("app.log.1")
+        bench.start()
+        let expected = ["one", "two", "three"]
+        #expect(bench.expect(expected) == expected)
+    }
 }

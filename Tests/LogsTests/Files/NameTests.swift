@@ -1,3 +1,4 @@
+import Logging
 import Telemetry
 import Testing
 
@@ -126,5 +127,18 @@ struct NameTests {
         }
         #expect(bench.sink.lines.count == count)
         #expect(bench.sink.commits < 60)
+        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let context = SourceContext(
+            store: bench.sink, metrics: bench.metrics, readiness: bench.readiness, logger: logger, stop: StopToken())
+        let engine = FileEngine(
+            name: "files", context: context, tuning: bench.tuning, watcher: try ChangeWatcher(descriptors: []))
+        engine.configure([bench.job])
+        try engine.discover(.monotonic)
+        let begin = Timestamp.monotonic
+        try engine.discover(.monotonic)
+        let seconds = Timestamp.monotonic.seconds(since: begin)
+        print("a look at \(count) known files took \(seconds) s")
+        #expect(seconds < 2)
+        engine.closeAll()
     }
 }

@@ -25,6 +25,9 @@ struct RotationTortureTests {
         var partial = ""
         var isCopying: Bool
         var log: [String] = []
+        /// Of the file that is written, and each of its lines' first word.
+        var name = "app"
+        var file: String { name + ".log" }
 
         mutating func step() {
             switch Int.random(in: 0..<10, using: &random) {
@@ -47,34 +50,34 @@ struct RotationTortureTests {
         mutating func write() {
             var text = ""
             for _ in 0..<Int.random(in: 1..<40, using: &random) {
-                let line = "line \(written) " + String(repeating: "x", count: Int.random(in: 0..<60, using: &random))
+                let line = "\(name) \(written) " + String(repeating: "x", count: Int.random(in: 0..<60, using: &random))
                 written += 1
                 text += line + "\n"
             }
             // In two writes, so that lines are seen unfinished.
             let cut = text.utf8.index(text.startIndex, offsetBy: Int.random(in: 0..<text.utf8.count, using: &random))
             log.append("write to \(written)")
-            bench.write("app.log", String(text[..<cut]))
-            bench.write("app.log", String(text[cut...]))
+            bench.write(file, String(text[..<cut]))
+            bench.write(file, String(text[cut...]))
         }
 
         mutating func rotate() {
-            guard FileBench.exists(bench.path("app.log")) else { return }
+            guard FileBench.exists(bench.path(file)) else { return }
             let isCompressing = Bool.random(using: &random)
             for number in stride(from: 6, to: 0, by: -1) {
-                bench.move("app.log.\(number)", "app.log.\(number + 1)")
-                bench.move("app.log.\(number).gz", "app.log.\(number + 1).gz")
+                bench.move("\(file).\(number)", "\(file).\(number + 1)")
+                bench.move("\(file).\(number).gz", "\(file).\(number + 1).gz")
             }
             if isCopying {
                 // Atomic as seen from us only while nothing is written in between, as here.
-                bench.copy("app.log", "app.log.1")
-                bench.truncate("app.log")
+                bench.copy(file, "\(file).1")
+                bench.truncate(file)
             } else {
-                bench.move("app.log", "app.log.1")
-                if Bool.random(using: &random) { bench.write("app.log", "") }
+                bench.move(file, "\(file).1")
+                if Bool.random(using: &random) { bench.write(file, "") }
             }
-            if isCompressing { bench.gzip("app.log.2") }
-            if isCompressing && Bool.random(using: &random) { bench.gzip("app.log.1") }
+            if isCompressing { bench.gzip("\(file).2") }
+            if isCompressing && Bool.random(using: &random) { bench.gzip("\(file).1") }
             log.append("rotate, compressing \(isCompressing)")
         }
 
@@ -84,11 +87,37 @@ struct RotationTortureTests {
             bench.sink.setCommitLimit(.max)
             if bench.failure.text != nil { bench.stopSource() }
             if !bench.isRunning { bench.start() }
-            let wanted = written
+            let (wanted, begin) = (written, name + " ")
             // Without an active file nothing says that there is more to come.
-            guard FileBench.exists(bench.path("app.log")) else { return }
-            _ = bench.wait(5) { bench.sink.lines.count >= wanted }
+            guard FileBench.exists(bench.path(file)) else { return }
+            _ = bench.wait(5) { bench.sink.lines.count { $0.text.hasPrefix(begin) } >= wanted }
         }
+    }
+
+    @Test("several files at once: every line of each arrives once and in order", arguments: 0..<6)
+    func together(_ number: Int) {
+        let seed = UInt64(number) &* 104_729 &+ 5
+        let bench = FileBench()
+        var random = SeededGenerator(state: seed)
+        var writers = ["app", "api", "app2", "job-7"].enumerated().map { index, name in
+            var writer = Writer(
+                bench: bench, random: SeededGenerator(state: seed &+ UInt64(index)), isCopying: index == 1)
+            writer.name = name
+            writer.write()
+            return writer
+        }
+        bench.start()
+        for index in writers.indices { writers[index].finish() }
+        for round in 0..<120 {
+            let index = Int.random(in: 0..<writers.count, using: &random)
+            writers[index].step()
+            // No more rotations than generations are kept, and a truncation only of what was seen.
+            if writers[index].isCopying || round % 12 == 0 {
+                for index in writers.indices { writers[index].finish() }
+            }
+        }
+        for index in writers.indices { writers[index].finish() }
+        for writer in writers { judge(writer, seed) }
     }
 
     @Test("every line arrives once and in order", arguments: 0..<24)
@@ -112,13 +141,19 @@ struct RotationTortureTests {
             }
         }
         writer.finish()
-        let texts = bench.sink.texts
+        judge(writer, seed)
+    }
+
+    private func judge(_ writer: Writer, _ seed: UInt64) {
+        let bench = writer.bench
+        let texts = bench.sink.texts.filter { $0.hasPrefix(writer.name + " ") }
         let numbers = texts.compactMap { $0.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
         let isRight = numbers == Array(0..<writer.written)
         if !isRight {
             let wrong = zip(numbers, 0...).first { $0 != $1 }
             Issue.record(
-                "seed \(seed): \(numbers.count) of \(writer.written) lines, first wrong \(String(describing: wrong))")
+                "seed \(seed), \(writer.name): \(numbers.count) of \(writer.written) lines, first wrong \(String(describing: wrong))"
+            )
             print("seed \(seed)", writer.log, FileBench.run("ls", "-la", bench.root))
         }
     }
@@ -127,7 +162,7 @@ struct RotationTortureTests {
 extension RotationTortureTests.Writer {
     /// Runs the source until all lines written so far are stored.
     mutating func finish() {
-        if !FileBench.exists(bench.path("app.log")) { bench.write("app.log", "") }
+        if !FileBench.exists(bench.path(file)) { bench.write(file, "") }
         if !bench.isRunning { bench.start() }
         settle()
     }

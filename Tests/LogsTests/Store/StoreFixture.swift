@@ -20,7 +20,16 @@ final class TemporaryDirectory: Sendable {
         precondition(!path.isEmpty, "no temporary directory: errno \(errno)")
     }
 
-    deinit { system("rm -rf '\(path)'") }
+    deinit { Self.remove(path) }
+
+    private static func remove(_ path: String) {
+        if let names = try? StoreDirectory(path: path).names() {
+            for name in names { remove(path + "/" + name) }
+            rmdir(path)
+        } else {
+            unlink(path)
+        }
+    }
 }
 
 /// The whole of a file, and back.
