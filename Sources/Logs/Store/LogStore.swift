@@ -148,7 +148,13 @@ package final class LogStore: CommitSink, RecordFeed, RecordArchive {
         let path = directory + "/lock"
         do throws(SystemError) {
             let file = try StoreFile(path: path, flags: O_RDWR | O_CREAT)
-            let code = clinux_lock_file(file.descriptor)
+            var code = clinux_lock_file(file.descriptor)
+            // One that is just ending, or a child between fork and exec, holds it for a moment only.
+            let patience = Timestamp.monotonic
+            while code == EWOULDBLOCK, Timestamp.monotonic.seconds(since: patience) < 1 {
+                usleep(20_000)
+                code = clinux_lock_file(file.descriptor)
+            }
             if code == EWOULDBLOCK {
                 var holder = ByteBuffer()
                 try? file.read(at: 0, length: 20, into: &holder)
