@@ -40,7 +40,7 @@ bench: build ## Ratios against a C loop measured in the same run
 	python3 Benchmarks/run.py --binary $(BINARY)
 
 FUZZ_SECONDS ?= 60
-fuzz: packages ## The fuzz tests again and again for FUZZ_SECONDS; those without a fixed seed take a new one each time
+fuzz: packages ## The fuzz tests again and again for FUZZ_SECONDS, with new seeds; TOCSIN_SEED repeats one
 	$(SWIFT) build --build-tests --scratch-path $(DEBUG) $(FLAGS)
 	end=$$(( $$(date +%s) + $(FUZZ_SECONDS) )); while [ $$(date +%s) -lt $$end ]; do \
 		$(SWIFT) test --skip-build --scratch-path $(DEBUG) --filter '(Fuzz|Decoder|JSONValue|RFC3339|YAMLDocument|ScrapeJob|PushRequestReader|RejectionReader|LogQuery|JournalText|NameTests|Recovery|Torture)' \

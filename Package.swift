@@ -72,27 +72,31 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: strict, linkerSettings: linking),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .target(
             name: "PushServer", dependencies: ["Bytes"], path: "Tests/PushServer", swiftSettings: strict),
-        .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: strict),
+        .testTarget(name: "BytesTests", dependencies: ["TestSupport", "Bytes"], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Bytes", "Telemetry"], swiftSettings: strict),
         .testTarget(
             name: "ConfigurationTests",
-            dependencies: ["Bytes", "Configuration", "Logs", "Loki", "Telemetry", "Transport"],
+            dependencies: ["TestSupport", "Bytes", "Configuration", "Logs", "Loki", "Telemetry", "Transport"],
             swiftSettings: strict),
         .testTarget(
             name: "TransportTests", dependencies: ["Bytes", "Configuration", "PushServer", "Telemetry", "Transport"],
             swiftSettings: strict),
         .testTarget(
             name: "LogsTests",
-            dependencies: ["Bytes", "CLinux", "CSystemd", "Configuration", "Logs", "Telemetry", log],
+            dependencies: ["TestSupport", "Bytes", "CLinux", "CSystemd", "Configuration", "Logs", "Telemetry", log],
             swiftSettings: strict),
         .testTarget(
             name: "LokiTests",
-            dependencies: ["Bytes", "Configuration", "Logs", "Loki", "PushServer", "Telemetry", "Transport", log],
+            dependencies: [
+                "TestSupport", "Bytes", "Configuration", "Logs", "Loki", "PushServer", "Telemetry", "Transport", log,
+            ],
             swiftSettings: strict),
         .testTarget(
-            name: "ExporterTests", dependencies: ["Bytes", "CZlib", "Exporter", "Telemetry"], swiftSettings: strict),
+            name: "ExporterTests", dependencies: ["TestSupport", "Bytes", "CZlib", "Exporter", "Telemetry"],
+            swiftSettings: strict),
         .testTarget(
             name: "WebTests", dependencies: ["Bytes", "Exporter", "Telemetry", "Web", log] + nio,
             swiftSettings: strict),

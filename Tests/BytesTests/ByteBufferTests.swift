@@ -1,4 +1,5 @@
 import Bytes
+import TestSupport
 import Testing
 
 @Suite struct ByteBufferTests {
@@ -47,10 +48,8 @@ import Testing
 
     @Test("validity of UTF-8 agrees with the standard library on random bytes")
     func utf8Validity() {
-        var generator = SystemRandomNumberGenerator()
-        let seed = UInt64.random(in: 0 ... .max, using: &generator)
-        print("seed \(seed)")
-        var random = SplitMix(state: seed)
+        let seed = SeededRandom.seed()
+        var random = SeededRandom(seed: seed)
         for _ in 0..<20_000 {
             let bytes = (0..<Int.random(in: 0..<40, using: &random)).map { _ in
                 [0x61, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0xed, 0xa0, 0xff, 0xc0].randomElement(
@@ -91,17 +90,5 @@ import Testing
             var rest = ByteBuffer()
             try Snappy.uncompress(([0x05, 0xff, 0xff] as [UInt8]).span.bytes, into: &rest)
         }
-    }
-}
-
-/// A small seeded generator, so that a failing run can be repeated.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import Bytes
+import TestSupport
 import Testing
 
 @Suite("JSON strings")
@@ -48,7 +49,7 @@ struct JSONStringTests {
 
     @Test("what is escaped is decoded to the same")
     func roundTrip() {
-        var random = ParserRandom(ParserRandom.seed())
+        var random = SeededRandom(seed: SeededRandom.seed())
         for _ in 0..<20_000 {
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ -> UInt8 in
                 let special: [UInt8] = [0x22, 0x5c, 0x0a, 0x01]

@@ -1,5 +1,6 @@
 import Bytes
 import Glibc
+import TestSupport
 import Testing
 
 @Suite("RFC 3339")
@@ -59,7 +60,7 @@ struct RFC3339Tests {
 
     @Test("what is written is read back, and the calendar is the C library's")
     func roundTrip() {
-        var random = ParserRandom(ParserRandom.seed())
+        var random = SeededRandom(seed: SeededRandom.seed())
         for _ in 0..<5000 {
             let nanoseconds = Int64.random(in: -9_223_372_035_000_000_000...9_223_372_035_999_999_999, using: &random)
             let text = format(nanoseconds)
@@ -76,7 +77,7 @@ struct RFC3339Tests {
 
     @Test("a damaged time stamp never crashes and only a well-formed one is read")
     func fuzz() {
-        var random = ParserRandom(ParserRandom.seed())
+        var random = SeededRandom(seed: SeededRandom.seed())
         let samples = ["2026-11-20T09:08:07.123456789+02:00", "2026-11-20T09:08:07.5Z"].map { Array($0.utf8) }
         for _ in 0..<50_000 {
             var bytes = samples[Int.random(in: 0..<2, using: &random)]

@@ -1,6 +1,7 @@
 import Configuration
 import Logs
 import Telemetry
+import TestSupport
 import Testing
 
 private func job(_ yaml: String, _ around: ConfigurationSurroundings = surroundings()) throws -> ScrapeJob {
@@ -206,9 +207,8 @@ struct ScrapeJobTests {
 
     @Test("random edits of a configuration never crash the decoder")
     func fuzz() {
-        let seed = UInt64.random(in: 0...UInt64.max)
-        print("scrape configuration fuzz seed \(seed)")
-        var random = SplitMix(state: seed)
+        let seed = SeededRandom.seed()
+        var random = SeededRandom(seed: seed)
         let sample = """
             job_name: j
             journal: {max_age: 12h, labels: {job: x}, priority: 4, matches: "A=b + C=d", units: [ssh]}

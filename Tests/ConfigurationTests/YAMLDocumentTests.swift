@@ -1,4 +1,5 @@
 import Configuration
+import TestSupport
 import Testing
 
 /// A tree in one line: `{a: [1, "x"]}`.
@@ -89,9 +90,8 @@ struct YAMLDocumentTests {
 
     @Test("random edits of a document never crash the reader and finish in time")
     func fuzz() {
-        let seed = UInt64.random(in: 0...UInt64.max)
-        print("YAML fuzz seed \(seed)")
-        var random = SplitMix(state: seed)
+        let seed = SeededRandom.seed()
+        var random = SeededRandom(seed: seed)
         let sample = Array(
             """
             anchors: &a {k: v, "q": [1, 2, ~], <<: {z: 1}}
@@ -126,18 +126,5 @@ struct YAMLDocumentTests {
                 #expect(error.problems.count == 1 && error.problems[0].position.line >= 1)
             }
         }
-    }
-}
-
-/// A small generator whose seed can be printed and given again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

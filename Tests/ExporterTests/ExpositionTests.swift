@@ -2,6 +2,7 @@ import Bytes
 import CZlib
 import Exporter
 import Telemetry
+import TestSupport
 import Testing
 
 private func rendered(_ registry: MetricRegistry, _ format: ExpositionFormat) -> String {
@@ -96,7 +97,7 @@ struct ExpositionTests {
 
     @Test("whatever the names and values are, each line is one sample that can be taken apart again")
     func fuzz() {
-        var generator = SeededGenerator(seed: 0xf00d)
+        var generator = SeededRandom(seed: 0xf00d)
         let alphabet = Array("abz09_:-\"\\\n{}=, ü\u{0}\u{1F514}".unicodeScalars)
         func word(_ limit: Int) -> String {
             var scalars = String.UnicodeScalarView()

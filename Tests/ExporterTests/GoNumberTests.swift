@@ -1,5 +1,6 @@
 import Bytes
 import Exporter
+import TestSupport
 import Testing
 
 /// The number as the text format and as OpenMetrics writes it.
@@ -49,7 +50,7 @@ struct GoNumberTests {
 
     @Test("every number reads back as itself")
     func roundTrip() {
-        var generator = SeededGenerator(seed: 0x7ea1)
+        var generator = SeededRandom(seed: 0x7ea1)
         for _ in 0..<50_000 {
             let value = Double(bitPattern: generator.next())
             guard value.isFinite else { continue }
@@ -61,19 +62,5 @@ struct GoNumberTests {
             let text = written(value).text
             #expect(Double(text) == value, "seed 0x7ea1: \(value) became \(text)")
         }
-    }
-}
-
-/// The same numbers for the same seed, on every machine (splitmix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

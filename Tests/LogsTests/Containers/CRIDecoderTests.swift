@@ -1,4 +1,5 @@
 import Bytes
+import TestSupport
 import Testing
 
 @testable import Logs
@@ -51,7 +52,7 @@ struct CRIDecoderTests {
 
     @Test("damaged lines never crash")
     func fuzz() {
-        var random = ParserRandom(ParserRandom.seed())
+        var random = SeededRandom(seed: SeededRandom.seed())
         let sample = Array("2026-11-20T09:08:07.123456789+02:00 stderr P:a hello world".utf8)
         for _ in 0..<100_000 {
             var line = sample

@@ -1,5 +1,6 @@
 import Bytes
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Logs
@@ -162,7 +163,7 @@ struct DockerAPIFormatTests {
 
     @Test("damaged streams never crash")
     func fuzz() {
-        var random = ParserRandom(ParserRandom.seed())
+        var random = SeededRandom(seed: SeededRandom.seed())
         let sample = Self.frame(1, Self.stamp + "hello\n") + Self.frame(2, Self.stamp + "world\n")
         let head = Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".utf8)
         for _ in 0..<10_000 {

@@ -1,4 +1,5 @@
 import Bytes
+import TestSupport
 import Testing
 
 @testable import Logs
@@ -124,7 +125,7 @@ struct DockerJSONDecoderTests {
 
     @Test("the fast path and the plain one agree on random and damaged lines")
     func fuzz() {
-        var random = ParserRandom(ParserRandom.seed())
+        var random = SeededRandom(seed: SeededRandom.seed())
         var decodedCount = 0
         for _ in 0..<40_000 {
             var line = Self.randomLine(&random)
@@ -136,7 +137,7 @@ struct DockerJSONDecoderTests {
         #expect(decodedCount > 20_000)
     }
 
-    private static func randomLine(_ random: inout ParserRandom) -> [UInt8] {
+    private static func randomLine(_ random: inout SeededRandom) -> [UInt8] {
         let pieces = [
             "a", "hello world ", #"\n"#, #"\""#, #"\\"#, #"\u003c"#, #"\ud83d\ude00"#, #"\ud83d"#, "é", "😀", "{", ",",
         ]
@@ -150,7 +151,7 @@ struct DockerJSONDecoderTests {
         return Array(#"{"log":"\#(text)","stream":"\#(stream)",\#(attributes)"time":"\#(stamp)"}"#.utf8)
     }
 
-    private static func damage(_ line: inout [UInt8], _ random: inout ParserRandom) {
+    private static func damage(_ line: inout [UInt8], _ random: inout SeededRandom) {
         let alphabet = Array(#"{}[]":,\u0tn "#.utf8) + [0xff]
         for _ in 0..<Int.random(in: 1...3, using: &random) where !line.isEmpty {
             let index = Int.random(in: 0..<line.count, using: &random)

@@ -1,5 +1,6 @@
 import Logging
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Logs
@@ -27,7 +28,7 @@ struct NameTests {
 
     @Test("a rotated name's bases are just those of which it is one, for random names")
     func randomBases() {
-        var random = SeededGenerator(state: 4711)
+        var random = SeededRandom(seed: 4711)
         let parts = ["a", "log", ".", "-", "_", "1", "7", "20260101", "T", ".gz", "12", "é", ".log"]
         func name() -> String {
             (0..<Int.random(in: 1..<8, using: &random)).map { _ in parts.randomElement(using: &random) ?? "" }.joined()
@@ -69,7 +70,7 @@ struct NameTests {
 
     @Test("no pattern and no name harm the glob")
     func globFuzz() {
-        var random = SeededGenerator(state: 99)
+        var random = SeededRandom(seed: 99)
         let bytes = Array("/*?[]!^-{},\\ab.é\u{0}".utf8) + [0xff]
         func text() -> String {
             let length = Int.random(in: 0..<24, using: &random)
@@ -85,7 +86,7 @@ struct NameTests {
 
     @Test("a position survives its encoding, and nothing else is taken for one")
     func positions() {
-        var random = SeededGenerator(state: 7)
+        var random = SeededRandom(seed: 7)
         for _ in 0..<5_000 {
             var position = FilePosition(path: "/var/log/é-\(random.next() % 1000).log")
             position.isCompressed = Bool.random(using: &random)

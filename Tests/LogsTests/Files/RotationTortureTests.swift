@@ -1,26 +1,15 @@
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Logs
-
-/// A generator that can be seeded (splitmix64).
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-}
 
 @Suite("rotation torture", .serialized)
 struct RotationTortureTests {
     /// Writes numbered lines while the file is rotated in every way and the source killed at random commits.
     struct Writer {
         let bench: FileBench
-        var random: SeededGenerator
+        var random: SeededRandom
         var written = 0
         var partial = ""
         var isCopying: Bool
@@ -98,10 +87,10 @@ struct RotationTortureTests {
     func together(_ number: Int) {
         let seed = UInt64(number) &* 104_729 &+ 5
         let bench = FileBench()
-        var random = SeededGenerator(state: seed)
+        var random = SeededRandom(seed: seed)
         var writers = ["app", "api", "app2", "job-7"].enumerated().map { index, name in
             var writer = Writer(
-                bench: bench, random: SeededGenerator(state: seed &+ UInt64(index)), isCopying: index == 1)
+                bench: bench, random: SeededRandom(seed: seed &+ UInt64(index)), isCopying: index == 1)
             writer.name = name
             writer.write()
             return writer
@@ -125,7 +114,7 @@ struct RotationTortureTests {
         let seed = UInt64(number) &* 7919 &+ 17
         let bench = FileBench()
         bench.pattern = bench.path(number % 3 == 0 ? "app.log*" : "*.log")
-        var writer = Writer(bench: bench, random: SeededGenerator(state: seed), isCopying: number % 4 == 1)
+        var writer = Writer(bench: bench, random: SeededRandom(seed: seed), isCopying: number % 4 == 1)
         writer.write()
         bench.start()
         writer.settle()

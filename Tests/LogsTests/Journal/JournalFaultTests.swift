@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Logs
@@ -208,7 +209,7 @@ struct JournalFaultTests {
 
     @Test("a damaged header is no header, whatever its bytes")
     func header() {
-        var random = JournalRandom(state: 42)
+        var random = SeededRandom(seed: 42)
         for length in [0, 7, 207, 208, 300] {
             for _ in 0..<200 {
                 var bytes = (0..<length).map { _ in UInt8(truncatingIfNeeded: random.next()) }

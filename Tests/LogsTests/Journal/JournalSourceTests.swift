@@ -1,5 +1,6 @@
 import Glibc
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Logs
@@ -117,9 +118,8 @@ struct JournalSourceTests {
 
     @Test("bytes flipped anywhere in one file never stop the source, and the other file is read whole")
     func randomDamage() throws {
-        let seed = UInt64.random(in: 1...UInt64.max)
-        print("journal damage seed \(seed)")
-        var random = JournalRandom(state: seed)
+        let seed = SeededRandom.seed()
+        var random = SeededRandom(seed: seed)
         let fixture = JournalFixture()
         fixture.write((0..<100).map { JournalFixture.entry($0, "a\($0)") }, to: "a")
         fixture.write((1000..<1050).map { JournalFixture.entry($0, "b\($0)", boot: 2) }, to: "b")

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Logs
@@ -75,9 +76,8 @@ struct JournalTextTests {
 
     @Test("random texts never stop the parsers, and what they accept they accept again")
     func fuzz() throws {
-        let seed = UInt64.random(in: 1...UInt64.max)
-        print("journal parser fuzz seed \(seed)")
-        var random = JournalRandom(state: seed)
+        let seed = SeededRandom.seed()
+        var random = SeededRandom(seed: seed)
         let alphabet = Array("s=i;bmtx0123456789abcdefA_+ \"'\n\u{0}\u{e9}Z".utf8)
         let whole = Array(Self.cursor.utf8)
         for _ in 0..<20_000 {
@@ -133,17 +133,5 @@ struct JournalTextTests {
         #expect(!reader.accepts(units: ["cron.service"], identifier: "x"))
         #expect(!reader.accepts(units: ["sshd-debug.service"], identifier: "x"))
         #expect(!reader.accepts(units: ["ssh.service"], identifier: "CRON"))
-    }
-}
-
-/// splitmix64.
-struct JournalRandom: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

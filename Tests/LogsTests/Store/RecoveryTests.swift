@@ -1,6 +1,7 @@
 import Bytes
 import Glibc
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Logs
@@ -67,7 +68,7 @@ struct RecoveryTests {
         let path = try write()
         let whole = try Files.bytes(path)
         let records = try StoreFiles(directory: crashed.path).records(in: 1)
-        var generator = StoreRandom(seed: 7)
+        var generator = SeededRandom(seed: 7)
         for _ in 0..<60 {
             let position = Int.random(in: 32..<Int(records[4].location.offset), using: &generator)
             var bytes = whole
@@ -200,7 +201,7 @@ struct RecoveryTests {
         }
         let seed: UInt64 = 20_261_121
         print("segment fuzz seed \(seed)")
-        var generator = StoreRandom(seed: seed)
+        var generator = SeededRandom(seed: seed)
         for _ in 0..<120 {
             var untouched = [Int](repeating: .max, count: names.count)
             for (index, name) in names.enumerated() {
@@ -231,7 +232,7 @@ struct RecoveryTests {
 }
 
 /// Flips, zeroes, cuts or inserts some bytes.
-func mutate(_ bytes: inout [UInt8], using generator: inout StoreRandom) {
+func mutate(_ bytes: inout [UInt8], using generator: inout SeededRandom) {
     guard !bytes.isEmpty else { return }
     let at = Int.random(in: 0..<bytes.count, using: &generator)
     let length = Int.random(in: 1...64, using: &generator)

@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import Synchronization
 import Telemetry
+import TestSupport
 
 @testable import Logs
 
@@ -63,19 +64,6 @@ final class TestClock: Sendable {
     private let time = Atomic<Int64>(1_700_000_000_000_000_000)
     var now: Timestamp { Timestamp(nanoseconds: time.load(ordering: .relaxed)) }
     func advance(seconds: Double) { time.wrappingAdd(Int64(seconds * 1e9), ordering: .relaxed) }
-}
-
-/// A seeded generator (SplitMix64).
-struct StoreRandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
 }
 
 /// A store and what it was given.

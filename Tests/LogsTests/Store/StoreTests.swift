@@ -3,6 +3,7 @@ import CLinux
 import Glibc
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Logs
@@ -180,6 +181,6 @@ struct StoreTests {
 
 /// About 200 bytes that snappy cannot shrink, the same for the same number.
 func noise(_ index: Int) -> String {
-    var generator = StoreRandom(seed: UInt64(index))
+    var generator = SeededRandom(seed: UInt64(index))
     return "\(index) " + (0..<12).map { _ in String(generator.next(), radix: 36) }.joined()
 }

@@ -1,5 +1,6 @@
 import Bytes
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Loki
@@ -56,8 +57,7 @@ struct PushBlockTests {
 
     @Test("bytes that are no request are refused, never trapped on")
     func fuzz() {
-        let seed = UInt64.random(in: 0 ... .max)
-        print("seed \(seed)")
+        let seed = SeededRandom.seed()
         var state = seed
         func random(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -1,0 +1,24 @@
+import Glibc
+
+/// The same numbers for the same seed, on every machine (SplitMix64).
+package struct SeededRandom: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    package init(seed: UInt64) { state = seed }
+
+    package mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
+    }
+
+    /// A new seed for each run, printed so that a failure can be repeated with `TOCSIN_SEED`.
+    package static func seed() -> UInt64 {
+        let given = getenv("TOCSIN_SEED").flatMap { UInt64(String(cString: $0)) }
+        let seed = given ?? UInt64.random(in: 0 ... .max)
+        print("seed \(seed)")
+        return seed
+    }
+}
