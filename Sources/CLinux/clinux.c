@@ -105,17 +105,8 @@ size_t clinux_resident_file_bytes(void) {
     return shared * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-int clinux_reserve_space(int descriptor, int64_t offset, int64_t length) {
-    return fallocate(descriptor, FALLOC_FL_KEEP_SIZE, offset, length) == 0 ? 0 : errno;
-}
-
 int clinux_open(const char *path, int flags, unsigned mode) {
     int descriptor = open(path, flags, mode);
-    return descriptor < 0 ? -errno : descriptor;
-}
-
-int clinux_openat(int directory, const char *path, int flags, unsigned mode) {
-    int descriptor = openat(directory, path, flags, mode);
     return descriptor < 0 ? -errno : descriptor;
 }
 

@@ -93,9 +93,6 @@ final class LogRoad: Sendable {
         }
     }
 
-    /// Bytes not yet delivered, by destination.
-    var destinations: [String] { running.withLock { $0.shippers.keys.sorted() } }
-
     private func context(_ cardinality: CardinalityGuard?) -> SourceContext {
         var context = SourceContext(
             store: store, metrics: metrics, readiness: readiness, logger: logger, stop: StopToken())

@@ -63,12 +63,8 @@ int clinux_guard_mappings(void);
 /// How often that has happened to the calling thread.
 uint64_t clinux_mapping_faults(void);
 
-/// fallocate(2) without changing the file's size. Returns 0 or a positive errno.
-int clinux_reserve_space(int descriptor, int64_t offset, int64_t length);
 /// open(2) with its mode, which Swift cannot pass. Returns a descriptor or a negative errno.
 int clinux_open(const char *path, int flags, unsigned mode);
-/// openat(2) with its mode. Returns a descriptor or a negative errno.
-int clinux_openat(int directory, const char *path, int flags, unsigned mode);
 /// fcntl(F_SETFL, O_NONBLOCK). Returns 0 or a positive errno.
 int clinux_set_nonblocking(int descriptor);
 /// An advisory write lock on the whole file, not waiting. Returns 0 or a positive errno.

@@ -36,9 +36,6 @@ extension MappingReader {
         }
     }
 
-    /// As `secret(_:orFile:)`, for keys that have only the file.
-    package func secretFile(_ fileKey: String) -> SecretSource? { value(fileKey).flatMap(readSecret) }
-
     private func readSecret(_ value: ValueReader) -> SecretSource? {
         guard let path = secretPath(value) else { return nil }
         switch context.surroundings.read(path) {

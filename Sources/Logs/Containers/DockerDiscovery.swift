@@ -38,12 +38,6 @@ package struct DockerDiscovery: TargetDiscovery {
         return result
     }
 
-    /// The containers whose driver leaves no file that others can read, but whose logs dockerd can give. `journald` is left
-    /// to the journal source; of other drivers dockerd keeps a copy by the `local` driver unless told not to.
-    package func containersWithoutFile() -> [DockerContainer] {
-        look().containers.filter { Self.needsAPI($0.logDriver) }
-    }
-
     /// Whether there is, or may be, a container that only the API can give: asked before dockerd is bothered at all.
     func mayNeedAPI(socket: String) -> Bool {
         guard ContainerFiles.exists(directory) else { return ContainerFiles.exists(socket) }
@@ -51,6 +45,8 @@ package struct DockerDiscovery: TargetDiscovery {
         return !found.problems.isEmpty || found.containers.contains { Self.needsAPI($0.logDriver) }
     }
 
+    /// Whether a driver leaves no file that others can read, but dockerd can give its logs. `journald` is left to the
+    /// journal source; of other drivers dockerd keeps a copy by the `local` driver unless told not to.
     static func needsAPI(_ driver: String) -> Bool {
         !["json-file", "journald", "none", "syslog", ""].contains(driver)
     }
