@@ -57,7 +57,9 @@ let package = Package(
             dependencies: ["Bytes", "CLinux", "CSystemd", "CZlib", "Configuration", "Telemetry", log],
             swiftSettings: strict),
         .target(
-            name: "Exporter", dependencies: ["Bytes", "CLinux", "CZlib", "Telemetry"], swiftSettings: strict),
+            name: "Exporter",
+            dependencies: ["Bytes", "CLinux", "CZlib", "Configuration", "Telemetry", "Transport", log],
+            swiftSettings: strict),
         .target(
             name: "Loki",
             dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport", log],
@@ -95,7 +97,12 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "ExporterTests", dependencies: ["TestSupport", "Bytes", "CZlib", "Exporter", "Telemetry"],
+            name: "ExporterTests",
+            dependencies: [
+                "TestSupport", "Bytes", "CLinux", "CZlib", "Configuration", "Exporter", "PushServer", "Telemetry",
+                "Transport",
+                log,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "WebTests", dependencies: ["Bytes", "Exporter", "Telemetry", "Web", log] + nio,

@@ -3,6 +3,8 @@ import Synchronization
 /// A count that only grows. Adding costs one relaxed atomic addition; safe from any thread.
 package final class Counter: Sendable {
     private let value = Atomic<UInt64>(0)
+    /// When it began to count from 0.
+    package let created = Timestamp.now
     package init() {}
 
     @inline(__always)
@@ -28,6 +30,8 @@ package final class Gauge: Sendable {
 package final class Histogram: Sendable {
     /// Upper bounds in ascending order, without +Inf.
     package let bounds: [Double]
+    /// When it began to count from 0.
+    package let created = Timestamp.now
     private let state: Mutex<State>
 
     package struct State: Sendable {
@@ -51,9 +55,6 @@ package final class Histogram: Sendable {
 
     package var current: State { state.withLock { $0 } }
 }
-
-/// What a family's numbers mean.
-package enum MetricType: String, Sendable { case counter, gauge, histogram, untyped }
 
 /// One series of a family and where its value comes from.
 package enum MetricValue: Sendable {

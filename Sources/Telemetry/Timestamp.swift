@@ -27,6 +27,14 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         Double(nanoseconds &- other.nanoseconds) / 1e9
     }
 
+    package var secondsSince1970: Double { Double(nanoseconds) / 1e9 }
+
+    /// Milliseconds since 1970, rounded down, as Prometheus counts time.
+    package var milliseconds: Int64 {
+        let (quotient, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000)
+        return rest < 0 ? quotient - 1 : quotient
+    }
+
     /// Whole seconds, rounded down, and the nanoseconds left.
     package var parts: (seconds: Int64, nanoseconds: Int32) {
         let rest = nanoseconds % 1_000_000_000

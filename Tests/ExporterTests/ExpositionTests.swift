@@ -7,7 +7,7 @@ import Testing
 
 private func rendered(_ registry: MetricRegistry, _ format: ExpositionFormat) -> String {
     var buffer = ByteBuffer()
-    Exposition.render(registry.snapshot(), as: format, into: &buffer)
+    Exposition.render(registry, as: format, into: &buffer)
     return buffer.bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
 }
 

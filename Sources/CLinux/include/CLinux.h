@@ -65,6 +65,11 @@ uint64_t clinux_mapping_faults(void);
 
 /// open(2) with its mode, which Swift cannot pass. Returns a descriptor or a negative errno.
 int clinux_open(const char *path, int flags, unsigned mode);
+/// Whether an open file is of procfs: 1 or 0.
+int clinux_is_procfs(int descriptor);
+/// getdents64(2): entries of an open directory as the kernel packs them. Returns bytes, 0 at the end, or a negative
+/// errno.
+int clinux_directory_entries(int descriptor, void *out, size_t length);
 /// fcntl(F_SETFL, O_NONBLOCK). Returns 0 or a positive errno.
 int clinux_set_nonblocking(int descriptor);
 /// An advisory write lock on the whole file, not waiting. Returns 0 or a positive errno.

@@ -1,7 +1,7 @@
 /// Finds what somebody probably meant to write.
-enum NearestKey {
+package enum NearestKey {
     /// The candidate nearest to `name`, nil if none is near: a third of its letters may differ, at least one.
-    static func of(_ name: String, among candidates: [String]) -> String? {
+    package static func of(_ name: String, among candidates: [String]) -> String? {
         let wanted = folded(name)
         guard wanted.count <= 64 else { return nil }
         var best: (name: String, distance: Int)?

@@ -1,14 +1,22 @@
-/// The two ways in which `/metrics` is written.
-package enum ExpositionFormat: Sendable, CaseIterable {
+/// How `/metrics` is written.
+package struct ExpositionFormat: Sendable, Equatable {
+    /// OpenMetrics 1.0, else the Prometheus text format.
+    package var isOpenMetrics: Bool
+    /// Whether names that are no `[a-zA-Z_:][a-zA-Z0-9_:]*` are written as they are, in quotes (`escaping=allow-utf-8`);
+    /// else `_` stands for what they may not have.
+    package var allowsUTF8: Bool
+
     /// Prometheus text format 0.0.4.
-    case text
+    package static let text = ExpositionFormat(isOpenMetrics: false, allowsUTF8: false)
     /// OpenMetrics 1.0.
-    case openMetrics
+    package static let openMetrics = ExpositionFormat(isOpenMetrics: true, allowsUTF8: false)
 
     package var contentType: String {
-        switch self {
-        case .text: "text/plain; version=0.0.4; charset=utf-8"
-        case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        switch (isOpenMetrics, allowsUTF8) {
+        case (false, false): "text/plain; version=0.0.4; charset=utf-8"
+        case (false, true): "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
+        case (true, false): "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        case (true, true): "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
         }
     }
 
@@ -20,7 +28,7 @@ package enum ExpositionFormat: Sendable, CaseIterable {
             let fields = item.split(separator: ";").map { trimmed($0).lowercased() }
             guard let type = fields.first else { continue }
             let quality = parameter("q", of: fields).map { Double($0) ?? 0 } ?? 1
-            guard let format = format(type, version: parameter("version", of: fields)) else { continue }
+            guard let format = format(type, fields) else { continue }
             if quality > best.quality { best = (format, quality) }
         }
         return best.format
@@ -39,11 +47,14 @@ package enum ExpositionFormat: Sendable, CaseIterable {
         return anything
     }
 
-    private static func format(_ type: String, version: String?) -> ExpositionFormat? {
-        switch (type, version) {
-        case ("application/openmetrics-text", nil), ("application/openmetrics-text", "1.0.0"?): .openMetrics
-        case ("text/plain", nil), ("text/plain", "0.0.4"?), ("text/*", _), ("*/*", _): .text
-        default: nil
+    private static func format(_ type: String, _ fields: [String]) -> ExpositionFormat? {
+        let allowsUTF8 = parameter("escaping", of: fields) == "allow-utf-8"
+        switch (type, parameter("version", of: fields)) {
+        case ("application/openmetrics-text", nil), ("application/openmetrics-text", "1.0.0"?):
+            return ExpositionFormat(isOpenMetrics: true, allowsUTF8: allowsUTF8)
+        case ("text/plain", nil), ("text/plain", "0.0.4"?), ("text/*", _), ("*/*", _): return .text
+        case ("text/plain", "1.0.0"?): return ExpositionFormat(isOpenMetrics: false, allowsUTF8: allowsUTF8)
+        default: return nil
         }
     }
 

@@ -1,4 +1,5 @@
 import Bytes
+import Telemetry
 
 /// Numbers as Go's `strconv.FormatFloat(x, 'g', -1, 64)` writes them, which is what every Prometheus client and
 /// every golden file of theirs contains.
@@ -11,7 +12,7 @@ package enum GoNumber {
         // client_golang writes negative zero as 0.
         if value == 0 { return buffer.append(0x30) }
         if value.magnitude < 1e6, value == value.rounded(.towardZero) {
-            return buffer.append(String(Int(value)))
+            return buffer.append(decimal: Int(value))
         }
         if value < 0 { buffer.append(0x2d) }
         appendFraction(value.magnitude, to: &buffer)
@@ -43,7 +44,7 @@ package enum GoNumber {
             buffer.append(0x65)
             buffer.append(exponent < 0 ? 0x2d : 0x2b)
             if exponent.magnitude < 10 { buffer.append(0x30) }
-            buffer.append(String(exponent.magnitude))
+            buffer.append(decimal: Int(exponent.magnitude))
             return
         }
         if decimal.point <= 0 {
@@ -71,6 +72,40 @@ private struct Decimal {
     var point = 0
 
     init(_ value: Double) {
+        // Fewer than 16 digits tell one number from every other, so such digits are the shortest if they read back
+        // as the value; nearly all numbers of a host are of this kind, and this way needs no String.
+        if take(value, scale: 1, places: 0) || take(value, scale: 1e3, places: 3)
+            || take(value, scale: 1e6, places: 6) || take(value, scale: 1e9, places: 9)
+        {
+            return
+        }
+        takeDescription(value)
+    }
+
+    /// Takes `value` as a whole number of `1/scale`, if it is one of at most 15 digits.
+    private mutating func take(_ value: Double, scale: Double, places: Int) -> Bool {
+        let whole = (value * scale).rounded()
+        guard whole < 1e15, whole >= 1, whole / scale == value else { return false }
+        var rest = UInt64(whole)
+        var length = 0
+        var power: UInt64 = 1
+        while power <= rest {
+            power *= 10
+            length += 1
+        }
+        power /= 10
+        while power > 0 {
+            digits[count] = 0x30 + UInt8(rest / power)
+            rest %= power
+            power /= 10
+            count += 1
+        }
+        point = length - places
+        while count > 1, digits[count - 1] == 0x30 { count -= 1 }
+        return true
+    }
+
+    private mutating func takeDescription(_ value: Double) {
         var exponent = 0
         var isNegativeExponent = false
         var isInExponent = false

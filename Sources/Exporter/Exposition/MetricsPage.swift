@@ -2,7 +2,8 @@ import Bytes
 import Synchronization
 import Telemetry
 
-/// The body of `/metrics`, in whatever format and coding the scraper wants. Safe from any thread.
+/// The body of `/metrics`, in whatever format and coding the scraper wants. Safe from any thread; one page is made at a
+/// time.
 package final class MetricsPage: Sendable {
     /// A rendered page and what its headers say.
     package struct Rendered: Sendable {
@@ -12,25 +13,64 @@ package final class MetricsPage: Sendable {
         package var contentEncoding: String?
     }
 
+    /// What is made again for each page; the memory is kept.
+    private struct Scratch: ~Copyable {
+        var batch = SampleBatch()
+        var exposition = Exposition()
+        var buffer = ByteBuffer()
+    }
+
     private let registry: MetricRegistry
-    /// Kept from scrape to scrape, so that rendering allocates only what it returns.
-    private let scratch = Mutex(ByteBuffer(capacity: 16 << 10))
+    private let host: HostCollection?
+    private let scratch = Mutex(Scratch())
+    private let duplicates: Counter
+    /// What was said to be duplicate last, so that it is said once.
+    private let lastExamples = Mutex<[String]>([])
+    private let onDuplicates: @Sendable ([String]) -> Void
 
-    package init(_ registry: MetricRegistry) { self.registry = registry }
+    /// - Parameters:
+    ///   - host: what else is on the page, besides the agent's own metrics.
+    ///   - onDuplicates: told a few samples that stood twice on a page, when they are others than the last time.
+    package init(
+        _ registry: MetricRegistry, host: HostCollection? = nil,
+        onDuplicates: @escaping @Sendable ([String]) -> Void = { _ in }
+    ) {
+        self.registry = registry
+        self.host = host
+        self.onDuplicates = onDuplicates
+        duplicates = registry.counter(
+            "tocsin_metrics_duplicate_samples_total",
+            help: "Samples left out of a page because one of the same name and labels stood before them.")
+    }
 
-    /// Renders everything there is now for a client with these headers.
-    package func render(accept: String?, acceptEncoding: String?) -> Rendered {
+    /// Renders everything there is now for a client with these headers. Blocks while the host is read, for at most
+    /// `timeout` seconds.
+    package func render(
+        accept: String?, acceptEncoding: String?, selection: CollectorSelection = .all, timeout: Double = 10
+    ) -> Rendered {
         let format = ExpositionFormat.negotiated(accept: accept)
         let wantsGzip = ExpositionFormat.acceptsGzip(acceptEncoding)
-        let families = registry.snapshot()
-        return scratch.withLock { buffer in
-            buffer.removeAll()
-            Exposition.render(families, as: format, into: &buffer)
-            if wantsGzip, let compressed = Gzip.compressed(buffer.bytes) {
+        return scratch.withLock { scratch in
+            scratch.batch.removeAll()
+            scratch.buffer.removeAll()
+            host?.collect(selection, timeout: timeout, into: &scratch.batch)
+            if case .all = selection { registry.write(into: &scratch.batch) }
+            scratch.exposition.render(scratch.batch, as: format, into: &scratch.buffer)
+            report(scratch.exposition.duplicates, scratch.exposition.duplicateExamples)
+            if wantsGzip, let compressed = Gzip.compressed(scratch.buffer.bytes) {
                 return Rendered(body: compressed, contentType: format.contentType, contentEncoding: "gzip")
             }
-            let body = buffer.bytes.withUnsafeBytes { Array($0) }
-            return Rendered(body: body, contentType: format.contentType, contentEncoding: nil)
+            return Rendered(
+                body: [UInt8](scratch.buffer.bytes), contentType: format.contentType, contentEncoding: nil)
         }
+    }
+
+    private func report(_ count: Int, _ examples: [String]) {
+        duplicates.add(count)
+        let isNew = lastExamples.withLock { last in
+            defer { last = examples }
+            return last != examples
+        }
+        if isNew, !examples.isEmpty { onDuplicates(examples) }
     }
 }

@@ -1,0 +1,47 @@
+import Bytes
+import Telemetry
+
+/// `/proc/meminfo` (proc_meminfo(5)): one family per line, `Active(anon)` as `node_memory_Active_anon_bytes`.
+struct MemoryCollector: Collector {
+    static let description = CollectorDescription("meminfo", "Memory, line by line of meminfo.") {
+        MemoryCollector($0)
+    }
+
+    private let file: HostFile
+
+    init(_ context: CollectorContext) { file = HostFile(context.paths.proc("meminfo")) }
+
+    mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {
+        try reader.load(file)
+        var lines = LineCursor(reader.text)
+        var unreadable = 0
+        while lines.next() {
+            var fields = FieldCursor(lines.line)
+            guard fields.next() else { continue }
+            let name = fields.field
+            guard let value = fields.nextNumber() else {
+                unreadable += 1
+                continue
+            }
+            let isKilobytes = fields.next() && fields.field.equals("kB" as StaticString)
+            let family = batch.family(.gauge, help: "A line of meminfo.") { text in
+                text.append("node_memory_" as StaticString)
+                Self.append(name, to: &text)
+                if isKilobytes { text.append("_bytes" as StaticString) }
+            }
+            batch.sample(family, .none, isKilobytes ? value * 1024 : value)
+        }
+        if unreadable > 0 { reader.odd("\(file.path): \(unreadable) lines without a number") }
+    }
+
+    /// `Active(anon):` becomes `Active_anon`.
+    private static func append(_ name: RawSpan, to text: inout ByteBuffer) {
+        for offset in 0..<name.byteCount {
+            switch name.byte(at: offset) {
+            case 0x28: text.append(0x5f)
+            case 0x29, 0x3a: break
+            case let byte: text.append(byte)
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import Bytes
+import CLinux
+import Glibc
+
+/// The names in a directory that is listed again and again; a listing that has not changed costs no allocation.
+package final class HostDirectory {
+    package let path: String
+    /// In order of their bytes, without `.` and `..`; as of the last `refresh`.
+    package private(set) var names: [String] = []
+    private var listing = ByteBuffer()
+    private var fresh = ByteBuffer()
+
+    package init(_ path: String) { self.path = path }
+
+    /// Lists the directory; returns whether names came or went (true the first time).
+    @discardableResult
+    package func refresh() throws(HostFileError) -> Bool {
+        let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY, 0)
+        guard descriptor >= 0 else { throw HostFileError(path: path, code: -descriptor) }
+        defer { close(descriptor) }
+        fresh.removeAll()
+        while true {
+            var code: Int32 = 0
+            let filled = fresh.appendUninitialized(atLeast: 8192) { room -> Int in
+                let got = clinux_directory_entries(descriptor, room.baseAddress, room.count)
+                if got < 0 { code = -got }
+                return max(0, Int(got))
+            }
+            if code != 0 { throw HostFileError(path: path, code: code) }
+            if filled == 0 { break }
+        }
+        if listing.count > 0, listing.bytes.equals(fresh.bytes) { return false }
+        swap(&listing, &fresh)
+        names = Self.names(in: listing.bytes)
+        return true
+    }
+
+    /// `linux_dirent64`: 8 bytes inode, 8 offset, 2 length of the record, 1 type, then the name and a NUL.
+    private static func names(in listing: RawSpan) -> [String] {
+        var names: [String] = []
+        var offset = 0
+        while let length = listing.load(littleEndian: offset + 16, as: UInt16.self), length > 19,
+            offset + Int(length) <= listing.byteCount
+        {
+            let record = listing.extracting(offset..<(offset + Int(length)))
+            let end = record.firstIndex(of: 0, from: 19) ?? record.byteCount
+            let name = record.extracting(19..<end)
+            if !name.equals("."), !name.equals("..") { names.append(String(lossy: name)) }
+            offset += Int(length)
+        }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+}

@@ -1,0 +1,70 @@
+import Bytes
+import CLinux
+import Glibc
+
+/// A file of the kernel's that is read whole again and again.
+///
+/// Files of procfs are kept open and read at offset 0, which makes the kernel write them anew: one system call instead of
+/// three. Others (sysfs, where devices go and come, and plain files, which are replaced) are opened each time.
+package final class HostFile {
+    package let path: String
+    private var descriptor: Int32 = -1
+
+    /// Bytes after which a file is cut off: no file of the kernel's that we read is nearly so long.
+    package static let longest = 16 << 20
+
+    package init(_ path: String) { self.path = path }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// Appends what the file has now to `buffer`.
+    package func read(into buffer: inout ByteBuffer) throws(HostFileError) {
+        if descriptor >= 0 {
+            let start = buffer.count
+            if Self.fill(&buffer, from: descriptor) == 0 { return }
+            // The device is gone or was replaced: look again.
+            buffer.truncate(to: start)
+            close(descriptor)
+            descriptor = -1
+        }
+        let opened = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
+        guard opened >= 0 else { throw HostFileError(path: path, code: -opened) }
+        let code = Self.fill(&buffer, from: opened)
+        if code == 0, clinux_is_procfs(opened) == 1 {
+            descriptor = opened
+            return
+        }
+        close(opened)
+        guard code == 0 else { throw HostFileError(path: path, code: code) }
+    }
+
+    /// Returns 0 or an errno.
+    private static func fill(_ buffer: inout ByteBuffer, from descriptor: Int32) -> Int32 {
+        let start = buffer.count
+        while buffer.count - start < longest {
+            var code: Int32 = 0
+            let offset = off_t(buffer.count - start)
+            let filled = buffer.appendUninitialized(atLeast: 4096) { room -> Int in
+                let got = pread(descriptor, room.baseAddress, room.count, offset)
+                if got < 0 { code = errno }
+                return max(0, got)
+            }
+            if code == EINTR { continue }
+            if code != 0 { return code }
+            if filled == 0 { return 0 }
+        }
+        return 0
+    }
+}
+
+/// Why a file of the host could not be read.
+package struct HostFileError: Error, CustomStringConvertible {
+    package var path: String
+    /// As errno has it.
+    package var code: Int32
+
+    /// Whether there is no such file or device: the host lacks what the collector is about.
+    package var isAbsent: Bool { [ENOENT, ENOTDIR, ENODEV, ENXIO, ENODATA].contains(code) }
+
+    package var description: String { "\(path): \(String(cString: strerror(code)))" }
+}

@@ -1,0 +1,87 @@
+import Bytes
+import CLinux
+import Glibc
+
+/// What a collector reads with: the text of one file at a time, in memory that is used again.
+///
+///     try reader.load(file)
+///     var lines = LineCursor(reader.text)
+package struct HostReader: ~Copyable {
+    private var buffer = ByteBuffer()
+    /// Lines and values that could not be understood and were left out, since the last collection began.
+    package private(set) var oddities = 0
+    /// The first of them, for the log.
+    package private(set) var firstOddity = ""
+
+    package init() {}
+
+    /// What was loaded last.
+    package var text: RawSpan {
+        @_lifetime(borrow self)
+        get { buffer.bytes }
+    }
+
+    /// Makes the file's contents `text`.
+    package mutating func load(_ file: HostFile) throws(HostFileError) {
+        buffer.removeAll()
+        try file.read(into: &buffer)
+    }
+
+    /// Makes the contents of a file that may be absent `text`; false where it is absent.
+    package mutating func loadIfPresent(_ file: HostFile) throws(HostFileError) -> Bool {
+        do throws(HostFileError) {
+            try load(file)
+            return true
+        } catch {
+            buffer.removeAll()
+            if error.isAbsent { return false }
+            throw error
+        }
+    }
+
+    /// Makes an attribute of sysfs `text`, without the blanks around it; false where it cannot be read, as is usual with
+    /// attributes that a driver does not have. At most 64 KiB.
+    package mutating func loadAttribute(_ path: String) -> Bool {
+        buffer.removeAll()
+        let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var isRead = true
+        while buffer.count < 64 << 10 {
+            var wasFilled = false
+            let got = buffer.appendUninitialized(atLeast: 4096) { room -> Int in
+                let got = read(descriptor, room.baseAddress, 4096)
+                isRead = got >= 0
+                wasFilled = got == 4096
+                return max(0, got)
+            }
+            // sysfs hands out an attribute, a page at most, in one read.
+            if got == 0 || !wasFilled { break }
+        }
+        trim()
+        return isRead
+    }
+
+    /// The number in an attribute; nil where there is none.
+    package mutating func number(_ path: String) -> Double? { loadAttribute(path) ? text.number : nil }
+
+    private mutating func trim() {
+        var end = buffer.count
+        while end > 0, buffer.bytes.byte(at: end - 1) <= 0x20 { end -= 1 }
+        buffer.truncate(to: end)
+        var start = 0
+        while start < end, buffer.bytes.byte(at: start) <= 0x20 { start += 1 }
+        buffer.removeFirst(start)
+    }
+
+    /// Counts something that is not as expected and was left out.
+    package mutating func odd(_ what: @autoclosure () -> String) {
+        if oddities == 0 { firstOddity = what() }
+        oddities += 1
+    }
+
+    package mutating func forgetOddities() {
+        oddities = 0
+        firstOddity = ""
+    }
+}
