@@ -1,4 +1,5 @@
 import Configuration
+import Exporter
 import Glibc
 import Testing
 
@@ -9,6 +10,8 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("file", AgentConfiguration.configurationKeys),
     ("server", ServerSection.configurationKeys),
     ("logs", LogsSection.configurationKeys),
+    ("metrics", MetricsSection.configurationKeys),
+    ("paths", PathsSection.configurationKeys),
     ("limits_config", LimitsSection.configurationKeys),
 ]
 
@@ -38,19 +41,24 @@ struct DocumentationTests {
 
     @Test("the defaults in the tables are those that hold")
     func defaults() throws {
-        for (key, value) in documented.flatMap(\.keys).map({ ($0.name, $0.defaultValue) }) where !value.isEmpty {
-            let plain = try read("")
-            let yaml =
-                switch key {
-                case "state_dir": "state_dir: \(value)"
-                case "listen": "server: {listen: \"\(value)\"}"
-                case "max_label_values": "logs: {limits_config: {\(key): \(value)}}"
-                default: "logs: {\(key): \(value)}"
-                }
-            let written = try read(yaml)
-            #expect(written.stateDirectory == plain.stateDirectory)
-            #expect(written.server == plain.server)
-            #expect(written.logs == plain.logs)
+        for (section, keys) in documented {
+            for key in keys where !key.defaultValue.isEmpty {
+                let plain = try read("")
+                let entry =
+                    "\(key.name): \(key.type.contains("address") ? "\"\(key.defaultValue)\"" : key.defaultValue)"
+                let yaml =
+                    switch section {
+                    case "file": entry
+                    case "limits_config": "logs: {limits_config: {\(entry)}}"
+                    case "paths": "metrics: {paths: {\(entry)}}"
+                    default: "\(section): {\(entry)}"
+                    }
+                let written = try read(yaml)
+                #expect(written.stateDirectory == plain.stateDirectory)
+                #expect(written.server == plain.server)
+                #expect(written.logs == plain.logs)
+                #expect(written.metrics == plain.metrics)
+            }
         }
     }
 

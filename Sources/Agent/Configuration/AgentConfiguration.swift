@@ -9,6 +9,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
     var server = ServerSection()
     var store = StoreConfiguration()
     var logs = LogsSection()
+    var metrics = MetricsSection()
 
     static let defaultStateDirectory = "/var/lib/tocsin"
     /// Read when no `--config` is given and it is there.
@@ -21,6 +22,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
         ConfigurationKey("server", "mapping", "The HTTP server: see [server](#server)."),
         ConfigurationKey("store", "mapping", "The store on disk: see [store](#store)."),
         ConfigurationKey("logs", "mapping", "Where lines come from and go to: see [logs](#logs)."),
+        ConfigurationKey("metrics", "mapping", "What is measured: see [metrics](#metrics)."),
     ]
 
     init() {}
@@ -31,6 +33,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
         server = reader.section("server") ?? server
         store = reader.section("store") ?? store
         logs = reader.section("logs") ?? logs
+        metrics = reader.section("metrics") ?? metrics
         reader.finish()
     }
 }

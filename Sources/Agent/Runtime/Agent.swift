@@ -29,6 +29,7 @@ final class Agent: Sendable {
     private let origin: Origin
     private let current: Mutex<AgentConfiguration>
     private let road: LogRoad
+    private let metricsRoad: MetricsRoad
     private let reloads: ReloadMetrics
     /// One reload at a time; they block.
     private let reloading = Mutex(())
@@ -38,6 +39,7 @@ final class Agent: Sendable {
         self.logger = logger
         current = Mutex(configuration)
         reloads = ReloadMetrics(metrics)
+        metricsRoad = MetricsRoad(metrics: metrics, logger: logger)
         try StateDirectory.prepare(configuration.stateDirectory)
         road = try LogRoad(
             stateDirectory: configuration.stateDirectory, store: configuration.store, metrics: metrics,
@@ -68,7 +70,10 @@ final class Agent: Sendable {
             }(), router: routes(), logger: logger)
         // First of all, so that a second agent on the same address fails before it reads anything.
         _ = try await server.start()
-        try await Blocking.run { try self.road.apply(configuration.logs, store: configuration.store) }
+        try await Blocking.run {
+            try self.metricsRoad.apply(configuration.metrics)
+            try self.road.apply(configuration.logs, store: configuration.store)
+        }
         reloads.succeeded()
         var group = ServiceGroupConfiguration(
             services: [
@@ -92,6 +97,7 @@ final class Agent: Sendable {
                     throw ReloadRefusal(
                         "state_dir and server.listen change only with a restart; nothing was changed")
                 }
+                try metricsRoad.apply(new.metrics)
                 try road.apply(new.logs, store: new.store)
                 current.withLock { $0 = new }
                 reloads.succeeded()
@@ -112,7 +118,8 @@ final class Agent: Sendable {
         ReadinessMetrics(readiness).register(in: metrics)
         var router = Router()
         router.add(AddressPolicy())
-        router.addAgentRoutes(metrics: MetricsPage(metrics), readiness: readiness)
+        router.addMetrics(metricsRoad.page)
+        router.addAgentRoutes(readiness: readiness)
         router.addReload {
             do {
                 try await Blocking.run { try self.reload(because: "POST /-/reload") }

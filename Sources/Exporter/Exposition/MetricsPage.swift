@@ -21,26 +21,27 @@ package final class MetricsPage: Sendable {
     }
 
     private let registry: MetricRegistry
-    private let host: HostCollection?
+    private let collection = Mutex<HostCollection?>(nil)
     private let scratch = Mutex(Scratch())
     private let duplicates: Counter
     /// What was said to be duplicate last, so that it is said once.
     private let lastExamples = Mutex<[String]>([])
     private let onDuplicates: @Sendable ([String]) -> Void
 
-    /// - Parameters:
-    ///   - host: what else is on the page, besides the agent's own metrics.
-    ///   - onDuplicates: told a few samples that stood twice on a page, when they are others than the last time.
-    package init(
-        _ registry: MetricRegistry, host: HostCollection? = nil,
-        onDuplicates: @escaping @Sendable ([String]) -> Void = { _ in }
-    ) {
+    /// - Parameter onDuplicates: told a few samples that stood twice on a page, when they are others than the last
+    ///   time.
+    package init(_ registry: MetricRegistry, onDuplicates: @escaping @Sendable ([String]) -> Void = { _ in }) {
         self.registry = registry
-        self.host = host
         self.onDuplicates = onDuplicates
         duplicates = registry.counter(
             "tocsin_metrics_duplicate_samples_total",
             help: "Samples left out of a page because one of the same name and labels stood before them.")
+    }
+
+    /// What else is on the page, besides the agent's own metrics.
+    package var host: HostCollection? {
+        get { collection.withLock { $0 } }
+        set { collection.withLock { $0 = newValue } }
     }
 
     /// Renders everything there is now for a client with these headers. Blocks while the host is read, for at most
