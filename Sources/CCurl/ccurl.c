@@ -22,6 +22,7 @@ static struct {
     const char *(*easy_strerror)(CURLcode);
     struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
     void (*slist_free_all)(struct curl_slist *);
+    time_t (*getdate)(const char *, const time_t *);
 } curl;
 
 // ISO C has no conversion from an object pointer to a function pointer; POSIX's dlsym is used by copying bits.
@@ -46,7 +47,7 @@ static int load(char *message, size_t capacity) {
         find(library, "curl_easy_getinfo", &curl.easy_getinfo) ||
         find(library, "curl_easy_strerror", &curl.easy_strerror) ||
         find(library, "curl_slist_append", &curl.slist_append) ||
-        find(library, "curl_slist_free_all", &curl.slist_free_all)) {
+        find(library, "curl_slist_free_all", &curl.slist_free_all) || find(library, "curl_getdate", &curl.getdate)) {
         snprintf(message, capacity, "libcurl.so.4 lacks a function of libcurl's easy interface");
         dlclose(library);
         return -1;
@@ -205,3 +206,26 @@ CURLcode ccurl_attach(CURL *handle, struct ccurl_transfer *transfer) {
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer->error);
     return code;
 }
+
+static struct curl_certinfo *certificates(CURL *handle) {
+    struct curl_certinfo *list = NULL;
+    return curl.easy_getinfo(handle, CURLINFO_CERTINFO, &list) == CURLE_OK ? list : NULL;
+}
+
+int ccurl_certificate_count(CURL *handle) {
+    struct curl_certinfo *list = certificates(handle);
+    return list ? list->num_of_certs : 0;
+}
+
+int ccurl_certificate_field(CURL *handle, int index, const char *name, char *out, size_t capacity) {
+    struct curl_certinfo *list = certificates(handle);
+    if (list == NULL || index < 0 || index >= list->num_of_certs) return -1;
+    size_t length = strlen(name);
+    for (struct curl_slist *line = list->certinfo[index]; line != NULL; line = line->next) {
+        if (strncmp(line->data, name, length) != 0 || line->data[length] != ':') continue;
+        return snprintf(out, capacity, "%s", line->data + length + 1);
+    }
+    return -1;
+}
+
+int64_t ccurl_date(const char *text) { return (int64_t)curl.getdate(text, NULL); }

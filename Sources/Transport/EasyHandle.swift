@@ -4,8 +4,8 @@ import Telemetry
 
 /// A libcurl easy handle with what its transfers write to; for one thread.
 final class EasyHandle {
-    private let curl: UnsafeMutableRawPointer
-    private let transfer: UnsafeMutablePointer<ccurl_transfer>
+    let curl: UnsafeMutableRawPointer
+    let transfer: UnsafeMutablePointer<ccurl_transfer>
     // libcurl points to these: they live as long as the handle.
     private var headers: UnsafeMutablePointer<curl_slist>?
     private var connectTo: UnsafeMutablePointer<curl_slist>?
@@ -136,7 +136,7 @@ final class EasyHandle {
         }
     }
 
-    private func failure(_ code: CURLcode) -> HTTPFailure {
+    func failure(_ code: CURLcode) -> HTTPFailure {
         let detail = withUnsafeBytes(of: &transfer.pointee.error) {
             String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
         }

@@ -78,7 +78,8 @@ final class Agent: Sendable {
         var group = ServiceGroupConfiguration(
             services: [
                 .init(
-                    service: RoadService(agent: self, road: road, server: server, path: origin.path),
+                    service: RoadService(
+                        agent: self, road: road, metricsRoad: metricsRoad, server: server, path: origin.path),
                     failureTerminationBehavior: .cancelGroup),
                 .init(service: ReloadService(agent: self)),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

@@ -13,6 +13,7 @@ import Web
 struct RoadService: Service {
     let agent: Agent
     let road: LogRoad
+    let metricsRoad: MetricsRoad
     let server: WebServer
     /// The configuration file, if there is one.
     let path: String?
@@ -30,6 +31,7 @@ struct RoadService: Service {
         try await Blocking.run {
             stop.stop()
             upkeep.join()
+            metricsRoad.stop(deadline: 1)
             road.stop(deadline: 3)
         }
         await server.stop()

@@ -61,4 +61,12 @@ CURLcode ccurl_attach(CURL *handle, struct ccurl_transfer *transfer);
 /// Before each transfer on it.
 void ccurl_transfer_reset(struct ccurl_transfer *transfer);
 
+/// How many certificates the server sent in the last transfer, which had CURLOPT_CERTINFO set.
+int ccurl_certificate_count(CURL *handle);
+/// A field of one of them (`Subject`, `Issuer`, `Expire date`), up to `capacity` bytes with the final NUL. Returns its length,
+/// or -1 where there is none.
+int ccurl_certificate_field(CURL *handle, int index, const char *name, char *out, size_t capacity);
+/// Seconds since 1970 of a date as HTTP and certificates write it, or -1.
+int64_t ccurl_date(const char *text);
+
 #endif
