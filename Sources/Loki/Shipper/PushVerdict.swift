@@ -6,8 +6,10 @@ enum PushVerdict: Sendable, Equatable {
     case delivered
     /// Not now; nothing is known about what was stored. Again later, as it is.
     case retry(String)
-    /// The destination does not take data as it is configured, on either side: hold everything, try slowly, tell people.
+    /// Not as it is configured, on either side, for this tenant at least: hold its data, try slowly, tell people.
     case held(String)
+    /// There is no way to the server as it is configured, for anybody.
+    case unusable(String)
     /// Valid entries are stored, these are refused for good.
     case partial([PushRejection])
     /// Nothing is stored; some part of the request is not understood. `isCertain` where Loki itself says so.

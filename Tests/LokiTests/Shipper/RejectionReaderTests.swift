@@ -122,6 +122,7 @@ struct RejectionReaderTests {
             case .delivered: "delivered"
             case .retry: "retry"
             case .held: "held"
+            case .unusable: "unusable"
             case .partial: "partial"
             case .refused(_, let isCertain): isCertain ? "refused certainly" : "refused"
             case .tooLarge: "too large"
