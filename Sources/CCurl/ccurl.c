@@ -136,6 +136,7 @@ struct ccurl_transfer *ccurl_transfer_new(size_t body_limit) {
     struct ccurl_transfer *transfer = calloc(1, sizeof *transfer);
     if (transfer == NULL) return NULL;
     transfer->body_limit = body_limit;
+    transfer->receive_limit = body_limit * 16;
     transfer->stop_descriptor = -1;
     return transfer;
 }
@@ -150,6 +151,8 @@ void ccurl_transfer_reset(struct ccurl_transfer *transfer) {
     free(transfer->body);
     transfer->body = NULL;
     transfer->body_length = 0;
+    transfer->received = 0;
+    transfer->header_length = 0;
     transfer->ended_by = 0;
     transfer->progress_time = milliseconds_now();
     transfer->progress_bytes = 0;
@@ -159,6 +162,11 @@ void ccurl_transfer_reset(struct ccurl_transfer *transfer) {
 static size_t write_body(char *bytes, size_t size, size_t count, void *context) {
     struct ccurl_transfer *transfer = context;
     size_t length = size * count;
+    transfer->received += length;
+    if (transfer->received > transfer->receive_limit) {
+        transfer->ended_by = 3;
+        return 0;
+    }
     size_t room = transfer->body_limit - transfer->body_length;
     size_t kept = length < room ? length : room;
     if (kept > 0) {
@@ -170,6 +178,15 @@ static size_t write_body(char *bytes, size_t size, size_t count, void *context) 
         }
     }
     return length;
+}
+
+static size_t count_header(char *bytes, size_t size, size_t count, void *context) {
+    struct ccurl_transfer *transfer = context;
+    (void)bytes;
+    transfer->header_length += size * count;
+    if (transfer->header_length <= transfer->receive_limit) return size * count;
+    transfer->ended_by = 4;
+    return 0;
 }
 
 // Called at least once a second.
@@ -200,6 +217,8 @@ CURLcode ccurl_attach(CURL *handle, struct ccurl_transfer *transfer) {
     CURLcode code = CURLE_OK;
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_WRITEFUNCTION, write_body);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_HEADERFUNCTION, count_header);
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_HEADERDATA, transfer);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, check_progress);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_XFERINFODATA, transfer);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);

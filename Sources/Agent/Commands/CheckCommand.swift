@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import Configuration
 import Glibc
 
@@ -38,10 +39,18 @@ struct CheckCommand: ParsableCommand {
 
     private func report(_ name: String, _ problems: [String], _ warnings: [String]) {
         if json {
-            func list(_ texts: [String]) -> String {
-                "[" + texts.map(StructuredLogHandler.json).joined(separator: ",") + "]"
+            var writer = JSONWriter()
+            writer.beginObject()
+            writer.key("ok")
+            writer.bool(problems.isEmpty)
+            for (name, texts) in [("errors", problems), ("warnings", warnings)] {
+                writer.key(name)
+                writer.beginArray()
+                for text in texts { writer.string(text) }
+                writer.endArray()
             }
-            print("{\"ok\":\(problems.isEmpty),\"errors\":\(list(problems)),\"warnings\":\(list(warnings))}")
+            writer.endObject()
+            print(String(lossy: writer.buffer.bytes))
             return
         }
         for warning in warnings { Terminal.complain("warning: \(warning)") }
