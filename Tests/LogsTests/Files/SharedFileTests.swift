@@ -30,7 +30,8 @@ struct SharedFileTests {
         bench.write("x.log", "ee\n")
         let all = ["one", "two", "three"]
         #expect(expect(bench, ["a": all, "b": all]))
-        #expect(bench.wait { bench.metrics.gauge("tocsin_file_open_files", help: "", ["source": "files"]).current == 1 })
+        #expect(
+            bench.wait { bench.metrics.gauge("tocsin_file_open_files", help: "", ["source": "files"]).current == 1 })
         #expect(bench.readiness.all.first?.state == .ok)
         bench.restart()
         bench.write("x.log", "four\n")
@@ -127,7 +128,9 @@ struct SharedFileTests {
         #expect(read.current == lines.reduce(0) { $0 + $1.utf8.count + 1 })
     }
 
-    @Test("a job that is added gets what is read from then on; one that is renamed goes on; those beside it do not notice")
+    @Test(
+        "a job that is added gets what is read from then on; one that is renamed goes on; those beside it do not notice"
+    )
     func reload() {
         let bench = bench { [$0.job("a")] }
         bench.write("x.log", "one\n")
@@ -174,7 +177,8 @@ struct SharedFileTests {
         func write() {
             var text = ""
             for _ in 0..<Int.random(in: 1..<40, using: &random) {
-                text += "line \(written) " + String(repeating: "x", count: Int.random(in: 0..<60, using: &random)) + "\n"
+                text +=
+                    "line \(written) " + String(repeating: "x", count: Int.random(in: 0..<60, using: &random)) + "\n"
                 written += 1
             }
             let cut = text.utf8.index(text.startIndex, offsetBy: Int.random(in: 0..<text.utf8.count, using: &random))
