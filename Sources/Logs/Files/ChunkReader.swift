@@ -11,6 +11,8 @@ enum ReadOutcome {
     /// What stands before the offset is not what was read there.
     case truncated
     case failed(FileError)
+
+    var isFailure: Bool { if case .failed = self { true } else { false } }
 }
 
 /// Reads files chunk by chunk into one buffer and splits them into lines. Nothing is kept of a file between two

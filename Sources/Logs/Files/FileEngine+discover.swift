@@ -231,7 +231,7 @@ extension FileEngine {
     private func dropVanished(_ wanted: [String: WantedFile], _ now: Timestamp) {
         for file in files where wanted[file.path] == nil {
             look(at: file, now)
-            if file.active != nil || file.queue.isEmpty { drop(file) }
+            if file.active != nil || file.generations.isEmpty { drop(file) }
         }
     }
 
@@ -270,7 +270,16 @@ extension FileEngine {
             guard watch >= 0 else { continue }
             directoryWatches[directory] = watch
             directories[watch] = directory
+            // What appeared in it between the look and the watch is found by another look.
+            nextDiscovery = min(nextDiscovery, lastDiscovery.adding(tuning.discoverySpacing))
         }
+    }
+
+    /// Watches all directories anew: that one of them went and another came in its place may have gone unnoticed.
+    private func forgetWatchedDirectories() {
+        for watch in directoryWatches.values { watcher.remove(watch) }
+        directoryWatches = [:]
+        directories = [:]
     }
 
     private func forgetDirectory(_ directory: String, besides job: FileReadingJob) {
@@ -286,12 +295,15 @@ extension FileEngine {
         watcher.drain { event in
             if event.isOverflow {
                 for file in files { file.isDue = true }
+                forgetWatchedDirectories()
                 nextDiscovery = lastDiscovery
             } else if let file = watches[event.watch] {
                 file.isDue = true
                 if event.isIgnored { watches[event.watch] = nil }
             } else if let directory = directories[event.watch] {
-                if event.isIgnored {
+                if event.isIgnored || event.isMoved {
+                    // A directory that was renamed keeps its watch; what is at its old path now is another.
+                    if !event.isIgnored { watcher.remove(event.watch) }
                     directories[event.watch] = nil
                     directoryWatches[directory] = nil
                 }

@@ -24,7 +24,7 @@ extension FileEngine {
             } else {
                 try replaceActive(of: file, status, now)
             }
-            clearTrouble(file)
+            if !file.isTroubleOfReading { clearTrouble(file) }
         } catch {
             if error.isMissing {
                 detachActive(of: file, now)
@@ -44,6 +44,7 @@ extension FileEngine {
     }
 
     private func lookAtLingering(_ file: FollowedFile, _ now: Timestamp) {
+        let hasLingered = !file.lingering.isEmpty
         for generation in file.lingering {
             guard let status = try? generation.content?.status() else { continue }
             generation.modified = status.modified
@@ -60,6 +61,8 @@ extension FileEngine {
                 release(generation, of: file)
             }
         }
+        // Gone for good, perhaps: whether it is still wanted, the next look at the file system says.
+        if file.generations.isEmpty && !file.isDone && hasLingered { nextDiscovery = min(nextDiscovery, now) }
     }
 
     /// Closes a generation, its position staying what it is.
@@ -308,10 +311,17 @@ extension FileEngine {
     }
 
     func clearTrouble(_ file: FollowedFile) {
+        file.isTroubleOfReading = false
         guard file.trouble != nil else { return }
         file.trouble = nil
         setProblem(file.path, nil)
     }
 
-    func reportReading(_ error: FileError, _ file: FollowedFile) { report(error, file) }
+    /// What is there cannot be read at present: it is tried again at every look.
+    func reportReading(_ error: FileError, _ file: FollowedFile) {
+        report(error, file)
+        file.isTroubleOfReading = true
+        // A descriptor of a network file system may stay dead after the server has come back.
+        if error.code == ESTALE { park(file) }
+    }
 }

@@ -14,6 +14,7 @@ extension FileEngine {
             if generation.content == nil, !reopen(generation, file) { return }
             let outcome = reader.read(generation, of: file)
             if generation.isDirty { markPending(now) }
+            if file.isTroubleOfReading, !outcome.isFailure { clearTrouble(file) }
             switch outcome {
             case .progress:
                 chunks += 1

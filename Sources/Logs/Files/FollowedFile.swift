@@ -66,6 +66,8 @@ final class FollowedFile {
     var isDone = false
     /// The trouble last reported, so that it is reported once.
     var trouble: FileError?
+    /// It was met while reading, so only reading shows that it is over.
+    var isTroubleOfReading = false
     /// Nothing was known of this path when it was first seen: older generations beside it are files of their own.
     var wasUnknown = false
     /// Its path is the name of a rotated generation: another file that appears there later is not one of this file's.
