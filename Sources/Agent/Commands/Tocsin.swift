@@ -8,7 +8,9 @@ struct Tocsin: AsyncParsableCommand {
         commandName: "tocsin",
         abstract: "One daemon for a host's logs, metrics, alerts and bans.",
         version: Version.current,
-        subcommands: [RunCommand.self, CheckCommand.self, LogsCommand.self, VersionCommand.self])
+        subcommands: [
+            RunCommand.self, CheckCommand.self, LogsCommand.self, HashPasswordCommand.self, VersionCommand.self,
+        ])
 
     /// Exit codes: 0, 1 (found something wrong), 2 (used wrong).
     static func main() async {

@@ -14,6 +14,7 @@ struct RoadService: Service {
     let agent: Agent
     let road: LogRoad
     let server: WebServer
+    let access: WebAccess?
     /// The configuration file, if there is one.
     let path: String?
 
@@ -43,6 +44,7 @@ struct RoadService: Service {
         var last = Timestamp.monotonic
         while !stop.isStopped {
             if let path { reload(path, &version) }
+            access?.refresh()
             if Timestamp.monotonic.seconds(since: last) >= Self.upkeepInterval {
                 last = .monotonic
                 road.store.maintain()
