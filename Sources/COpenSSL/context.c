@@ -180,6 +180,9 @@ static int set_up(struct copenssl_context *context, const struct copenssl_settin
         int mode = SSL_VERIFY_PEER | (settings->demands ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
         copenssl.SSL_CTX_set_verify(tls, mode, NULL);
         copenssl.SSL_CTX_set_cert_verify_callback(tls, verify, context);
+        // A session that is taken up again would not verify the certificate again.
+        copenssl.SSL_CTX_set_options(tls, SSL_OP_NO_TICKET);
+        copenssl.SSL_CTX_set_num_tickets(tls, 0);
     }
     copenssl.SSL_CTX_set_alpn_select_cb(tls, choose_protocol, NULL);
     return -1;

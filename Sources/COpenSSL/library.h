@@ -39,6 +39,7 @@
     F(SSL_CTX_set_cert_verify_callback)                                                                               \
     F(SSL_CTX_set_cipher_list)                                                                                        \
     F(SSL_CTX_set_ciphersuites)                                                                                       \
+    F(SSL_CTX_set_num_tickets)                                                                                        \
     F(SSL_CTX_set_options)                                                                                            \
     F(SSL_CTX_set_session_id_context)                                                                                 \
     F(SSL_CTX_set_verify)                                                                                             \

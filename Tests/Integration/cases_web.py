@@ -214,6 +214,11 @@ def policy(c):
     def statuses(base, *options):
         return [curl("-g", *options, base + path)[1] for path in paths]
     c.require(statuses(plain) == [200, 200, 200, 403], "without authentication: %s" % statuses(plain))
+    with open(c.path("large"), "w") as file:
+        file.write("x" * 100_000)
+    large = ("--data-binary", "@" + c.path("large"), "-H", "Expect:")
+    status = curl(*large, plain + "/-/reload")[1]
+    c.require(status == 413, "a large body of nobody in particular: %d" % status)
     def change(web):
         agent.write_web(web)
         status, body = agent.request("POST", "/-/reload")
@@ -225,6 +230,8 @@ def policy(c):
     shown = ("--cacert", authority.path, "--cert", client[0], "--key", client[1])
     c.require(statuses(secure, "--cacert", authority.path) == [200, 200, 200, 403], "TLS without a certificate")
     c.require(statuses(secure, *shown) == [200] * 4, "with a certificate: %s" % statuses(secure, *shown))
+    status = curl(*large, *shown, secure + "/-/reload")[1]
+    c.require(status == 200, "a large body of somebody known: %d" % status)
     c.require("HTTPS" in curl(plain + "/metrics")[3], "HTTP without TLS is not told so")
 
 

@@ -98,7 +98,7 @@ final class Agent: Sendable {
                     throw ReloadRefusal(
                         "state_dir and server change only with a restart; nothing was changed")
                 }
-                // Both are read before anything changes.
+                // First, for what it refuses it refuses before anything has changed.
                 try access?.reload()
                 try road.apply(new.logs, store: new.store)
                 current.withLock { $0 = new }

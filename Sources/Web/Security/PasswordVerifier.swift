@@ -105,7 +105,7 @@ package final class PasswordVerifier: Sendable {
     }
 
     /// A hash of no password that anybody knows, at the highest cost among the users.
-    private static func decoy(for users: [String: BcryptHash]) -> BcryptHash? {
+    static func decoy(for users: [String: BcryptHash]) -> BcryptHash? {
         guard let cost = users.values.map(\.cost).max() else { return nil }
         let digits = cost < 10 ? "0\(cost)" : "\(cost)"
         return BcryptHash("$2b$\(digits)$" + String(repeating: ".", count: 53))

@@ -152,6 +152,16 @@ struct PasswordVerifierTests {
         #expect(await verifier.verify("nobody", bytes("right"), among: [:]) == .refused)
     }
 
+    @Test(
+        "what stands in for an unknown user's hash is one that bcrypt works on, at the full cost", arguments: [4, 10])
+    func decoy(cost: Int) throws {
+        let known = try BcryptHash(of: bytes("x"), cost: cost)
+        let cheap = try #require(Self.hash)
+        let decoy = try #require(PasswordVerifier.decoy(for: ["a": known, "b": cheap]))
+        #expect(decoy.cost == cost)
+        #expect(try !decoy.matches(bytes("x")))
+    }
+
     @Test("comparisons are bounded, those over the queue's end are refused at once, and all others get an answer")
     func bounded() async throws {
         let comparison = Comparison()
