@@ -2,6 +2,7 @@ import ArgumentParser
 import Bytes
 import Configuration
 import Glibc
+import Web
 
 /// `tocsin check`: is the configuration right, and can this user read and write what it names?
 struct CheckCommand: ParsableCommand {
@@ -28,6 +29,9 @@ struct CheckCommand: ParsableCommand {
                 configuration = AgentConfiguration()
             }
             _ = try SourcePlan(configuration.logs.scrapes)
+            if let web = configuration.server.webConfig {
+                warnings += try WebConfiguration.read(web).warnings.map(\.description)
+            }
         } catch let error as ConfigurationError {
             problems = error.problems.map(\.description)
         } catch {

@@ -15,6 +15,7 @@ struct RoadService: Service {
     let road: LogRoad
     let metricsRoad: MetricsRoad
     let server: WebServer
+    let access: WebAccess?
     /// The configuration file, if there is one.
     let path: String?
 
@@ -45,6 +46,7 @@ struct RoadService: Service {
         var last = Timestamp.monotonic
         while !stop.isStopped {
             if let path { reload(path, &version) }
+            access?.refresh()
             if Timestamp.monotonic.seconds(since: last) >= Self.upkeepInterval {
                 last = .monotonic
                 road.store.maintain()
