@@ -32,6 +32,8 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         Timestamp(nanoseconds: nanoseconds &+ Int64(min(max(seconds, -1e9), 1e9) * 1e9))
     }
 
+    package var secondsSince1970: Double { Double(nanoseconds) / 1e9 }
+
     /// Milliseconds since 1970, rounded down, as Prometheus counts time.
     package var milliseconds: Int64 {
         let (quotient, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000)

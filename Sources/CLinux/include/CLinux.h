@@ -104,4 +104,26 @@ int clinux_echo_send(int descriptor, const struct clinux_address *address, const
 int clinux_echo_receive(int descriptor, int is_raw, const struct clinux_address *address, void *out, size_t length,
                         int milliseconds, int *hop_limit);
 
+/// A netlink socket whose calls give up after so many seconds. Returns a descriptor or a negative errno.
+int clinux_netlink_open(int protocol, int timeout_seconds);
+/// Asks for a dump: a header and `body` behind it. Returns 0 or a positive errno.
+int clinux_netlink_dump(int descriptor, uint16_t type, uint32_t sequence, const void *body, size_t length);
+/// The next part of the kernel's answer. Returns bytes or a negative errno: ETIMEDOUT where none came, EMSGSIZE where
+/// `length` does not suffice.
+long clinux_netlink_receive(int descriptor, void *out, size_t length);
+/// The name of a network device, not ended by a zero. Returns bytes or a negative errno.
+int clinux_device_name(int index, void *out, size_t length);
+/// uname(2): sysname, nodename, release, version, machine, domainname, each ended by a zero. Returns bytes or a
+/// negative errno.
+int clinux_uname(void *out, size_t length);
+
+/// What adjtimex(2) tells, in its units; `state` is what it returns.
+struct clinux_clock {
+    int64_t offset, frequency, max_error, estimated_error, constant, tick;
+    int64_t pps_frequency, jitter, stability, jitter_count, calibrations, errors, stability_count;
+    int32_t status, shift, tai, state;
+};
+/// Returns 0 or a positive errno.
+int clinux_clock_state(struct clinux_clock *out);
+
 #endif

@@ -1,7 +1,34 @@
 /// All collectors there are. A new one is a file and a line here.
 package enum Collectors {
     package static let all: [CollectorDescription] = [
-        LoadAverageCollector.description,
+        // CPU
+        CPUCollector.description,
+        CPUFrequencyCollector.description,
+        SchedulerCollector.description,
+        // Memory
         MemoryCollector.description,
+        VirtualMemoryCollector.description,
+        // Network
+        ARPCollector.description,
+        ConntrackCollector.description,
+        NetClassCollector.description,
+        NetDevCollector.description,
+        NetstatCollector.description,
+        SockstatCollector.description,
+        SoftnetCollector.description,
+        UDPQueuesCollector.description,
+        // System
+        DiskStatsCollector.description,
+        EntropyCollector.description,
+        FileDescriptorsCollector.description,
+        KernelHungCollector.description,
+        LoadAverageCollector.description,
+        OperatingSystemCollector.description,
+        PressureCollector.description,
+        SELinuxCollector.description,
+        StatCollector.description,
+        TimeCollector.description,
+        TimexCollector.description,
+        UnameCollector.description,
     ]
 }
