@@ -10,12 +10,8 @@ extension Router {
             let accept = request.headers.list("Accept")
             let coding = request.headers.list("Accept-Encoding")
             let timeout = request.scrapeTimeout.map { $0 / .seconds(1) } ?? 10
-            // Files of the host may hang; the cooperative pool may not.
-            let page = try await Blocking.run {
-                metrics.render(
-                    accept: accept, acceptEncoding: coding, selection: selection,
-                    timeout: min(timeout, 300))
-            }
+            let page = try await metrics.rendered(
+                accept: accept, acceptEncoding: coding, selection: selection, timeout: min(timeout, 300))
             var response = Response(
                 headers: ["Content-Type": page.contentType, "Vary": "Accept, Accept-Encoding"],
                 body: .bytes(page.body))
