@@ -235,6 +235,25 @@ def policy(c):
     c.require("HTTPS" in curl(plain + "/metrics")[3], "HTTP without TLS is not told so")
 
 
+@case("web-logs-command")
+def logs_command(c):
+    """`tocsin logs` finds the lines through the unix socket, and in the files where only TLS is listened to."""
+    authority = Authority(c.folder("tls"))
+    agent = WebAgent(c, "")
+    agent.write_web({"tls_server_config": tls(authority.issue("server")), "basic_auth_users": {"u": agent.hash("p")}})
+    agent.config["logs"]["scrape_configs"] = [c.files()]
+    agent.write()
+    with open(c.path("logs", "a.log"), "w") as file:
+        file.write("".join("line %d\n" % number for number in range(100)))
+    agent.start()
+    found = lambda: len(agent.logs('{job="files"}', "--since", "1h"))
+    c.eventually(lambda: found() == 100, 20, "the socket gives %d lines" % found())
+    agent.config["server"]["listen"] = agent.config["server"]["listen"][:1]
+    agent.path = c.path("other.yaml")
+    agent.write()
+    c.require(found() == 100, "the files give %d lines" % found())
+
+
 @case("web-rate-limit")
 def rate_limit(c):
     """Over the rate limit is 429 with Retry-After; the unix socket is not limited."""
