@@ -119,7 +119,7 @@ let package = Package(
             dependencies: ["TestSupport", "Bytes", "Configuration", "Exporter", "Telemetry", "Web", log] + nio,
             swiftSettings: strict),
         .testTarget(
-            name: "AgentTests", dependencies: ["Agent", "Configuration", "Logs", "Loki", "Telemetry"],
+            name: "AgentTests", dependencies: ["Agent", "Configuration", "Logs", "Loki", "Telemetry", "Web"],
             swiftSettings: strict),
     ]
 )

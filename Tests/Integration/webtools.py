@@ -99,6 +99,11 @@ class Authority:
         return os.path.join(here, name + ".pem"), os.path.join(here, name + ".key")
 
 
+def tls(certificate, **more):
+    """A `tls_server_config` of certificate, key and more keys."""
+    return {"cert_file": certificate[0], "key_file": certificate[1], **more}
+
+
 def curl(*arguments, timeout=20):
     """(exit code, status, headers by lower-case name, body, standard error)"""
     done = subprocess.run(["curl", "-sS", "-i", "-m", str(timeout), *arguments], stdin=subprocess.DEVNULL,

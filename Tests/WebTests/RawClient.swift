@@ -12,6 +12,9 @@ final class RawClient {
         var body = ""
     }
 
+    /// Other tests run commands meanwhile; a socket that such a command inherits stays open when it is closed here.
+    private static let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+
     private let descriptor: Int32
     private var buffered: [UInt8] = []
 
@@ -19,7 +22,7 @@ final class RawClient {
     init?(_ address: ListenAddress) {
         switch address {
         case .tcp(let host, let port):
-            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            descriptor = socket(AF_INET, RawClient.kind, 0)
             var name = sockaddr_in()
             name.sin_family = sa_family_t(AF_INET)
             name.sin_port = in_port_t(UInt16(port).bigEndian)
@@ -30,7 +33,7 @@ final class RawClient {
             }
             if result != 0 { return nil }
         case .unix(let path, _):
-            descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            descriptor = socket(AF_UNIX, RawClient.kind, 0)
             var name = sockaddr_un()
             name.sun_family = sa_family_t(AF_UNIX)
             withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: Array(path.utf8)) }

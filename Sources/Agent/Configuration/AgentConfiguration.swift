@@ -44,6 +44,12 @@ struct ServerSection: Sendable, Equatable, ConfigurationSection {
     /// The file with TLS, users and limits; nil: plain HTTP, and nobody is asked who it is.
     var webConfig: String?
 
+    /// Where a command of this host asks: in the clear, and without a password.
+    var plainAddresses: [ListenAddress] {
+        guard webConfig != nil else { return addresses }
+        return addresses.filter { if case .unix = $0 { true } else { false } }
+    }
+
     static let configurationKeys = [
         ConfigurationKey(
             "listen", "address or list of addresses", default: "127.0.0.1:9464",

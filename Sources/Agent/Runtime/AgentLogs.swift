@@ -32,9 +32,6 @@ struct AgentLogs {
         switch status {
         case 200: break
         case 404, 409: return false
-        case 401:
-            Terminal.complain("tocsin logs: the agent at \(address) wants a password; reading the files")
-            return false
         default:
             let reason = reader.rest()
             throw StoreError("the agent at \(address) answered \(status): \(reason)")

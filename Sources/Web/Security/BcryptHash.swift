@@ -8,7 +8,7 @@ package struct BcryptError: Error, Sendable, Equatable, CustomStringConvertible 
 
 /// A password's hash as bcrypt writes it: `$2b$10$`, 22 characters of salt, 31 of hash.
 package struct BcryptHash: Sendable, Equatable {
-    /// Costs that are taken: 4 takes a millisecond, 10 about 50, each more doubles it.
+    /// Costs that are taken: 4 takes a few milliseconds, each more doubles it.
     package static let costs = 4...16
     /// Bytes of a password that bcrypt looks at.
     package static let longestPassword = 72

@@ -103,10 +103,10 @@ package struct TLSServerConfiguration: Sendable, ConfigurationSection {
                 "\(authorities) has no use without client_auth_type: set it to RequireAndVerifyClientCert",
                 at: authorities)
         }
-        if type == .none, !settings.allowedNames.isEmpty {
+        if !type.demands, !settings.allowedNames.isEmpty {
             reader.report(
-                "client_allowed_sans has no use without client_auth_type: set it to RequireAndVerifyClientCert",
-                at: "client_allowed_sans")
+                "client_allowed_sans needs client_auth_type RequireAndVerifyClientCert (or RequireAnyClientCert): "
+                    + "a client without a certificate has no names", at: "client_allowed_sans")
         }
         if type.verifies, !hasAuthorities {
             reader.report("\(type.rawValue) needs client_ca_file, against which to verify", at: "client_auth_type")

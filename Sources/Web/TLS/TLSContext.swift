@@ -19,7 +19,7 @@ package struct TLSSettings: Sendable, Equatable {
         case requireAndVerify = "RequireAndVerifyClientCert"
 
         package var verifies: Bool { self == .verifyIfGiven || self == .requireAndVerify }
-        var demands: Bool { self == .requireAny || self == .requireAndVerify }
+        package var demands: Bool { self == .requireAny || self == .requireAndVerify }
     }
 
     package enum Version: String, Sendable, CaseIterable, Comparable {

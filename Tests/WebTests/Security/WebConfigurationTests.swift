@@ -98,7 +98,7 @@ struct WebConfigurationTests {
             ("@client_auth_type: RequireAndVerifyClientCert", "web.yml:1:67:", "needs client_ca_file"),
             ("@client_auth_type: RequireAndVerifyClientCerts", "web.yml:1:85:", "did you mean RequireAndVerify"),
             ("@client_ca_file: ca.pem", "web.yml:1:67:", "set it to RequireAndVerifyClientCert"),
-            ("@client_allowed_sans: [a]", "web.yml:1:67:", "without client_auth_type"),
+            ("@client_allowed_sans: [a]", "web.yml:1:67:", "needs client_auth_type"),
             ("@client_auth_type: RequireAnyClientCert, client_ca_file: ca.key", "web.yml:1:107:", "no usable certif"),
             ("@min_version: TLS13, max_version: TLS12", "web.yml:1:87:", "at least min_version"),
             ("@cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]", "web.yml:1:83:", "cipher_suites[0]: expected one of"),

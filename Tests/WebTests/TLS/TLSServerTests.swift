@@ -52,7 +52,7 @@ private func withTLSServer(
 
 private func curl(_ options: String, _ port: Int, _ path: String) async -> (code: Int32, output: String) {
     await offThread {
-        shell("curl -sS -m 20 --cacert \(Certificates.directory)/ca.pem \(options) https://localhost:\(port)\(path)")
+        shell("curl -sS -m 100 --cacert \(Certificates.directory)/ca.pem \(options) https://localhost:\(port)\(path)")
     }
 }
 
@@ -62,7 +62,7 @@ private func identity(_ name: String) -> String {
 
 /// What `openssl s_client` says of a handshake.
 private func handshake(_ options: String, _ port: Int) async -> String {
-    await offThread { shell("timeout 20 openssl s_client -connect 127.0.0.1:\(port) \(options)").output }
+    await offThread { shell("timeout 100 openssl s_client -connect 127.0.0.1:\(port) \(options)").output }
 }
 
 @Suite("TLS, over real sockets", .timeLimit(.minutes(2)))
@@ -74,7 +74,7 @@ struct TLSServerTests {
                 #expect(await curl(version, port, "/hello").output == "hello")
                 let (code, output) = await offThread {
                     shell(
-                        "cd \(file.directory) && head -c 3000000 /dev/urandom > sent && curl -sS -m 20 \(version)"
+                        "cd \(file.directory) && head -c 3000000 /dev/urandom > sent && curl -sS -m 100 \(version)"
                             + " --cacert \(Certificates.directory)/ca.pem --data-binary @sent -o got"
                             + " https://localhost:\(port)/echo && cmp sent got")
                 }
