@@ -3,5 +3,16 @@ package enum Collectors {
     package static let all: [CollectorDescription] = [
         LoadAverageCollector.description,
         MemoryCollector.description,
+
+        HwmonCollector.description,
+        ThermalZoneCollector.description,
+        PowerSupplyCollector.description,
+        MDCollector.description,
+        NVMeCollector.description,
+        EDACCollector.description,
+        RAPLCollector.description,
+        BondingCollector.description,
+        WatchdogCollector.description,
+        DMICollector.description,
     ]
 }
