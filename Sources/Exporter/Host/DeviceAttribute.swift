@@ -57,7 +57,7 @@ package struct AttributeTable {
             for (index, device) in devices.enumerated() where reader.loadAttribute(device.paths[place]) {
                 if let value = reader.text.number {
                     batch.sample(family, labels[index], value / attribute.divisor)
-                } else {
+                } else if !reader.text.hasPrefix("N/A" as StaticString) {
                     let found = reader.excerpt
                     reader.odd("\(device.paths[place]): expected a number, found \"\(found)\"")
                 }
