@@ -75,4 +75,19 @@ int clinux_set_nonblocking(int descriptor);
 /// An advisory write lock on the whole file, not waiting. Returns 0 or a positive errno.
 int clinux_lock_file(int descriptor);
 
+/// The part of `struct statfs` that says how full a file system is.
+struct clinux_space {
+    /// Bytes of a block.
+    uint64_t block_size;
+    uint64_t blocks;
+    uint64_t free_blocks;
+    /// Those of the free that users other than root may have.
+    uint64_t available_blocks;
+    uint64_t files;
+    uint64_t free_files;
+};
+
+/// statfs(2); it can hang for as long as the file system's server does. Returns 0 or a positive errno.
+int clinux_space(const char *path, struct clinux_space *out);
+
 #endif
