@@ -14,5 +14,16 @@ package enum Collectors {
         BondingCollector.description,
         WatchdogCollector.description,
         DMICollector.description,
+
+        FilesystemCollector.description,
+        ZFSCollector.description,
+        BtrfsCollector.description,
+        XFSCollector.description,
+        BcacheCollector.description,
+        NFSCollector.description,
+        NFSDCollector.description,
+        InfinibandCollector.description,
+        IPVSCollector.description,
+        MultipathCollector.description,
     ]
 }
