@@ -9,6 +9,7 @@ final class MetricsRoad: Sendable {
     let page: MetricsPage
     private let metrics: MetricRegistry
     private let logger: Logger
+    private let probes: ProbeRunner
     private let applied = Mutex<MetricsSection?>(nil)
 
     init(metrics: MetricRegistry, logger: Logger) {
@@ -19,13 +20,28 @@ final class MetricsRoad: Sendable {
                 "samples of one name and labels: the first is shown",
                 metadata: ["samples": "\(examples.joined(separator: " "))"])
         }
+        probes = ProbeRunner(
+            metrics: metrics,
+            onProblem: { probe, problem in
+                if problem.isEmpty {
+                    logger.info("probe succeeds", metadata: ["probe": "\(probe)"])
+                } else {
+                    logger.warning("probe fails", metadata: ["probe": "\(probe)", "problem": "\(problem)"])
+                }
+            })
+        page.onRender { [probes] in probes.write(into: &$0) }
     }
+
+    /// Ends what runs, after at most `deadline` seconds.
+    func stop(deadline: Double) { probes.stop(deadline: deadline) }
 
     /// Throws, having touched nothing, when a collector's options are wrong.
     func apply(_ section: MetricsSection) throws {
         try applied.withLock { applied in
             guard applied != section else { return }
+            // The one that can fail comes first.
             if applied?.host != section.host { page.host = try hostCollection(section.host) }
+            try probes.apply(section.probes)
             applied = section
         }
     }

@@ -22,6 +22,7 @@ package final class MetricsPage: Sendable {
 
     private let registry: MetricRegistry
     private let collection = Mutex<HostCollection?>(nil)
+    private let others = Mutex<(@Sendable (inout SampleBatch) -> Void)?>(nil)
     private let scratch = Mutex(Scratch())
     private let duplicates: Counter
     /// What was said to be duplicate last, so that it is said once.
@@ -38,11 +39,14 @@ package final class MetricsPage: Sendable {
             help: "Samples left out of a page because one of the same name and labels stood before them.")
     }
 
-    /// What else is on the page, besides the agent's own metrics.
+    /// The host's collectors, beside the agent's own metrics.
     package var host: HostCollection? {
         get { collection.withLock { $0 } }
         set { collection.withLock { $0 = newValue } }
     }
+
+    /// Adds what is neither the host's nor the agent's, such as what probes found.
+    package func onRender(_ add: @escaping @Sendable (inout SampleBatch) -> Void) { others.withLock { $0 = add } }
 
     /// Renders everything there is now for a client with these headers. Blocks while the host is read, for at most
     /// `timeout` seconds.
@@ -55,7 +59,10 @@ package final class MetricsPage: Sendable {
             scratch.batch.removeAll()
             scratch.buffer.removeAll()
             host?.collect(selection, timeout: timeout, into: &scratch.batch)
-            if case .all = selection { registry.write(into: &scratch.batch) }
+            if case .all = selection {
+                registry.write(into: &scratch.batch)
+                others.withLock { $0 }?(&scratch.batch)
+            }
             scratch.exposition.render(scratch.batch, as: format, into: &scratch.buffer)
             report(scratch.exposition.duplicates, scratch.exposition.duplicateExamples)
             if wantsGzip, let compressed = Gzip.compressed(scratch.buffer.bytes) {

@@ -54,17 +54,10 @@ struct FilesystemCollector: Collector {
         paths = context.paths
         file = HostFile(paths.proc("1/mountinfo"))
         ownFile = HostFile(paths.proc("self/mountinfo"))
-        pointFilter = try Self.filter("mount_points", context.options)
-        typeFilter = try Self.filter("fs_types", context.options)
+        pointFilter = try context.options.filter("mount_points")
+        typeFilter = try context.options.filter("fs_types")
         timeout = context.options.duration("mount_timeout") ?? 5
         self.ask = ask
-    }
-
-    private static func filter(_ name: String, _ options: CollectorOptions) throws -> NameFilter {
-        let include = try options.pattern("\(name)_include")
-        // Who says what to show does not want the defaults as well.
-        let hasExclude = include == nil || options.values["\(name)_exclude"] != nil
-        return NameFilter(include: include, exclude: hasExclude ? try options.pattern("\(name)_exclude") : nil)
     }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {
