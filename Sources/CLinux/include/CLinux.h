@@ -126,4 +126,19 @@ struct clinux_clock {
 /// Returns 0 or a positive errno.
 int clinux_clock_state(struct clinux_clock *out);
 
+/// The part of `struct statfs` that says how full a file system is.
+struct clinux_space {
+    /// Bytes of a block.
+    uint64_t block_size;
+    uint64_t blocks;
+    uint64_t free_blocks;
+    /// Those of the free that users other than root may have.
+    uint64_t available_blocks;
+    uint64_t files;
+    uint64_t free_files;
+};
+
+/// statfs(2); it can hang for as long as the file system's server does. Returns 0 or a positive errno.
+int clinux_space(const char *path, struct clinux_space *out);
+
 #endif
