@@ -70,6 +70,10 @@ int clinux_is_procfs(int descriptor);
 /// getdents64(2): entries of an open directory as the kernel packs them. Returns bytes, 0 at the end, or a negative
 /// errno.
 int clinux_directory_entries(int descriptor, void *out, size_t length);
+/// Reads file `name` of an open directory from its start until `capacity` bytes are there, the file ends or, unless
+/// `until_end`, a read gives less than asked: what the kernel writes in one piece is read with one call. Returns bytes or
+/// a negative errno.
+int64_t clinux_read_at(int directory, const char *name, void *out, size_t capacity, int until_end);
 /// fcntl(F_SETFL, O_NONBLOCK). Returns 0 or a positive errno.
 int clinux_set_nonblocking(int descriptor);
 /// An advisory write lock on the whole file, not waiting. Returns 0 or a positive errno.

@@ -1,6 +1,10 @@
 /// All collectors there are. A new one is a file and a line here.
 package enum Collectors {
     package static let all: [CollectorDescription] = [
+        // Containers, units, processes
+        ContainersCollector.description,
+        TopCollector.description,
+        UnitsCollector.description,
         // CPU
         CPUCollector.description,
         CPUFrequencyCollector.description,

@@ -7,10 +7,15 @@ package final class HostDirectory {
     package let path: String
     /// In order of their bytes, without `.` and `..`; as of the last `refresh`.
     package private(set) var names: [String] = []
+    private let onlyDirectories: Bool
     private var listing = ByteBuffer()
     private var fresh = ByteBuffer()
 
-    package init(_ path: String) { self.path = path }
+    /// - Parameter onlyDirectories: whether `names` has subdirectories only, as far as the file system tells.
+    package init(_ path: String, onlyDirectories: Bool = false) {
+        self.path = path
+        self.onlyDirectories = onlyDirectories
+    }
 
     /// Lists the directory; returns whether names came or went (true the first time).
     @discardableResult
@@ -31,12 +36,12 @@ package final class HostDirectory {
         }
         if listing.count > 0, listing.bytes.equals(fresh.bytes) { return false }
         swap(&listing, &fresh)
-        names = Self.names(in: listing.bytes)
+        names = Self.names(in: listing.bytes, onlyDirectories: onlyDirectories)
         return true
     }
 
     /// `linux_dirent64`: 8 bytes inode, 8 offset, 2 length of the record, 1 type, then the name and a NUL.
-    private static func names(in listing: RawSpan) -> [String] {
+    private static func names(in listing: RawSpan, onlyDirectories: Bool) -> [String] {
         var names: [String] = []
         var offset = 0
         while let length = listing.load(littleEndian: offset + 16, as: UInt16.self), length > 19,
@@ -45,7 +50,9 @@ package final class HostDirectory {
             let record = listing.extracting(offset..<(offset + Int(length)))
             let end = record.firstIndex(of: 0, from: 19) ?? record.byteCount
             let name = record.extracting(19..<end)
-            if !name.equals("."), !name.equals("..") { names.append(String(lossy: name)) }
+            let type = Int32(record.byte(at: 18))
+            let isWanted = !onlyDirectories || type == DT_DIR || type == DT_UNKNOWN
+            if isWanted, !name.equals("."), !name.equals("..") { names.append(String(lossy: name)) }
             offset += Int(length)
         }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }

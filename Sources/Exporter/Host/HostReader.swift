@@ -96,6 +96,29 @@ package struct HostReader: ~Copyable {
         if code != 0 { throw HostFileError(path: what, code: code) }
     }
 
+    /// Makes a file of `directory` `text`; false where it cannot be read. At most 4 MiB.
+    ///
+    /// - Parameter isPiecewise: whether the kernel hands the file out in pieces, as it does with lists of processes and
+    ///   interfaces; what it writes in one piece (most of cgroupfs) is read with one call.
+    package mutating func load(
+        _ name: StaticString, in directory: borrowing OpenDirectory, isPiecewise: Bool = false
+    ) -> Bool {
+        var wanted = 16 << 10
+        while true {
+            buffer.removeAll()
+            var wasFilled = false
+            var isRead = false
+            _ = buffer.appendUninitialized(atLeast: wanted) { room -> Int in
+                let got = directory.read(name, into: room, isPiecewise: isPiecewise)
+                isRead = got >= 0
+                wasFilled = got == room.count
+                return max(0, got)
+            }
+            if !wasFilled || wanted >= 4 << 20 { return isRead }
+            wanted = max(wanted, buffer.count) * 2
+        }
+    }
+
     private mutating func trim() {
         var end = buffer.count
         while end > 0, buffer.bytes.byte(at: end - 1) <= 0x20 { end -= 1 }

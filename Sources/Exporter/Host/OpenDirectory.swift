@@ -4,7 +4,7 @@ import Glibc
 /// A directory whose files are opened by their names alone, which spares putting paths together where thousands of
 /// devices have a directory each.
 package struct OpenDirectory: ~Copyable {
-    private let descriptor: Int32
+    let descriptor: Int32
 
     /// Nil where it cannot be opened or is none.
     package init?(_ path: String) {

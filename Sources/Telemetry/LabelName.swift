@@ -1,14 +1,14 @@
 import Bytes
 
 /// Makes label names, `[a-zA-Z_][a-zA-Z0-9_]*`, of whatever names containers carry.
-enum LabelName {
+package enum LabelName {
     /// Every other character as `_`, as Prometheus's service discovery does it; for the end of a longer name.
-    static func sanitised(_ name: String) -> String {
+    package static func sanitised(_ name: String) -> String {
         String(decoding: name.utf8.map { isWord($0) ? $0 : 0x5f }, as: UTF8.self)
     }
 
     /// Makes the bytes from `start` to the end a name of its own: every other byte becomes `_`, as a first digit does.
-    static func sanitise(_ buffer: inout ByteBuffer, from start: Int) {
+    package static func sanitise(_ buffer: inout ByteBuffer, from start: Int) {
         if buffer.count == start { buffer.append(0x5f) }
         for offset in start..<buffer.count {
             let byte = buffer.bytes.byte(at: offset)

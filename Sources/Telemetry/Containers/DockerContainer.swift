@@ -1,5 +1,4 @@
 import Bytes
-import Telemetry
 
 /// A container as dockerd describes it, in `config.v2.json` and `hostconfig.json` or through its API.
 package struct DockerContainer: Sendable, Equatable {
@@ -19,8 +18,20 @@ package struct DockerContainer: Sendable, Equatable {
     package var isTerminal: Bool
     /// As dockerd sees it; empty for drivers without file.
     package var logPath: String
+    /// Of its first process in dockerd's PID namespace; 0 while it does not run.
+    package var pid: Int
+    /// How often the restart policy has started it anew.
+    package var restartCount: Int
+    /// Whether its last run ended by the kernel's OOM killer.
+    package var isOOMKilled: Bool
+    /// Of its last run that ended.
+    package var exitCode: Int
+    /// `starting`, `healthy` or `unhealthy`; empty without a health check.
+    package var health: String
+    /// `NAME=value` each.
+    package var environment: [String]
 
-    package enum Status: String, Sendable {
+    package enum Status: String, Sendable, CaseIterable {
         case created, restarting, running, removing, paused, exited, dead
     }
 
@@ -64,7 +75,19 @@ package struct DockerContainer: Sendable, Equatable {
             $0.number < $1.number
         }
         status = Self.status(config["State"])
-        startedAt = config["State"]?["StartedAt"]?.string ?? ""
+        let state = config["State"]
+        startedAt = state?["StartedAt"]?.string ?? ""
+        pid = Self.whole(state?["Pid"])
+        exitCode = Self.whole(state?["ExitCode"])
+        restartCount = Self.whole(config["RestartCount"])
+        isOOMKilled = state?["OOMKilled"]?.bool ?? false
+        let health = state?["Health"]?["Status"]?.string ?? ""
+        self.health = health == "none" ? "" : health
+        environment = (settings?["Env"]?.elements ?? []).compactMap(\.string)
+    }
+
+    private static func whole(_ value: JSONValue?) -> Int {
+        value?.number.flatMap { Int(exactly: $0) } ?? 0
     }
 
     /// `"80/tcp": [{"HostIp": …, "HostPort": …}]`; promtail names TCP ports only.
@@ -85,29 +108,5 @@ package struct DockerContainer: Sendable, Equatable {
         if flag("Dead") { return .dead }
         let started = state?["StartedAt"]?.string ?? ""
         return started.isEmpty || started.hasPrefix("0001-") ? .created : .exited
-    }
-
-    /// `__meta_docker_*` as promtail's service discovery names them, with the first network and port; and
-    /// `__meta_docker_container_image`, which it lacks.
-    package func metaLabels(hostNetworkingHost: String) -> LabelSet {
-        var result = LabelSet()
-        result["__meta_docker_container_id"] = id
-        result["__meta_docker_container_name"] = name
-        result["__meta_docker_container_image"] = image
-        result["__meta_docker_container_network_mode"] = networkMode
-        for label in labels {
-            result["__meta_docker_container_label_" + LabelName.sanitised(label.name)] = label.value
-        }
-        let network = networks.first
-        result["__meta_docker_network_id"] = network?.id
-        result["__meta_docker_network_name"] = network?.name
-        result["__meta_docker_network_ip"] = network?.address
-        let port = ports.first
-        result["__meta_docker_port_private"] = port.map { "\($0.number)" }
-        result["__meta_docker_port_public"] = port?.publicNumber
-        result["__meta_docker_port_public_ip"] = port?.publicAddress
-        let host = networkMode == "host" ? hostNetworkingHost : network?.address ?? ""
-        if !host.isEmpty { result["__address__"] = port.map { "\(host):\($0.number)" } ?? host }
-        return result
     }
 }
