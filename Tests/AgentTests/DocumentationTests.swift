@@ -1,6 +1,8 @@
 import Configuration
+import Exporter
 import Glibc
 import Testing
+import Transport
 
 @testable import Agent
 
@@ -9,8 +11,16 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("file", AgentConfiguration.configurationKeys),
     ("server", ServerSection.configurationKeys),
     ("logs", LogsSection.configurationKeys),
+    ("metrics", MetricsSection.configurationKeys),
+    ("paths", PathsSection.configurationKeys),
+    ("probes", probeKeys),
     ("limits_config", LimitsSection.configurationKeys),
 ]
+
+/// The client's keys have a table of their own.
+private let probeKeys = ProbeConfiguration.configurationKeys.filter { key in
+    !HTTPClientConfiguration.configurationKeys.contains { $0.name == key.name }
+}
 
 @Suite("Documentation of the agent's configuration")
 struct DocumentationTests {
@@ -38,19 +48,25 @@ struct DocumentationTests {
 
     @Test("the defaults in the tables are those that hold")
     func defaults() throws {
-        for (key, value) in documented.flatMap(\.keys).map({ ($0.name, $0.defaultValue) }) where !value.isEmpty {
-            let plain = try read("")
-            let yaml =
-                switch key {
-                case "state_dir": "state_dir: \(value)"
-                case "listen": "server: {listen: \"\(value)\"}"
-                case "max_label_values": "logs: {limits_config: {\(key): \(value)}}"
-                default: "logs: {\(key): \(value)}"
-                }
-            let written = try read(yaml)
-            #expect(written.stateDirectory == plain.stateDirectory)
-            #expect(written.server == plain.server)
-            #expect(written.logs == plain.logs)
+        for (section, keys) in documented {
+            for key in keys where !key.defaultValue.isEmpty {
+                let plain = try read(section == "probes" ? "metrics: {probes: [{http: \"http://a/\"}]}" : "")
+                let entry =
+                    "\(key.name): \(key.type.contains("address") ? "\"\(key.defaultValue)\"" : key.defaultValue)"
+                let yaml =
+                    switch section {
+                    case "file": entry
+                    case "limits_config": "logs: {limits_config: {\(entry)}}"
+                    case "paths": "metrics: {paths: {\(entry)}}"
+                    case "probes": "metrics: {probes: [{http: \"http://a/\", \(entry)}]}"
+                    default: "\(section): {\(entry)}"
+                    }
+                let written = try read(yaml)
+                #expect(written.stateDirectory == plain.stateDirectory)
+                #expect(written.server == plain.server)
+                #expect(written.logs == plain.logs)
+                #expect(written.metrics == plain.metrics)
+            }
         }
     }
 

@@ -29,7 +29,7 @@ final class RawClient {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
             }
             if result != 0 { return nil }
-        case .unix(let path):
+        case .unix(let path, _):
             descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
             var name = sockaddr_un()
             name.sun_family = sa_family_t(AF_UNIX)
@@ -48,8 +48,11 @@ final class RawClient {
     deinit { close(descriptor) }
 
     @discardableResult
-    func send(_ text: String) -> Bool {
-        var rest = Array(text.utf8)[...]
+    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+
+    @discardableResult
+    func send(_ bytes: [UInt8]) -> Bool {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let sent = rest.withUnsafeBytes {
                 Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
@@ -67,6 +70,9 @@ final class RawClient {
         if count > 0 { buffered += chunk[..<count] }
         return count > 0
     }
+
+    /// Waits for some bytes or the end.
+    func receiveSome() { _ = fill() }
 
     func line() -> String? {
         while true {
@@ -135,7 +141,8 @@ func offThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -
 
 /// Runs `body` against a server with these routes on a port of the kernel's choice.
 func withServer<Value: Sendable>(
-    _ router: Router, configure: (inout ServerConfiguration) throws -> Void = { _ in },
+    _ router: Router, metrics: WebMetrics = WebMetrics(),
+    configure: (inout ServerConfiguration) throws -> Void = { _ in },
     _ body: (ListenAddress) async throws -> Value
 ) async throws -> Value {
     var configuration = ServerConfiguration()
@@ -143,7 +150,7 @@ func withServer<Value: Sendable>(
     try configure(&configuration)
     var logger = Logger(label: "test")
     logger.logLevel = .critical
-    let server = WebServer(configuration: configuration, router: router, logger: logger)
+    let server = WebServer(configuration: configuration, router: router, logger: logger, metrics: metrics)
     let addresses = try await server.start()
     do {
         let value = try await body(addresses[0])

@@ -80,7 +80,8 @@ struct RoutesTests {
         let readiness = Readiness()
         readiness.set("source/journal", state)
         var router = Router()
-        router.addAgentRoutes(metrics: MetricsPage(MetricRegistry()), readiness: readiness)
+        router.addMetrics(MetricsPage(MetricRegistry()))
+        router.addAgentRoutes(readiness: readiness)
         for path in ["/-/ready", "/ready"] {
             let (given, body) = try await answer(router, .get, path)
             #expect(given == status && body.hasPrefix(start) && body.contains(part))
@@ -93,7 +94,8 @@ struct RoutesTests {
         let registry = MetricRegistry()
         registry.counter("tocsin_x_total", help: "X.").add(7)
         var router = Router()
-        router.addAgentRoutes(metrics: MetricsPage(registry), readiness: Readiness())
+        router.addMetrics(MetricsPage(registry))
+        router.addAgentRoutes(readiness: Readiness())
         router.addReload { throw HTTPError(400, "tocsin.yaml:3:1: unknown key") }
         #expect(try await answer(router, .get, "/metrics").1.hasSuffix("tocsin_x_total 7\n"))
         #expect(try await answer(router, .get, "/health").0 == 200)

@@ -9,6 +9,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
     var server = ServerSection()
     var store = StoreConfiguration()
     var logs = LogsSection()
+    var metrics = MetricsSection()
 
     static let defaultStateDirectory = "/var/lib/tocsin"
     /// Read when no `--config` is given and it is there.
@@ -21,6 +22,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
         ConfigurationKey("server", "mapping", "The HTTP server: see [server](#server)."),
         ConfigurationKey("store", "mapping", "The store on disk: see [store](#store)."),
         ConfigurationKey("logs", "mapping", "Where lines come from and go to: see [logs](#logs)."),
+        ConfigurationKey("metrics", "mapping", "What is measured: see [metrics](#metrics)."),
     ]
 
     init() {}
@@ -31,6 +33,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
         server = reader.section("server") ?? server
         store = reader.section("store") ?? store
         logs = reader.section("logs") ?? logs
+        metrics = reader.section("metrics") ?? metrics
         reader.finish()
     }
 }
@@ -38,12 +41,19 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
 /// `server:` of the configuration file.
 struct ServerSection: Sendable, Equatable, ConfigurationSection {
     var addresses: [ListenAddress] = [.tcp(host: "127.0.0.1", port: 9464)]
+    /// The file with TLS, users and limits; nil: plain HTTP, and nobody is asked who it is.
+    var webConfig: String?
 
     static let configurationKeys = [
         ConfigurationKey(
             "listen", "address or list of addresses", default: "127.0.0.1:9464",
-            "`host:port`, `:port` for all addresses, or `unix:/path`. On a non-loopback address only `/metrics` and "
-                + "the health paths answer.")
+            "`host:port`, `:port` for all addresses, or `unix:/path`, with `?mode=0660&group=adm` behind it if wanted. "
+                + "On a non-loopback address only `/metrics` and the health paths answer, but for clients that have "
+                + "proven who they are. Changed only by a restart."),
+        ConfigurationKey(
+            "web_config", "path",
+            "Prometheus's web configuration file: TLS, client certificates, users, headers, a rate limit; see "
+                + "[web.md](web.md). Its path is changed only by a restart, its contents at any time."),
     ]
 
     init() {}
@@ -66,6 +76,7 @@ struct ServerSection: Sendable, Equatable, ConfigurationSection {
             }
             if !parsed.isEmpty { addresses = parsed }
         }
+        webConfig = reader.path("web_config")
         reader.finish()
     }
 }

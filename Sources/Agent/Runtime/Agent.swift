@@ -29,7 +29,10 @@ final class Agent: Sendable {
     private let origin: Origin
     private let current: Mutex<AgentConfiguration>
     private let road: LogRoad
+    private let metricsRoad: MetricsRoad
     private let reloads: ReloadMetrics
+    /// nil without `server.web_config`.
+    private let access: WebAccess?
     /// One reload at a time; they block.
     private let reloading = Mutex(())
 
@@ -38,6 +41,10 @@ final class Agent: Sendable {
         self.logger = logger
         current = Mutex(configuration)
         reloads = ReloadMetrics(metrics)
+        metricsRoad = MetricsRoad(metrics: metrics, logger: logger)
+        access = try configuration.server.webConfig.map { [metrics, readiness] path in
+            try WebAccess(path: path, metrics: metrics, readiness: readiness, logger: logger)
+        }
         try StateDirectory.prepare(configuration.stateDirectory)
         road = try LogRoad(
             stateDirectory: configuration.stateDirectory, store: configuration.store, metrics: metrics,
@@ -60,20 +67,26 @@ final class Agent: Sendable {
     /// Runs until SIGTERM or SIGINT; ends with everything flushed.
     func run() async throws {
         let configuration = current.withLock { $0 }
+        let counters = WebMetrics(metrics)
         let server = WebServer(
             configuration: {
                 var server = ServerConfiguration()
                 server.addresses = configuration.server.addresses
                 return server
-            }(), router: routes(), logger: logger)
+            }(), router: routes(counters), logger: logger, access: access, metrics: counters)
         // First of all, so that a second agent on the same address fails before it reads anything.
         _ = try await server.start()
-        try await Blocking.run { try self.road.apply(configuration.logs, store: configuration.store) }
+        try await Blocking.run {
+            try self.metricsRoad.apply(configuration.metrics)
+            try self.road.apply(configuration.logs, store: configuration.store)
+        }
         reloads.succeeded()
         var group = ServiceGroupConfiguration(
             services: [
                 .init(
-                    service: RoadService(agent: self, road: road, server: server, path: origin.path),
+                    service: RoadService(
+                        agent: self, road: road, metricsRoad: metricsRoad, server: server, access: access,
+                        path: origin.path),
                     failureTerminationBehavior: .cancelGroup),
                 .init(service: ReloadService(agent: self)),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -90,8 +103,11 @@ final class Agent: Sendable {
                 let old = current.withLock { $0 }
                 guard new.stateDirectory == old.stateDirectory, new.server == old.server else {
                     throw ReloadRefusal(
-                        "state_dir and server.listen change only with a restart; nothing was changed")
+                        "state_dir and server change only with a restart; nothing was changed")
                 }
+                // First, for what they refuse they refuse before anything has changed.
+                try access?.reload()
+                try metricsRoad.apply(new.metrics)
                 try road.apply(new.logs, store: new.store)
                 current.withLock { $0 = new }
                 reloads.succeeded()
@@ -106,13 +122,15 @@ final class Agent: Sendable {
         }
     }
 
-    private func routes() -> Router {
+    private func routes(_ counters: WebMetrics) -> Router {
         BuildDescription(version: Version.current, revision: Version.revision).register(in: metrics)
         ProcessMetrics().register(in: metrics)
         ReadinessMetrics(readiness).register(in: metrics)
         var router = Router()
+        if let access { router.add(AccessControl(access, metrics: counters)) }
         router.add(AddressPolicy())
-        router.addAgentRoutes(metrics: MetricsPage(metrics), readiness: readiness)
+        router.addMetrics(metricsRoad.page)
+        router.addAgentRoutes(readiness: readiness)
         router.addReload {
             do {
                 try await Blocking.run { try self.reload(because: "POST /-/reload") }

@@ -32,6 +32,9 @@ struct AgentLogs {
         switch status {
         case 200: break
         case 404, 409: return false
+        case 401:
+            Terminal.complain("tocsin logs: the agent at \(address) wants a password; reading the files")
+            return false
         default:
             let reason = reader.rest()
             throw StoreError("the agent at \(address) answered \(status): \(reason)")
@@ -59,7 +62,7 @@ struct AgentLogs {
     /// A connected socket, nil where nobody listens.
     private static func connect(_ address: ListenAddress) -> Int32? {
         switch address {
-        case .unix(let path):
+        case .unix(let path, _):
             var name = sockaddr_un()
             name.sun_family = sa_family_t(AF_UNIX)
             let bytes = Array(path.utf8)

@@ -13,7 +13,9 @@ import Web
 struct RoadService: Service {
     let agent: Agent
     let road: LogRoad
+    let metricsRoad: MetricsRoad
     let server: WebServer
+    let access: WebAccess?
     /// The configuration file, if there is one.
     let path: String?
 
@@ -30,6 +32,7 @@ struct RoadService: Service {
         try await Blocking.run {
             stop.stop()
             upkeep.join()
+            metricsRoad.stop(deadline: 1)
             road.stop(deadline: 3)
         }
         await server.stop()
@@ -43,6 +46,7 @@ struct RoadService: Service {
         var last = Timestamp.monotonic
         while !stop.isStopped {
             if let path { reload(path, &version) }
+            access?.refresh()
             if Timestamp.monotonic.seconds(since: last) >= Self.upkeepInterval {
                 last = .monotonic
                 road.store.maintain()

@@ -75,6 +75,35 @@ int clinux_set_nonblocking(int descriptor);
 /// An advisory write lock on the whole file, not waiting. Returns 0 or a positive errno.
 int clinux_lock_file(int descriptor);
 
+/// An IPv4 or IPv6 address.
+struct clinux_address {
+    /// 4 or 6.
+    int version;
+    /// In network order; the first four for IPv4.
+    uint8_t bytes[16];
+    /// Of a link-local IPv6 address.
+    uint32_t scope;
+};
+
+/// getaddrinfo(3): addresses of a name, or an address as it is written. `version` is 4, 6 or 0 for both. Returns how
+/// many there are (at most `capacity`), or a negative EAI_ code. Blocks for as long as the resolver likes.
+int clinux_resolve(const char *name, int version, struct clinux_address *out, int capacity);
+/// What a code of `clinux_resolve`, made positive again, means.
+const char *clinux_resolve_error(int code);
+/// A TCP connection, not blocking, made within so many milliseconds. Returns a descriptor or a negative errno.
+int clinux_tcp_connect(const struct clinux_address *address, uint16_t port, int milliseconds);
+/// A UDP socket, not blocking, that talks to one address. Returns a descriptor or a negative errno.
+int clinux_udp_connect(const struct clinux_address *address, uint16_t port);
+/// A socket for echo requests: an unprivileged one where net.ipv4.ping_group_range allows it, else a raw one. `is_raw`
+/// is 1 for the latter. Returns a descriptor or a negative errno.
+int clinux_echo_socket(const struct clinux_address *address, int *is_raw);
+/// Sends one datagram. Returns 0 or a positive errno.
+int clinux_echo_send(int descriptor, const struct clinux_address *address, const void *bytes, size_t length);
+/// Receives one datagram of `address`, without an IPv4 header, within so many milliseconds. `hop_limit` is its TTL or
+/// hop limit, -1 if that is not known. Returns bytes, or a negative errno (ETIMEDOUT when nothing came).
+int clinux_echo_receive(int descriptor, int is_raw, const struct clinux_address *address, void *out, size_t length,
+                        int milliseconds, int *hop_limit);
+
 /// A netlink socket whose calls give up after so many seconds. Returns a descriptor or a negative errno.
 int clinux_netlink_open(int protocol, int timeout_seconds);
 /// Asks for a dump: a header and `body` behind it. Returns 0 or a positive errno.

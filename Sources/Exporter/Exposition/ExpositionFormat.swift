@@ -6,6 +6,11 @@ package struct ExpositionFormat: Sendable, Equatable {
     /// else `_` stands for what they may not have.
     package var allowsUTF8: Bool
 
+    package init(isOpenMetrics: Bool, allowsUTF8: Bool) {
+        self.isOpenMetrics = isOpenMetrics
+        self.allowsUTF8 = allowsUTF8
+    }
+
     /// Prometheus text format 0.0.4.
     package static let text = ExpositionFormat(isOpenMetrics: false, allowsUTF8: false)
     /// OpenMetrics 1.0.

@@ -71,9 +71,8 @@ struct FamilyWriter {
     /// One sample's line.
     func sample(_ batch: borrowing SampleBatch, _ index: Int, into buffer: inout ByteBuffer) {
         let sample = batch.samples[index]
-        let isCreated = sample.suffix == .created
-        // The text format has no such samples; scrapers of it would take them for series of their own.
-        if isCreated, !format.isOpenMetrics { return }
+        // The text format has no such samples, nor has a family without a type: they would be series of their own.
+        if sample.suffix == .created, !format.isOpenMetrics || type == .untyped { return }
         let suffix = addsTotal && sample.suffix == .none ? SampleSuffix.total : sample.suffix
         let labels = batch.bytes(sample.labels.text)
         let isNameInBraces = isQuoted && format.allowsUTF8

@@ -11,7 +11,7 @@ extension MetricRegistry {
                 case .counter(let counter):
                     let text = batch.labels(labels)
                     batch.sample(id, text, Double(counter.current))
-                    batch.sample(id, text, counter.created.secondsSince1970, suffix: .created)
+                    batch.sample(id, text, Double(counter.created.milliseconds) / 1000, suffix: .created)
                 case .gauge(let gauge): batch.sample(id, batch.labels(labels), gauge.current)
                 case .computed(let read): batch.sample(id, batch.labels(labels), read())
                 case .histogram(let histogram): Self.write(histogram, id, labels, into: &batch)
@@ -37,7 +37,7 @@ extension MetricRegistry {
         let text = batch.labels(labels)
         batch.sample(family, text, state.sum, suffix: .sum)
         batch.sample(family, text, Double(total), suffix: .count)
-        batch.sample(family, text, histogram.created.secondsSince1970, suffix: .created)
+        batch.sample(family, text, Double(histogram.created.milliseconds) / 1000, suffix: .created)
     }
 }
 

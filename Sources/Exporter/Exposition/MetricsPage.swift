@@ -21,27 +21,32 @@ package final class MetricsPage: Sendable {
     }
 
     private let registry: MetricRegistry
-    private let host: HostCollection?
+    private let collection = Mutex<HostCollection?>(nil)
+    private let others = Mutex<(@Sendable (inout SampleBatch) -> Void)?>(nil)
     private let scratch = Mutex(Scratch())
     private let duplicates: Counter
     /// What was said to be duplicate last, so that it is said once.
     private let lastExamples = Mutex<[String]>([])
     private let onDuplicates: @Sendable ([String]) -> Void
 
-    /// - Parameters:
-    ///   - host: what else is on the page, besides the agent's own metrics.
-    ///   - onDuplicates: told a few samples that stood twice on a page, when they are others than the last time.
-    package init(
-        _ registry: MetricRegistry, host: HostCollection? = nil,
-        onDuplicates: @escaping @Sendable ([String]) -> Void = { _ in }
-    ) {
+    /// - Parameter onDuplicates: told a few samples that stood twice on a page, when they are others than the last
+    ///   time.
+    package init(_ registry: MetricRegistry, onDuplicates: @escaping @Sendable ([String]) -> Void = { _ in }) {
         self.registry = registry
-        self.host = host
         self.onDuplicates = onDuplicates
         duplicates = registry.counter(
             "tocsin_metrics_duplicate_samples_total",
             help: "Samples left out of a page because one of the same name and labels stood before them.")
     }
+
+    /// The host's collectors, beside the agent's own metrics.
+    package var host: HostCollection? {
+        get { collection.withLock { $0 } }
+        set { collection.withLock { $0 = newValue } }
+    }
+
+    /// Adds what is neither the host's nor the agent's, such as what probes found.
+    package func onRender(_ add: @escaping @Sendable (inout SampleBatch) -> Void) { others.withLock { $0 = add } }
 
     /// Renders everything there is now for a client with these headers. Blocks while the host is read, for at most
     /// `timeout` seconds.
@@ -54,7 +59,10 @@ package final class MetricsPage: Sendable {
             scratch.batch.removeAll()
             scratch.buffer.removeAll()
             host?.collect(selection, timeout: timeout, into: &scratch.batch)
-            if case .all = selection { registry.write(into: &scratch.batch) }
+            if case .all = selection {
+                registry.write(into: &scratch.batch)
+                others.withLock { $0 }?(&scratch.batch)
+            }
             scratch.exposition.render(scratch.batch, as: format, into: &scratch.buffer)
             report(scratch.exposition.duplicates, scratch.exposition.duplicateExamples)
             if wantsGzip, let compressed = Gzip.compressed(scratch.buffer.bytes) {

@@ -23,6 +23,9 @@ package struct StreamID: Hashable, Sendable {
 package struct EntryWriter: ~Copyable {
     /// Pending bytes at which `isFull` turns true: about one Loki batch.
     package static let targetSize = 1 << 20
+    /// Streams with pending entries at which `isFull` turns true: each may have a tenant of its own, and a record holds
+    /// 65,535 blocks at most.
+    package static let targetStreams = 8192
     /// Buffers kept between commits; what is beyond is given back.
     private static let retainedCapacity = 3 << 20
 
@@ -60,7 +63,7 @@ package struct EntryWriter: ~Copyable {
 
     /// Whether it is time to commit.
     package var isFull: Bool {
-        @inline(__always) get { pendingBytes >= Self.targetSize }
+        @inline(__always) get { pendingBytes >= Self.targetSize || pending.count >= Self.targetStreams }
     }
 
     /// The stream with these labels, known from now on. Not for each line: keep the result.
@@ -142,37 +145,80 @@ package struct EntryWriter: ~Copyable {
 
     /// Stores everything pending together with `positions`; see `CommitSink.commit`. After a throw the entries are
     /// still pending.
+    ///
+    /// What is more than a record holds goes into several: the entries first, so that a crash in between makes sources
+    /// repeat lines and never skip one.
     package mutating func commit(
         positions: [PositionUpdate], to sink: any CommitSink, policy: FullPolicy = .wait, stop: StopToken
     ) throws(CommitError) {
         guard !pending.isEmpty || !positions.isEmpty else { return }
-        record.removeAll()
-        var tenants: [String] = []
-        for slot in pending where !tenants.contains(streams[slot].tenant) { tenants.append(streams[slot].tenant) }
-        for tenant in tenants { encodeBlock(tenant: tenant) }
-        try sink.commit(&record, positions: positions, policy: policy, stop: stop)
-        metrics.entries.add(pendingEntries)
-        metrics.bytes.add(pendingBytes)
-        clear()
+        var tenants = pendingTenants()
+        while tenants.count > RecordFormat.blockLimit {
+            try commit(Array(tenants.prefix(RecordFormat.blockLimit)), [], sink, policy, stop)
+            tenants.removeFirst(RecordFormat.blockLimit)
+        }
+        let limit = RecordFormat.positionLimit
+        try commit(tenants, positions.count > limit ? Array(positions.prefix(limit)) : positions, sink, policy, stop)
+        for start in stride(from: limit, to: positions.count, by: limit) {
+            let rest = positions[start..<min(start + limit, positions.count)]
+            try commit([], Array(rest), sink, policy, stop)
+        }
     }
 
-    private mutating func encodeBlock(tenant: String) {
+    /// The streams with pending entries, by tenant; both in the order of their first entry.
+    private func pendingTenants() -> [[Int]] {
+        guard let first = pending.first else { return [] }
+        // Mostly there is one.
+        if pending.allSatisfy({ streams[$0].tenant == streams[first].tenant }) { return [pending] }
+        var numbers: [String: Int] = [:]
+        var tenants: [[Int]] = []
+        for slot in pending {
+            let number = numbers[streams[slot].tenant] ?? tenants.count
+            if number == tenants.count {
+                numbers[streams[slot].tenant] = number
+                tenants.append([])
+            }
+            tenants[number].append(slot)
+        }
+        return tenants
+    }
+
+    /// One record: a block for each tenant's streams, and the positions.
+    private mutating func commit(
+        _ tenants: [[Int]], _ positions: [PositionUpdate], _ sink: any CommitSink, _ policy: FullPolicy,
+        _ stop: StopToken
+    ) throws(CommitError) {
+        record.removeAll()
+        var bytes = 0
+        for slots in tenants { bytes += encodeBlock(slots) }
+        let entries = record.entryCount
+        try sink.commit(&record, positions: positions, policy: policy, stop: stop)
+        metrics.entries.add(entries)
+        metrics.bytes.add(bytes)
+        pendingEntries -= entries
+        pendingBytes -= bytes
+        clear(tenants)
+    }
+
+    /// Adds a block of these streams to the record; returns the bytes of their entries.
+    private mutating func encodeBlock(_ slots: [Int]) -> Int {
         request.removeAll()
         index.removeAll()
-        var count = 0
         var entries = 0
         var earliest = Timestamp(nanoseconds: .max)
         var latest = Timestamp(nanoseconds: .min)
-        for slot in pending where streams[slot].tenant == tenant {
+        var bytes = 0
+        for slot in slots {
             streams[slot].encode(into: &request, index: &index)
+            bytes += streams[slot].entries.count
             earliest = min(earliest, streams[slot].earliest)
             latest = max(latest, streams[slot].latest)
             entries += streams[slot].entryCount
-            count += 1
         }
         Self.append(
-            request, index, to: &record, tenant: tenant, entryCount: entries, earliest: earliest, latest: latest,
-            streamCount: count)
+            request, index, to: &record, tenant: slots.first.map { streams[$0].tenant } ?? "", entryCount: entries,
+            earliest: earliest, latest: latest, streamCount: slots.count)
+        return bytes
     }
 
     private static func append(
@@ -184,17 +230,24 @@ package struct EntryWriter: ~Copyable {
             streamCount: streamCount, streams: index.bytes)
     }
 
-    private mutating func clear() {
+    private mutating func clear(_ tenants: [[Int]]) {
         var retained = 0
-        for slot in pending {
-            streams[slot].clear()
-            retained += streams[slot].entries.capacity
-            if retained > Self.retainedCapacity { streams[slot].entries.release() }
-            if streams[slot].isForgotten { recycle(slot) }
+        var count = 0
+        for slots in tenants {
+            for slot in slots {
+                streams[slot].clear()
+                retained += streams[slot].entries.capacity
+                if retained > Self.retainedCapacity { streams[slot].entries.release() }
+                if streams[slot].isForgotten { recycle(slot) }
+            }
+            count += slots.count
         }
-        pending.removeAll(keepingCapacity: true)
-        pendingBytes = 0
-        pendingEntries = 0
+        if count == pending.count {
+            pending.removeAll(keepingCapacity: true)
+        } else if count > 0 {
+            // A stream without entries is not pending: it is named again with its next one.
+            pending.removeAll { streams[$0].entryCount == 0 }
+        }
     }
 
     /// Gives buffer memory back after a burst; call when idle.

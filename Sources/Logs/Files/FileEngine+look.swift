@@ -15,8 +15,8 @@ extension FileEngine {
                 if wasTold || status.size != active.size || status.modified != active.modified || !active.isAtEnd {
                     let isChanged = status.size != active.size || status.modified != active.modified
                     if isChanged { file.lastChange = now }
-                    if isChanged && active.offset == 0 { takeUnread(of: file, status, now) }
-                    if active.offset == 0 && status.size < active.size { active.shrink(to: status.size) }
+                    if isChanged && active.isUnread { takeUnread(of: file, status, now) }
+                    if active.isUnread && status.size < active.size { active.shrink(to: status.size) }
                     active.size = status.size
                     active.modified = status.modified
                     file.hasMore = true
@@ -24,7 +24,7 @@ extension FileEngine {
             } else {
                 try replaceActive(of: file, status, now)
             }
-            clearTrouble(file)
+            if !file.isTroubleOfReading { clearTrouble(file) }
         } catch {
             if error.isMissing {
                 detachActive(of: file, now)
@@ -44,6 +44,7 @@ extension FileEngine {
     }
 
     private func lookAtLingering(_ file: FollowedFile, _ now: Timestamp) {
+        let hasLingered = !file.lingering.isEmpty
         for generation in file.lingering {
             guard let status = try? generation.content?.status() else { continue }
             generation.modified = status.modified
@@ -60,6 +61,8 @@ extension FileEngine {
                 release(generation, of: file)
             }
         }
+        // Gone for good, perhaps: whether it is still wanted, the next look at the file system says.
+        if file.generations.isEmpty && !file.isDone && hasLingered { nextDiscovery = min(nextDiscovery, now) }
     }
 
     /// Closes a generation, its position staying what it is.
@@ -168,16 +171,17 @@ extension FileEngine {
         if checkpoints.isEmpty && file.queue.isEmpty { file.wasUnknown = true }
         let older = search(file, active: status.identity, checkpoints, now)
         let active = Generation(
-            identity: status.identity, path: file.path, content: content, sequence: file.takeSequence())
+            identity: status.identity, path: file.path, content: content, sequence: file.takeSequence(),
+            deliveries: file.deliveries.count)
         if let saved {
             let sequence = active.sequence
-            active.resume(at: saved)
+            active.resume(at: saved, file.keys)
             if saved.path != file.path { active.sequence = sequence }
         }
         active.size = status.size
         active.modified = status.modified
         // So that a rotation while we are down is seen even if nothing was read by then.
-        active.isDirty = active.replay == nil && (saved == nil || saved?.path != file.path)
+        active.isDirty = !active.isReplaying && (saved == nil || saved?.path != file.path)
         take(older, file)
         if known[status.identity] == nil {
             active.noteHead()
@@ -213,9 +217,9 @@ extension FileEngine {
         _ file: FollowedFile, active: FileIdentity?, _ checkpoints: [Checkpoint], _ now: Timestamp
     ) -> GenerationSearch {
         GenerationSearch.run(
-            path: file.path, active: active, checkpoints: checkpoints, index: siblings,
+            file, active: active, checkpoints: checkpoints, index: siblings,
             others: { self.positionsOfRotated(file.path) }, now: now,
-            isKnown: { self.known[$0] != nil || self.owners[$0] != nil }, takeSequence: { file.takeSequence() })
+            isKnown: { self.known[$0] != nil || self.owners[$0] != nil })
     }
 
     /// Of generations that were read under their own names, when the active file was away for long.
@@ -233,7 +237,7 @@ extension FileEngine {
     /// `kept` bytes after a truncated generation's offset, the beginning of a line, are given out.
     private func take(_ search: GenerationSearch, _ file: FollowedFile, kept: Int = 0) {
         for generation in search.generations {
-            if known[generation.identity] == nil && generation.offset == 0 {
+            if known[generation.identity] == nil && generation.isUnread {
                 generation.noteHead()
                 fresh.append((generation, file))
             }
@@ -307,10 +311,17 @@ extension FileEngine {
     }
 
     func clearTrouble(_ file: FollowedFile) {
+        file.isTroubleOfReading = false
         guard file.trouble != nil else { return }
         file.trouble = nil
         setProblem(file.path, nil)
     }
 
-    func reportReading(_ error: FileError, _ file: FollowedFile) { report(error, file) }
+    /// What is there cannot be read at present: it is tried again at every look.
+    func reportReading(_ error: FileError, _ file: FollowedFile) {
+        report(error, file)
+        file.isTroubleOfReading = true
+        // A descriptor of a network file system may stay dead after the server has come back.
+        if error.code == ESTALE { park(file) }
+    }
 }

@@ -150,13 +150,13 @@ final class FileEngine {
     /// their names from then on, they are known again.
     private func commitFresh() throws(SourceError) {
         // What has been read of one meanwhile goes with its lines.
-        fresh.removeAll { $0.generation.offset > 0 }
+        fresh.removeAll { !$0.generation.isUnread }
         let rotated = fresh.filter { $0.file.generations.count > 1 }
         if !rotated.isEmpty {
             // A new generation's position says that nothing else is to be looked for: those before it go with it, in
             // a shape in which they are known again.
             for (_, file) in rotated {
-                for generation in file.queue where generation.offset == 0 {
+                for generation in file.queue where generation.isUnread {
                     generation.noteHead()
                     generation.isDirty = true
                 }
@@ -227,7 +227,7 @@ final class FileEngine {
 
     /// Takes a generation's position into the next commit.
     func note(_ generation: Generation, of file: FollowedFile) {
-        guard generation.replay == nil else { return }
+        guard !generation.isReplaying else { return }
         let position = file.position(of: generation)
         let value = position.encoded()
         remember(generation.identity, position, value)

@@ -153,6 +153,15 @@ struct FieldReader {
         return RecordLocation(segment: segment, offset: offset)
     }
 
+    /// One that may be missing, as `append(optional:)` writes it.
+    mutating func optionalLocation(_ bytes: RawSpan) -> RecordLocation?? {
+        switch fixed(bytes, as: UInt8.self) {
+        case 0: .some(nil)
+        case 1: location(bytes).map(Optional.some)
+        default: nil
+        }
+    }
+
     /// Whether `count` things of at least `size` bytes each may still follow: before room is made for them.
     func mayHold(_ count: UInt32, of size: Int, _ bytes: RawSpan) -> Bool {
         Int(count) <= (bytes.byteCount - offset) / size
@@ -163,6 +172,11 @@ extension ByteBuffer {
     mutating func append(location: RecordLocation) {
         append(littleEndian: location.segment)
         append(littleEndian: location.offset)
+    }
+
+    mutating func append(optional location: RecordLocation?) {
+        append(location == nil ? 0 : 1)
+        if let location { append(location: location) }
     }
 
     mutating func append(sized text: String) {

@@ -24,18 +24,6 @@ package struct LogQueryParser {
         return try parser.query()
     }
 
-    /// Parses a stream selector alone, `{job="a"}`, as a stored stream's label string is written too.
-    package static func labels(_ text: String) -> LabelSet? {
-        var parser = LogQueryParser(text: [UInt8](text.utf8))
-        guard let matchers = try? parser.selector(), parser.offset == parser.text.count else { return nil }
-        var labels = LabelSet()
-        for matcher in matchers {
-            guard matcher.operation == .equal else { return nil }
-            labels[matcher.name] = matcher.value
-        }
-        return labels
-    }
-
     private init(text: [UInt8]) { self.text = text }
 
     private mutating func query() throws(LogQueryError) -> LogQuery {

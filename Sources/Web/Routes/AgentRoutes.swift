@@ -1,18 +1,8 @@
-import Exporter
 import Telemetry
 
 extension Router {
-    /// Adds what every scraper and supervisor asks for: `/metrics`, `/-/healthy` and `/health`, `/-/ready` and
-    /// `/ready`.
-    package mutating func addAgentRoutes(metrics: MetricsPage, readiness: Readiness) {
-        on(.get, "/metrics") { request in
-            let page = metrics.render(
-                accept: request.headers.list("Accept"), acceptEncoding: request.headers.list("Accept-Encoding"))
-            var response = Response(
-                headers: ["Content-Type": page.contentType, "Vary": "Accept, Accept-Encoding"], body: .bytes(page.body))
-            if let encoding = page.contentEncoding { response.headers.add("Content-Encoding", encoding) }
-            return response
-        }
+    /// Adds what every supervisor asks for: `/-/healthy` and `/health`, `/-/ready` and `/ready`.
+    package mutating func addAgentRoutes(readiness: Readiness) {
         for path in ["/-/healthy", "/health"] {
             on(.get, path) { _ in .text("Tocsin is healthy.\n") }
         }

@@ -73,6 +73,24 @@ struct ListenTests {
         #expect(access(path, F_OK) == 0)
     }
 
+    @Test("a socket file gets the mode and the group that the address names")
+    func permissions() async throws {
+        let directory = temporaryDirectory()
+        defer { system("rm -rf '\(directory)'") }
+        let path = directory + "/x.sock"
+        let address = try ListenAddress("unix:\(path)?mode=0600&group=\(getgid())")
+        try await withServer(router(), configure: { $0.addresses = [address] }) { address in
+            #expect(await status(address, request("GET /health")) == 200)
+            var file = stat()
+            #expect(lstat(path, &file) == 0 && file.st_mode & 0o777 == 0o600 && file.st_gid == getgid())
+        }
+        let nobody = try ListenAddress("unix:\(path)?group=no-such-group")
+        let error = await #expect(throws: WebServerError.self) {
+            try await withServer(router(), configure: { $0.addresses = [nobody] }) { _ in }
+        }
+        #expect(error?.description.contains("no-such-group") == true && access(path, F_OK) != 0)
+    }
+
     @Test("a port in use is named, with the remedy")
     func portInUse() async throws {
         try await withServer(router()) { address in
@@ -103,6 +121,10 @@ struct ListenTests {
             ("127.0.0.1:9464", .tcp(host: "127.0.0.1", port: 9464)), ("[::1]:9464", .tcp(host: "::1", port: 9464)),
             (":9464", .tcp(host: nil, port: 9464)), ("localhost:0", .tcp(host: "localhost", port: 0)),
             ("unix:/run/tocsin.sock", .unix(path: "/run/tocsin.sock")),
+            (
+                "unix:/x?mode=0600&group=adm",
+                .unix(path: "/x", permissions: SocketPermissions(mode: 0o600, group: "adm"))
+            ),
         ] as [(String, ListenAddress)])
     func addresses(text: String, expected: ListenAddress) throws {
         #expect(try ListenAddress(text) == expected)
@@ -113,7 +135,8 @@ struct ListenTests {
         "what is no address is refused",
         arguments: [
             "", "9464", "host", "host:", "host:99999", "host:-1", "::1:9464", "unix:", "unix:relative",
-            "unix:/" + String(repeating: "x", count: 200),
+            "unix:/" + String(repeating: "x", count: 200), "unix:/x?mode=rw", "unix:/x?mode=1777", "unix:/x?owner=me",
+            "unix:/x?mode", "unix:/x?mode=066x",
         ])
     func badAddresses(text: String) {
         #expect(throws: WebServerError.self) { try ListenAddress(text) }

@@ -1,8 +1,6 @@
-import Telemetry
-
 /// Blocking work for asynchronous callers: on a thread of its own, never the cooperative pool.
-enum Blocking {
-    static func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+package enum Blocking {
+    package static func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             WorkerThread(name: "blocking") { continuation.resume(with: Swift.Result { try body() }) }.detach()
         }

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import NIOCore
 import Synchronization
 import Telemetry
 import Testing
@@ -176,6 +177,88 @@ struct WebServerTests {
             }
             #expect(results == [true, true, true, true])
         }
+    }
+
+    @Test("bytes now and then do not hold a connection, not even behind a good request")
+    func slowHeaders() async throws {
+        let metrics = WebMetrics()
+        try await withServer(
+            routes(), metrics: metrics, configure: { $0.receiveTimeout = .milliseconds(300) }
+        ) { address in
+            let results = await offThread { () -> [Bool] in
+                let client = RawClient(address)
+                client?.send(request("GET /hello"))
+                let isAnswered = client?.reply()?.status == 200
+                let begin = ContinuousClock.now
+                var isOpen = true
+                var sent = 0
+                while isOpen, begin.duration(to: .now) < .seconds(20) {
+                    isOpen = client?.send(sent == 0 ? "GET /hello HTTP/1.1\r\nX: " : "x") == true
+                    sent += 1
+                    usleep(50_000)
+                }
+                return [isAnswered, !isOpen, begin.duration(to: .now) < .seconds(10)]
+            }
+            #expect(results == [true, true, true])
+            #expect(metrics.count(.timeout) == 1 && metrics.openConnections == 0)
+        }
+    }
+
+    @Test("an answer that does not come is given up, and its handler is cancelled")
+    func slowHandler() async throws {
+        let wasCancelled = Mutex(false)
+        var router = Router()
+        router.on(.get, "/slow") { _ in
+            do {
+                try await Task.sleep(for: .seconds(3600))
+            } catch {
+                wasCancelled.withLock { $0 = true }
+                throw error
+            }
+            return .text("late")
+        }
+        try await withServer(router, configure: { $0.answerTimeout = .milliseconds(100) }) { address in
+            let reply = await offThread { () -> (Int?, Bool) in
+                let client = RawClient(address)
+                client?.send(request("GET /slow"))
+                return (client?.reply()?.status, client?.isClosed() ?? false)
+            }
+            #expect(reply.0 == 503 && reply.1)
+            for _ in 0..<500 where !wasCancelled.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(wasCancelled.withLock { $0 })
+        }
+    }
+
+    @Test("a scraper's timeout and repeated parameters reach the handler, and a buffer is answered as it is")
+    func scrape() async throws {
+        var router = Router()
+        router.on(.get, "/scrape") { request in
+            let left = request.scrapeDeadline.map { ContinuousClock.now.duration(to: $0) } ?? .zero
+            let isSound = left > .seconds(8) && left <= .milliseconds(9500)
+            let text = "\(request.query.all("collect[]")) \(request.scrapeTimeout == .seconds(10)) \(isSound)"
+            return Response(body: .buffer(ByteBuffer(string: text)))
+        }
+        try await withServer(router) { address in
+            let body = await offThread { () -> String? in
+                let client = RawClient(address)
+                client?.send(
+                    request("GET /scrape?collect[]=a&collect%5B%5D=b", "X-Prometheus-Scrape-Timeout-Seconds: 10"))
+                return client?.reply()?.body
+            }
+            #expect(body == "[\"a\", \"b\"] true true")
+        }
+    }
+
+    @Test(
+        "a timeout that is no number of seconds is none, and a short one leaves half of itself",
+        arguments: [
+            ("10", 9.5), ("1.5", 1), ("0.4", 0.2), ("0", nil), ("-1", nil), ("nan", nil), ("inf", nil), ("1e99", nil),
+            ("", nil), ("10s", nil), (nil, nil),
+        ] as [(String?, Double?)])
+    func scrapeDeadline(field: String?, seconds: Double?) throws {
+        var asked = Request(method: .get, path: "/", query: try #require(Query("")))
+        asked.headers["X-Prometheus-Scrape-Timeout-Seconds"] = field
+        #expect(asked.scrapeDeadline.map { asked.received.duration(to: $0) } == seconds.map { .seconds($0) })
     }
 
     @Test("a connection over the limit is closed at once, and there is room again when one goes")

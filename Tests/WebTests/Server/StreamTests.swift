@@ -111,7 +111,10 @@ struct StreamTests {
     func stop() async throws {
         let progress = Progress()
         var configuration = ServerConfiguration()
-        configuration.addresses = [try ListenAddress("127.0.0.1:0")]
+        // The port of a server that has stopped may soon be another one's.
+        let file = try WebFile()
+        defer { file.remove() }
+        configuration.addresses = [try ListenAddress("unix:\(file.directory)/x.sock")]
         let server = WebServer(configuration: configuration, router: router(progress), logger: Logger(label: "test"))
         let address = try await server.start()[0]
         let client = await offThread { () -> Holder in

@@ -1,0 +1,76 @@
+import Logging
+import Telemetry
+
+/// What is wrong with one destination and for whom, as readiness and the log tell it. For the lane's thread.
+final class Troubles {
+    /// Whom a trouble concerns.
+    enum Scope: Hashable {
+        case destination
+        case tenant(String)
+        case store
+    }
+
+    private let context: ShipperContext
+    private var known: [Scope: PartState] = [:]
+    private var logged = Timestamp(nanoseconds: 0)
+
+    init(_ context: ShipperContext) { self.context = context }
+
+    /// Shows a trouble in readiness, and logs it when it is a new one, but not more than once in ten seconds.
+    func report(_ state: PartState, of scope: Scope) {
+        guard known[scope] != state else { return }
+        known[scope] = state
+        publish()
+        let now = Timestamp.monotonic
+        guard now.seconds(since: logged) > 10 else { return }
+        logged = now
+        context.logger.warning(
+            "destination in trouble",
+            metadata: [
+                "destination": "\(context.configuration.name)", "reason": "\(Self.sentence(scope, state))",
+            ])
+    }
+
+    /// The trouble of `scope` is over, if there was one.
+    func end(of scope: Scope) {
+        guard !known.isEmpty, known.removeValue(forKey: scope) != nil else { return }
+        publish()
+        guard known.isEmpty else { return }
+        context.logger.info("destination takes data again", metadata: ["destination": "\(context.configuration.name)"])
+    }
+
+    /// The worst of all, the destination's own first.
+    private func publish() {
+        let sorted = known.sorted { Self.rank($0) < Self.rank($1) }
+        guard let first = sorted.first else {
+            context.readiness.set(context.part, .ok)
+            return
+        }
+        let more = sorted.count > 1 ? " (and \(sorted.count - 1) more)" : ""
+        let text = Self.sentence(first.key, first.value) + more
+        if case .failed = first.value {
+            context.readiness.set(context.part, .failed(text))
+        } else {
+            context.readiness.set(context.part, .degraded(text))
+        }
+    }
+
+    private static func rank(_ trouble: (key: Scope, value: PartState)) -> (Int, Int, String) {
+        let severity = if case .failed = trouble.value { 0 } else { 1 }
+        return switch trouble.key {
+        case .destination: (severity, 0, "")
+        case .store: (severity, 1, "")
+        case .tenant(let name): (severity, 2, name)
+        }
+    }
+
+    private static func sentence(_ scope: Scope, _ state: PartState) -> String {
+        let reason =
+            switch state {
+            case .degraded(let text), .failed(let text): text
+            case .ok, .starting: ""
+            }
+        if case .tenant(let name) = scope, !name.isEmpty { return "tenant \(name): \(reason)" }
+        return reason
+    }
+}
