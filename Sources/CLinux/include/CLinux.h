@@ -145,4 +145,18 @@ struct clinux_space {
 /// statfs(2); it can hang for as long as the file system's server does. Returns 0 or a positive errno.
 int clinux_space(const char *path, struct clinux_space *out);
 
+/// What ETHTOOL_GSET tells of a network device's link: sets of link modes.
+struct clinux_ethtool_link {
+    uint32_t supported, advertised;
+    uint8_t autonegotiation;
+};
+/// Returns 0 or a positive errno.
+int clinux_ethtool_settings(const char *device, struct clinux_ethtool_link *out);
+/// ETHTOOL_GDRVINFO: driver, version, firmware's version, bus, ROM's version, each ended by a zero. Returns bytes or a
+/// negative errno.
+long clinux_ethtool_driver(const char *device, void *out, size_t length);
+/// ETHTOOL_GSTATS: for each counter its name, padded with zeros to 32 bytes, and 8 bytes of value. Returns bytes or a
+/// negative errno.
+long clinux_ethtool_counters(const char *device, void *out, size_t length);
+
 #endif
