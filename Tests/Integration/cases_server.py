@@ -5,7 +5,7 @@ import time
 
 import faults
 from agent import client
-from context import Failure, case, merged
+from context import Failure, case, kill_loop, merged
 from loki import Limits
 from verdict import Verdict
 from writers import Writer
@@ -229,9 +229,7 @@ def tenants(c):
     jobs = []
     for writer in writers:
         tag = writer.tag.decode()
-        job = c.files(tag + ".log", __tenant_id__=tag)
-        job["job_name"] = tag
-        jobs.append(job)
+        jobs.append(dict(c.files(tag + ".log", __tenant_id__=tag), job_name=tag))
     agent = c.agent([server], jobs).start()
     active = faults.While(None)
     server.plan = lambda request: active(request) if request.tenant == "bad" else None
@@ -266,6 +264,37 @@ def tenants(c):
     return "%s\n    others_behind_at_most=%d" % ("\n    ".join(str(v) for v in verdicts), behind)
 
 
+@case("tenants-kill-storm")
+def tenants_storm(c):
+    """Tenants refused at random, answers and connections broken at random, kill -9 at random: nothing lost, each tenant in
+    order."""
+    server = c.server()
+    writers = [Writer(c.path("logs", name + ".log"), name, rate=400, seed=c.seed + at)
+               for at, name in enumerate(("one", "two", "three"))]
+    jobs = []
+    for writer in writers:
+        tag = writer.tag.decode()
+        jobs.append(dict(c.files(tag + ".log", __tenant_id__=tag), job_name=tag))
+    agent = c.agent([server], jobs).start()
+    mixture = faults.Mixture(c.seed, share=0.15, slow=False)
+    refused = faults.Status(429)
+
+    def plan(request):
+        # Each tenant is refused for a second in three, not at the same time as the others.
+        turn = int(request.time) % 3
+        return refused if request.tenant == ("one", "two", "three")[turn] else mixture(request)
+    server.plan = plan
+    c.writing(*writers)
+    kill_loop(c, agent, max(3, c.kills // 5), longest=2.0)
+    lines = [merged(writer) for writer in writers]
+    server.plan = faults.Nothing()
+    c.settle(server, sum(len(own) for own in lines))
+    verdicts = [Verdict(own, server, writer.tag.decode()) for writer, own in zip(writers, lines)]
+    for verdict in verdicts:
+        c.require(verdict.ok and not verdict.disordered, str(verdict))
+    return "%s\n    codes=%s" % ("\n    ".join(str(v) for v in verdicts), server.codes)
+
+
 @case("backlog-few-requests")
 def backlog(c):
     """The small records that an outage leaves in the store go in a handful of requests, in order, over a kill."""
@@ -295,6 +324,9 @@ TAKEN = [
     ("body up to the end", faults.Raw(OK + b"\r\nfine", True)),
     ("100 Continue unasked", faults.Raw(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", True, keeps=True)),
     ("103 Early Hints", faults.Raw(b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", True, keeps=True)),
+    ("two answers at once", faults.Raw(b"HTTP/1.1 204 No Content\r\n\r\n" * 2, True, keeps=True)),
+    ("204 with a body", faults.Raw(b"HTTP/1.1 204 No Content\r\nContent-Length: 32\r\n\r\nHTTP/1.1 204 No Content\r\nX: yyy\r\n\r\n", True,
+                                   keeps=True)),
     ("an endless body", faults.Raw(OK + b"\r\n", True, forever=b"x" * 65536)),
 ]
 # These do not: the lines are sent again until a better answer comes.
@@ -323,13 +355,9 @@ def strange(c):
     writer = Writer(c.path("logs", "a.log"), "a", seed=c.seed)
     agent = c.agent([server], [c.files()]).start()
     for what, fault in TAKEN:
-        once = faults.While(fault)
-
-        def plan(request, once=once):
-            answer = once(request)
-            once.active = False
-            return answer
-        server.plan = plan
+        # The next answer is a refusal: who took something left over from this one for it would lose a line.
+        answers = [fault, faults.Status(503)]
+        server.plan = lambda request, answers=answers: answers.pop(0) if answers else None
         writer.write(50)
         c.eventually(lambda: server.loki.accepted >= writer.number, 15, lambda: "%s: nothing arrives" % what)
         writer.write(1)
