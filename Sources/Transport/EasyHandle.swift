@@ -182,7 +182,8 @@ final class EasyHandle {
             if ccurl_get_long(curl, CURLINFO_HTTP_CONNECTCODE) == 407 {
                 return .configuration("the proxy wants other credentials (407); set user and password in proxy_url")
             }
-            return HTTPFailure.isAboutOurCertificate(reason) ? .trust(reason) : .connection(reason)
+            if HTTPFailure.isAboutOurCertificate(reason) { return .trust(reason) }
+            return code == CURLE_SSL_CONNECT_ERROR ? .connection(reason) : .cutOff(reason)
         default: return .connection(reason)
         }
     }

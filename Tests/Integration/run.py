@@ -13,7 +13,8 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import cases_containers  # noqa: F401  each registers its cases
+import cases_answers  # noqa: F401  each registers its cases
+import cases_containers  # noqa: F401
 import cases_face  # noqa: F401
 import cases_files  # noqa: F401
 import cases_journal  # noqa: F401

@@ -144,6 +144,20 @@ struct LokiShipperTests {
         #expect(rig.server.requests.filter { $0.body.count > 20_000 }.count <= 2)
     }
 
+    @Test("a server that cuts the connection at large requests gets smaller ones")
+    func cutsOff() throws {
+        let rig = try Rig { request, lines in request.body.count > 100_000 ? (.reset, []) : (.status(204), lines) }
+        let all = lines("a", 0..<30).map { line in
+            var line = line
+            line.text += noise(10_000)
+            return line
+        }
+        rig.feed.append(all)
+        rig.run()
+        #expect(rig.taken.lines == all.map { $0.labels + " " + $0.text })
+        #expect(rig.quarantined.isEmpty)
+    }
+
     @Test("a server that takes no request at all costs no line")
     func tooLargeWhateverIsSent() throws {
         let failures = Atomic<Int>(0)

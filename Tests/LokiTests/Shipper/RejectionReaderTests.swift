@@ -123,6 +123,7 @@ struct RejectionReaderTests {
             switch PushVerdict(HTTPResponse(status: status, body: Array(body.utf8))) {
             case .delivered: "delivered"
             case .retry: "retry"
+            case .cutOff: "cut off"
             case .held: "held"
             case .unusable: "unusable"
             case .partial: "partial"
