@@ -59,36 +59,8 @@ struct StreamLabelsReader {
                 value.append(byte)
                 continue
             }
-            guard let escape = current else { return nil }
-            index += 1
-            switch escape {
-            case UInt8(ascii: "n"): value.append(0x0a)
-            case UInt8(ascii: "t"): value.append(0x09)
-            case UInt8(ascii: "r"): value.append(0x0d)
-            case UInt8(ascii: "a"): value.append(0x07)
-            case UInt8(ascii: "b"): value.append(0x08)
-            case UInt8(ascii: "f"): value.append(0x0c)
-            case UInt8(ascii: "v"): value.append(0x0b)
-            case UInt8(ascii: "x"):
-                guard let code = hexadecimal(2) else { return nil }
-                value.append(UInt8(truncatingIfNeeded: code))
-            case UInt8(ascii: "u"), UInt8(ascii: "U"):
-                guard let code = hexadecimal(escape == UInt8(ascii: "u") ? 4 : 8), let scalar = Unicode.Scalar(code)
-                else { return nil }
-                value.append(contentsOf: scalar.utf8)
-            default: value.append(escape)
-            }
+            guard (try? GoEscape.decode(text, at: &index, into: &value)) != nil else { return nil }
         }
         return nil
-    }
-
-    private mutating func hexadecimal(_ digits: Int) -> UInt32? {
-        var value: UInt32 = 0
-        for _ in 0..<digits {
-            guard let byte = current, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { return nil }
-            value = value << 4 | UInt32(digit)
-            index += 1
-        }
-        return value
     }
 }

@@ -172,6 +172,8 @@ final class EasyHandle {
         case CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CRL_BADFILE:
             return .configuration("\(reason); see tls_config (ca_file)")
         case CURLE_SSL_CERTPROBLEM: return .configuration("\(reason); see tls_config (cert_file, key_file)")
+        case CURLE_UNSUPPORTED_PROTOCOL where ccurl_get_long(curl, CURLINFO_REQUEST_SIZE) > 0:
+            return .connection("the server's answer is not HTTP/1.1 (\(reason)); check the url")
         case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_SSL_CIPHER, CURLE_SSL_ENGINE_NOTFOUND,
             CURLE_UNKNOWN_OPTION, CURLE_NOT_BUILT_IN:
             return .configuration(reason)
@@ -180,7 +182,8 @@ final class EasyHandle {
             if ccurl_get_long(curl, CURLINFO_HTTP_CONNECTCODE) == 407 {
                 return .configuration("the proxy wants other credentials (407); set user and password in proxy_url")
             }
-            return HTTPFailure.isAboutOurCertificate(reason) ? .trust(reason) : .connection(reason)
+            if HTTPFailure.isAboutOurCertificate(reason) { return .trust(reason) }
+            return code == CURLE_SSL_CONNECT_ERROR ? .connection(reason) : .cutOff(reason)
         default: return .connection(reason)
         }
     }

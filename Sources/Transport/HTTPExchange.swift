@@ -41,6 +41,8 @@ package enum HTTPFailure: Error, Sendable, Equatable, CustomStringConvertible {
     case timedOut(String)
     /// No connection, a reset one, a name that does not resolve: trying again may help.
     case connection(String)
+    /// The connection ended while the request was being sent or the answer read.
+    case cutOff(String)
     /// The server's certificate is not trusted, or it does not trust ours.
     case trust(String)
     /// What was configured cannot be used: a file that cannot be read, a URL libcurl does not take.
@@ -52,7 +54,7 @@ package enum HTTPFailure: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .stopped: "stopped"
         case .timedOut(let reason): "timed out: \(reason)"
-        case .connection(let reason): reason
+        case .connection(let reason), .cutOff(let reason): reason
         case .trust(let reason): "\(reason); \(Self.remedy(reason))"
         case .configuration(let reason): reason
         case .noLibrary(let reason): "libcurl cannot be loaded (\(reason)); install it: apt-get install libcurl4"

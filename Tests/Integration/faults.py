@@ -98,9 +98,10 @@ class Raw:
 
 @dataclass
 class Early:
-    """Answers when it has read the head of the request, and closes without reading the body."""
+    """Answers when it has read the head of a request with a body over so many bytes, and closes without reading it."""
 
     data: bytes
+    over: int = 0
 
 
 class Nothing:

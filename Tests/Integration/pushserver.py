@@ -170,7 +170,8 @@ class PushServer:
         with self._lock:
             self._number += 1
             request = Request(self._number, parts[0], parts[1], headers, peer)
-        if self.early is not None and self.early.active:
+        length = int(headers.get("content-length", 0))
+        if self.early is not None and self.early.active and length > self.early.fault.over:
             self.early.hits += 1
             connection.sendall(self.early.fault.data)
             return None

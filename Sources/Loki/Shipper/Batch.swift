@@ -47,8 +47,8 @@ struct Batch: ~Copyable {
         end = location
     }
 
-    /// Goes past a record of which nothing is wanted.
-    mutating func skip(_ record: borrowing StoredRecord) { end = record.next }
+    /// Goes past what holds nothing that is wanted.
+    mutating func pass(to place: RecordLocation) { end = place }
 
     /// Adds the record's blocks of tenants that `isWanted`. Returns those whose bytes are not all there.
     mutating func append(_ record: borrowing StoredRecord, where isWanted: (String) -> Bool) -> [BlockIndex] {

@@ -43,7 +43,7 @@ extension DeliveryLane {
         }
         switch sendParts(&job, sender, &buffers) {
         case .stopped: return .stopped
-        case .held: return .held(job)
+        case .held: return .held(job.isUntouched ? nil : job)
         case .done:
             hold(job.limited, tenant, buffers)
             return .done

@@ -34,14 +34,20 @@ extension DeliveryLane {
     func gather(_ course: Course, _ buffers: inout LaneBuffers, where isWanted: (String) -> Bool) -> Gathering {
         buffers.batch.begin(at: course.start)
         var skipped = 0
+        let boundary = course.fixedEnd ?? course.boundary
         while skipped < Self.skipLimit {
             let place = buffers.batch.end
-            if let boundary = course.fixedEnd ?? course.boundary, place >= boundary { break }
+            if let boundary, place >= boundary { break }
             if course.fixedEnd == nil, buffers.batch.recordCount >= course.recordLimit { break }
             var result = read(at: place, metadataOnly: course.skipsMuch, &buffers)
+            if case .record? = result, let boundary, buffers.record.location >= boundary {
+                // Retention has removed what was before.
+                buffers.batch.pass(to: boundary)
+                break
+            }
             if case .record? = result, course.skipsMuch {
                 guard buffers.record.blocks.contains(where: { isWanted($0.tenant) }) else {
-                    buffers.batch.skip(buffers.record)
+                    buffers.batch.pass(to: buffers.record.next)
                     skipped += 1
                     continue
                 }

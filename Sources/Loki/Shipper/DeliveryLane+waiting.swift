@@ -43,7 +43,9 @@ extension DeliveryLane {
         case .unreadable: return !context.stopping.wait(seconds: 1)
         case .end: next = state.cursor
         case .damaged(let place):
-            next = max(place, waiting.cursor)
+            // A place that does not move on would be read for ever.
+            if place <= waiting.cursor { return !context.stopping.wait(seconds: 1) }
+            next = place
             jobs[waiting.tenant] = nil
         case .batch:
             next = buffers.batch.end

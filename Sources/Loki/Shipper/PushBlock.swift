@@ -124,15 +124,18 @@ struct PushBlock: ~Copyable {
                 append(selection[index], line: lines[selection[index]], to: &body)
                 index += 1
             }
-            let name = labels(stream)
-            let length = name.utf8.count
-            output.append(0x0a)
-            output.append(varint: UInt64(1 + Varint.length(UInt64(length)) + length + body.count))
-            output.append(0x0a)
-            output.append(varint: UInt64(length))
-            output.append(name)
-            output.append(body.bytes)
+            Self.append(stream: labels(stream), entries: body.bytes, to: &output)
         }
+    }
+
+    private static func append(stream labels: String, entries: RawSpan, to output: inout ByteBuffer) {
+        let length = labels.utf8.count
+        output.append(0x0a)
+        output.append(varint: UInt64(1 + Varint.length(UInt64(length)) + length + entries.byteCount))
+        output.append(0x0a)
+        output.append(varint: UInt64(length))
+        output.append(labels)
+        output.append(entries)
     }
 
     private func append(_ index: Int, line: [UInt8]?, to body: inout ByteBuffer) {
@@ -173,14 +176,8 @@ struct PushBlock: ~Copyable {
                 let head = 1 + Varint.length(UInt64(stream.labels.count))
                 guard stream.labels.lowerBound - stream.body.lowerBound == head else { return false }
                 let text = labels(String(lossy: request.slice(stream.labels)))
-                let rest = stream.labels.upperBound..<stream.body.upperBound
-                let length = text.utf8.count
-                output.append(0x0a)
-                output.append(varint: UInt64(1 + Varint.length(UInt64(length)) + length + rest.count))
-                output.append(0x0a)
-                output.append(varint: UInt64(length))
-                output.append(text)
-                output.append(request.slice(rest))
+                let entries = request.slice(stream.labels.upperBound, stream.body.upperBound)
+                append(stream: text, entries: entries, to: &output)
             }
         } catch {
             return false

@@ -18,6 +18,11 @@ struct PushJob {
         entryCount = block.entries.count
     }
 
+    /// Whether the whole block is still to be sent, as it is: then nothing need be remembered.
+    var isUntouched: Bool {
+        parts.count == 1 && parts.allSatisfy { $0.count == entryCount } && cutLines.isEmpty && limited.isEmpty
+    }
+
     /// Puts the halves of `part` in its place, the earlier one next.
     mutating func split(_ part: ArraySlice<Int>) {
         let middle = part.startIndex + part.count / 2

@@ -84,6 +84,7 @@ final class PushSender {
         let periods = context.configuration.backoff
         var (backoff, slow) = (periods.backoff, periods.slowBackoff)
         var retries = 0
+        var cuts = 0
         while !context.aborting.isStopped {
             let (verdict, retryAfter) = attempt(body, tenant: tenant, entries: entries)
             switch verdict {
@@ -124,8 +125,12 @@ final class PushSender {
                 troubles.report(.failed(reason), of: .destination)
                 guard pause(client.reloadCredentials() ? 0 : slow.next(), tenant)
                 else { return .stopped }
-            case .retry(let reason):
+            case .cutOff(let reason), .retry(let reason):
                 retries += 1
+                if case .cutOff = verdict {
+                    cuts += 1
+                    if cuts >= 3, entries > 1, body.byteCount > 64 << 10 { return .tooLarge }
+                }
                 if giveUp(retries) { return dropped("ingester_error", tenant, entries, size) }
                 troubles.report(.degraded("sending fails and is tried again: \(reason)"), of: .destination)
                 guard pause(max(backoff.next(), min(retryAfter ?? 0, 3600)), tenant) else { return .stopped }
@@ -202,6 +207,7 @@ final class PushSender {
             context.metrics.requested(code: 0, seconds: seconds, entries: entries, bytes: body.byteCount)
             switch error {
             case .stopped, .timedOut, .connection: return (.retry("\(error)"), nil)
+            case .cutOff: return (.cutOff("\(error)"), nil)
             case .trust, .configuration, .noLibrary: return (.unusable("\(error)"), nil)
             }
         }

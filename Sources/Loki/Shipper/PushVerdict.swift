@@ -6,6 +6,8 @@ enum PushVerdict: Sendable, Equatable {
     case delivered
     /// Not now; nothing is known about what was stored. Again later, as it is.
     case retry(String)
+    /// As `retry`; the connection ended on the way. A server that answers 413 and closes without reading looks so too.
+    case cutOff(String)
     /// Not as it is configured, on either side, for this tenant at least: hold its data, try slowly, tell people.
     case held(String)
     /// There is no way to the server as it is configured, for anybody.

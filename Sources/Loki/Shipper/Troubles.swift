@@ -12,18 +12,27 @@ final class Troubles {
 
     private let context: ShipperContext
     private var known: [Scope: PartState] = [:]
-    private var logged = Timestamp(nanoseconds: 0)
+    /// Those that the log does not know of yet.
+    private var unlogged: Set<Scope> = []
+    private var logged: Timestamp?
+    /// Whether the log's last word is a trouble.
+    private var isLogged = false
 
     init(_ context: ShipperContext) { self.context = context }
 
-    /// Shows a trouble in readiness, and logs it when it is a new one, but not more than once in ten seconds.
+    /// Shows a trouble in readiness, and logs it when it is a new one, but one in ten seconds: another is logged when it
+    /// is reported again.
     func report(_ state: PartState, of scope: Scope) {
-        guard known[scope] != state else { return }
-        known[scope] = state
-        publish()
+        if known[scope] != state {
+            known[scope] = state
+            unlogged.insert(scope)
+            publish()
+        }
         let now = Timestamp.monotonic
-        guard now.seconds(since: logged) > 10 else { return }
+        if let logged, now.seconds(since: logged) < 10 { return }
+        guard unlogged.remove(scope) != nil else { return }
         logged = now
+        isLogged = true
         context.logger.warning(
             "destination in trouble",
             metadata: [
@@ -34,8 +43,11 @@ final class Troubles {
     /// The trouble of `scope` is over, if there was one.
     func end(of scope: Scope) {
         guard !known.isEmpty, known.removeValue(forKey: scope) != nil else { return }
+        unlogged.remove(scope)
         publish()
-        guard known.isEmpty else { return }
+        // A server that fails every second request would fill the log.
+        guard known.isEmpty, isLogged else { return }
+        isLogged = false
         context.logger.info("destination takes data again", metadata: ["destination": "\(context.configuration.name)"])
     }
 

@@ -61,13 +61,7 @@ struct BatchTests {
 
     @Test("a refusal of some entries concerns only these")
     func partial() throws {
-        let rig = try Rig { _, lines in
-            let refused = lines.filter { $0.contains("too-long-line") }
-            guard !refused.isEmpty else { return (.status(204), lines) }
-            let body =
-                #"max entry size '10' bytes exceeded for stream '{app="a", service_name="a"}' while adding an entry with length '13' bytes"#
-            return (.status(400, body: body), lines.filter { !$0.contains("too-long-line") })
-        }
+        let rig = try Rig { _, lines in refusingLongLines(lines) }
         fill(rig, ["a", "b"], 0..<20)
         var long = lines("a", 20..<21)
         long[0].text = "too-long-line"

@@ -73,13 +73,7 @@ struct LokiShipperTests {
 
     @Test("after a partial refusal the rest counts as delivered and the refused are kept with the reason")
     func partial() throws {
-        let rig = try Rig { _, lines in
-            let refused = lines.filter { $0.contains("too-long-line") }
-            guard !refused.isEmpty else { return (.status(204), lines) }
-            let body =
-                #"max entry size '10' bytes exceeded for stream '{app="a", service_name="a"}' while adding an entry with length '13' bytes"#
-            return (.status(400, body: body), lines.filter { !$0.contains("too-long-line") })
-        }
+        let rig = try Rig { _, lines in refusingLongLines(lines) }
         var some = lines("a", 0..<3)
         some[1].text = "too-long-line"
         some[1].metadata = [("k", "v\"")]
@@ -122,13 +116,8 @@ struct LokiShipperTests {
     @Test("one line too large alone goes shortened, the whole of it is kept aside")
     func shrinks() throws {
         let rig = try Rig { request, lines in request.body.count > 30_000 ? (.status(413), []) : (.status(204), lines) }
-        var state: UInt64 = 7
-        let noise = (0..<100_000).map { _ -> Character in
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Character(Unicode.Scalar(UInt8(0x21 + (state >> 33) % 90)))
-        }
         var line = lines("a", 0..<1)[0]
-        line.text = String(noise)
+        line.text = noise(100_000)
         rig.feed.append([line])
         rig.run()
         #expect(rig.taken.lines.count == 1)
@@ -142,14 +131,10 @@ struct LokiShipperTests {
         let rig = try Rig { request, lines in
             request.body.count > 20_000 ? (.status(413), []) : (.status(204), lines)
         }
-        var state: UInt64 = 7
         func noisy(_ range: Range<Int>) -> [MemoryFeed.Line] {
             lines("a", range).map { line in
                 var line = line
-                for _ in 0..<1000 {
-                    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                    line.text.unicodeScalars.append(Unicode.Scalar(UInt8(0x21 + (state >> 33) % 90)))
-                }
+                line.text += noise(1000)
                 return line
             }
         }
@@ -157,6 +142,20 @@ struct LokiShipperTests {
         rig.run()
         #expect(rig.taken.lines.count == 200)
         #expect(rig.server.requests.filter { $0.body.count > 20_000 }.count <= 2)
+    }
+
+    @Test("a server that cuts the connection at large requests gets smaller ones")
+    func cutsOff() throws {
+        let rig = try Rig { request, lines in request.body.count > 100_000 ? (.reset, []) : (.status(204), lines) }
+        let all = lines("a", 0..<30).map { line in
+            var line = line
+            line.text += noise(10_000)
+            return line
+        }
+        rig.feed.append(all)
+        rig.run()
+        #expect(rig.taken.lines == all.map { $0.labels + " " + $0.text })
+        #expect(rig.quarantined.isEmpty)
     }
 
     @Test("a server that takes no request at all costs no line")

@@ -5,6 +5,7 @@ import Logs
 import PushServer
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Loki
@@ -131,3 +132,23 @@ func lines(_ stream: String, _ range: Range<Int>) -> [MemoryFeed.Line] {
 }
 
 func sent(_ stream: String, _ range: Range<Int>) -> [String] { range.map { "{app=\"\(stream)\"} l\($0)" } }
+
+/// Text that does not compress; another in each call.
+func noise(_ length: Int) -> String {
+    var random = noiseSource.withLock { source in
+        source &+= 1
+        return SeededRandom(seed: source)
+    }
+    return String((0..<length).map { _ in Character(Unicode.Scalar(UInt8.random(in: 0x21..<0x7b, using: &random))) })
+}
+
+private let noiseSource = Mutex<UInt64>(0)
+
+/// As Loki answers with a `max_line_size` of 10 bytes, to a stream `a`.
+func refusingLongLines(_ lines: [String]) -> (PushServer.Reply, stored: [String]) {
+    let refused = lines.filter { $0.contains("too-long-line") }
+    guard !refused.isEmpty else { return (.status(204), lines) }
+    let body =
+        #"max entry size '10' bytes exceeded for stream '{app="a", service_name="a"}' while adding an entry with length '13' bytes"#
+    return (.status(400, body: body), lines.filter { !$0.contains("too-long-line") })
+}

@@ -94,6 +94,26 @@ struct TenantTests {
         #expect(received.filter { $0.contains("\"a\"") } == sent("a", 20..<25))
     }
 
+    @Test("what retention has taken from a waiting tenant is passed over, nothing comes twice")
+    func retention() throws {
+        let isOpen = Atomic<Bool>(false)
+        let rig = try Rig { request, lines in
+            request.headers["x-scope-orgid"] == "b" && !isOpen.load(ordering: .relaxed)
+                ? (.status(403), []) : (.status(204), lines)
+        }
+        fill(rig, ["b", "a"], 0..<20)
+        rig.shipper.start()
+        #expect(rig.wait { rig.feed.state("test")?.cursor.offset == 40 })
+        rig.feed.drop(before: 45)
+        fill(rig, ["b", "a"], 20..<25)
+        #expect(rig.wait { rig.feed.state("test")?.cursor.offset == 50 })
+        isOpen.store(true, ordering: .relaxed)
+        #expect(rig.wait { rig.isDrained })
+        rig.end()
+        #expect(taken(rig, "b") == sent("b", 23..<25))
+        #expect(taken(rig, "a") == sent("a", 0..<20) + sent("a", 22..<25))
+    }
+
     @Test("the part of a block that was taken before the refusal is not sent again")
     func halfDone() throws {
         let refusals = Atomic<Int>(0)
