@@ -16,16 +16,6 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-<<<<<<< HEAD
-=======
-import cases_containers  # noqa: F401  each registers its cases
-import cases_exporter_containers  # noqa: F401
-import cases_face  # noqa: F401
-import cases_files  # noqa: F401
-import cases_journal  # noqa: F401
-import cases_server  # noqa: F401
-import cases_state  # noqa: F401
->>>>>>> 8cfd834 (Measure containers, systemd's units and the top commands from cgroups and procfs, asking no runtime)
 from agent import AgentError
 from context import CASES, Context, Failure, Skip
 
