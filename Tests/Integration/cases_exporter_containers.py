@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 
+from agent import Agent
 from cases_containers import Dockerd
 from context import Failure, Skip, case
 
@@ -277,3 +278,96 @@ def exporter_docker(c):
     near(later.one("machine_cpu_cores"), cpus, 0, "CPUs")
     near(later.one("machine_memory_bytes"), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), 0, "memory")
     return "compared=%d samples=%d" % (compared, len(seen.samples))
+
+
+class Trees:
+    """A host of files with so many containers, in cgroup v1 and v2, to measure a collection with."""
+
+    def __init__(self, root, count, version):
+        self.root = root
+        self.version = version
+        self.write("proc/1/net/dev", "Inter-|\n face |\n  eth0: 1 2 3 4 0 0 0 0 1 2 3 4 0 0 0 0\n")
+        os.makedirs(root + "/proc/1/ns", exist_ok=True)
+        os.symlink("net:[1]", root + "/proc/1/ns/net")
+        self.write("proc/stat", "cpu 1 2 3\ncpu0 1 2 3\nbtime 1700000000\n")
+        self.write("proc/meminfo", "MemTotal: 8000 kB\nMemFree: 3000 kB\n")
+        controllers = ("memory", "cpu", "cpuacct", "blkio", "pids")
+        mounts = ["30 22 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"] if version == 2 else [
+            "3%d 22 0:3%d / /sys/fs/cgroup/%s rw - cgroup cgroup rw,%s" % (n, n, name, name)
+            for n, name in enumerate(controllers)]
+        self.write("proc/1/mountinfo", "\n".join(mounts) + "\n")
+        for n in range(count):
+            self.container("%064x" % (n + 1), 1000 + n)
+
+    def write(self, name, text):
+        path = os.path.join(self.root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(text)
+
+    def container(self, identifier, pid):
+        padding = "".join("other_%d %d\n" % (n, n) for n in range(30))
+        stat = "%spgfault 7\npgmajfault 6\ntotal_cache 3\ntotal_rss 5\ntotal_inactive_file 1\nanon 5\nfile 3\n" % padding
+        v2 = {"cpu.stat": "usage_usec 9\nuser_usec 5\nsystem_usec 4\nnr_periods 3\nnr_throttled 1\nthrottled_usec 5\n",
+              "memory.current": "99\n", "memory.peak": "100\n", "memory.swap.current": "0\n", "memory.stat": stat,
+              "memory.events": "low 0\nmax 3\noom 1\noom_kill 1\n", "io.stat": "8:0 rbytes=1 wbytes=2 rios=3 wios=4\n",
+              "pids.current": "2\n", "cgroup.procs": "%d\n" % pid, "memory.max": "max\n", "cpu.max": "max 100000\n",
+              "pids.max": "max\n", "cpu.weight": "100\n", "memory.low": "0\n", "memory.swap.max": "max\n"}
+        for subject in ("cpu", "memory", "io"):
+            v2[subject + ".pressure"] = "some avg10=0 avg60=0 avg300=0 total=1\nfull avg10=0 avg60=0 avg300=0 total=1\n"
+        v1 = {"cpuacct": {"cpuacct.usage": "9\n", "cpuacct.usage_user": "5\n", "cpuacct.usage_sys": "4\n"},
+              "cpu": {"cpu.stat": "nr_periods 3\nnr_throttled 1\nthrottled_time 5\n", "cpu.cfs_quota_us": "-1\n",
+                      "cpu.cfs_period_us": "100000\n", "cpu.shares": "1024\n"},
+              "memory": {"memory.usage_in_bytes": "99\n", "memory.max_usage_in_bytes": "100\n", "memory.failcnt": "0\n",
+                         "memory.stat": stat, "memory.oom_control": "oom_kill 1\n", "cgroup.procs": "%d\n" % pid,
+                         "memory.limit_in_bytes": "9223372036854771712\n"},
+              "blkio": {"blkio.throttle.io_service_bytes_recursive": "8:0 Read 1\n8:0 Write 2\n",
+                        "blkio.throttle.io_serviced_recursive": "8:0 Read 1\n8:0 Write 2\n"},
+              "pids": {"pids.current": "2\n", "pids.max": "max\n"}}
+        for name, files in ({"": v2} if self.version == 2 else v1).items():
+            for file, text in files.items():
+                self.write("sys/fs/cgroup/%s/docker/%s/%s" % (name, identifier, file), text)
+        self.write("proc/%d/net/dev" % pid, "Inter-|\n face |\n  eth0: 1 2 3 4 0 0 0 0 1 2 3 4 0 0 0 0\n")
+        os.makedirs("%s/proc/%d/ns" % (self.root, pid), exist_ok=True)
+        os.symlink("net:[%d]" % (pid + 10), "%s/proc/%d/ns/net" % (self.root, pid))
+        self.write("root/var/lib/docker/containers/%s/config.v2.json" % identifier, json.dumps({
+            "ID": identifier, "Name": "/c%d" % pid, "State": {"Running": True, "Pid": pid,
+                                                              "StartedAt": "2026-01-02T03:04:05.5Z"},
+            "Config": {"Image": "nginx:1", "Labels": {"com.docker.compose.project": "shop"}}}))
+        self.write("root/var/lib/docker/containers/%s/hostconfig.json" % identifier, '{"NetworkMode": "bridge"}')
+
+    @property
+    def paths(self):
+        return {"procfs": self.root + "/proc", "sysfs": self.root + "/sys", "rootfs": self.root + "/root"}
+
+
+def cost(c, paths, collectors, pages=30):
+    """(CPU milliseconds a page, samples of containers, KiB of anonymous memory)"""
+    agent = Agent(c.binary, c.folder("cost%d" % len(c.agents)), [], [], metrics={
+        "paths": paths, "disable_default_collectors": True, "collectors": collectors})
+    c.agents.append(agent)
+    agent.start()
+    for _ in range(3):
+        agent.get("/metrics", timeout=20)
+    before = agent.cpu_seconds()
+    for _ in range(pages):
+        text = agent.get("/metrics", timeout=20)[1]
+    spent = (agent.cpu_seconds() - before) / pages * 1000
+    memory = agent.memory()["anon"]
+    agent.terminate()
+    return spent, sum(line.startswith(("container_", "tocsin_container_")) for line in text.splitlines()), memory
+
+
+@case("exporter-containers-cost")
+def exporter_cost(c):
+    """CPU of a page with 10, 100 and 500 containers on both versions of cgroups, the page without them taken off."""
+    told = []
+    for version in (1, 2):
+        for count in (10, 100, 500):
+            trees = Trees(c.folder("host-%d-%d" % (version, count)), count, version)
+            idle = cost(c, trees.paths, {})[0]
+            spent, samples, memory = cost(c, trees.paths, {"containers": {"enabled": True}})
+            c.require(samples > count * 35, "%d samples of %d containers on v%d" % (samples, count, version))
+            told.append("v%d/%d=%.1fms,%dsamples,%dKiB" % (version, count, spent - idle, samples, memory))
+            c.require(spent - idle < 10 + count * 0.4, "a page costs too much: " + told[-1])
+    return " ".join(told)

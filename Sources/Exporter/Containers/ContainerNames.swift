@@ -63,7 +63,8 @@ final class ContainerNames {
             if podman.containers[id] == nil { _ = podman.refresh(&reader) }
             if let container = podman.containers[id] { return ContainerIdentity(container) }
         }
-        var identity = known
+        // docker and podman keep what they know where it was looked for just now.
+        var identity = known?.runtime == .docker || known?.runtime == .podman ? nil : known
         // Without an image nobody but the kubelet's directories has been heard yet.
         if runtime != .podman, identity?.image.isEmpty ?? true {
             identity = tasks.identity(id, runtime, &reader) ?? identity
