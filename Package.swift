@@ -47,7 +47,7 @@ let package = Package(
 
         // Swift, from the bottom up; an import never points the other way.
         .target(name: "Bytes", dependencies: ["CLinux", "CSnappy", "CPCRE2"], swiftSettings: strict),
-        .target(name: "Telemetry", dependencies: ["Bytes", "CLinux"], swiftSettings: strict),
+        .target(name: "Telemetry", dependencies: ["Bytes", "CLinux", "Configuration"], swiftSettings: strict),
         .target(name: "Configuration", dependencies: ["Bytes", "CYaml"], swiftSettings: strict),
         .target(
             name: "Transport", dependencies: ["Bytes", "CCurl", "Configuration", "Telemetry"],
