@@ -4,8 +4,8 @@ import Telemetry
 
 /// A libcurl easy handle with what its transfers write to; for one thread.
 final class EasyHandle {
-    private let curl: UnsafeMutableRawPointer
-    private let transfer: UnsafeMutablePointer<ccurl_transfer>
+    let curl: UnsafeMutableRawPointer
+    let transfer: UnsafeMutablePointer<ccurl_transfer>
     // libcurl points to these: they live as long as the handle.
     private var headers: UnsafeMutablePointer<curl_slist>?
     private var connectTo: UnsafeMutablePointer<curl_slist>?
@@ -130,13 +130,13 @@ final class EasyHandle {
         try check(ccurl_set_string(curl, option, value))
     }
 
-    private func check(_ code: CURLcode) throws(HTTPFailure) {
+    func check(_ code: CURLcode) throws(HTTPFailure) {
         guard code == CURLE_OK else {
             throw .configuration("libcurl refuses a setting: \(String(cString: ccurl_easy_strerror(code)))")
         }
     }
 
-    private func failure(_ code: CURLcode) -> HTTPFailure {
+    func failure(_ code: CURLcode) -> HTTPFailure {
         let detail = withUnsafeBytes(of: &transfer.pointee.error) {
             String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
         }
