@@ -3,5 +3,6 @@ package enum Collectors {
     package static let all: [CollectorDescription] = [
         LoadAverageCollector.description,
         MemoryCollector.description,
+        TextfileCollector.description,
     ]
 }
