@@ -74,6 +74,10 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: strict, linkerSettings: linking),
 
+        // Drives the scraper and the parsers for Tests/Integration and Benchmarks.
+        .executableTarget(
+            name: "ScrapeRunner", dependencies: ["Bytes", "Configuration", "Exporter", "Telemetry"],
+            path: "Tests/ScrapeRunner", swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .target(
             name: "PushServer", dependencies: ["Bytes"], path: "Tests/PushServer", swiftSettings: strict),
