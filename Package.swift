@@ -53,7 +53,7 @@ let package = Package(
 
         // Swift, from the bottom up; an import never points the other way.
         .target(name: "Bytes", dependencies: ["CLinux", "CSnappy", "CPCRE2"], swiftSettings: strict),
-        .target(name: "Telemetry", dependencies: ["Bytes", "CLinux"], swiftSettings: strict),
+        .target(name: "Telemetry", dependencies: ["Bytes", "CLinux", "Configuration"], swiftSettings: strict),
         .target(name: "Configuration", dependencies: ["Bytes", "CYaml"], swiftSettings: strict),
         .target(
             name: "Transport", dependencies: ["Bytes", "CCurl", "Configuration", "Telemetry"],
@@ -84,6 +84,10 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: strict, linkerSettings: linking),
 
+        // Drives the scraper and the parsers for Tests/Integration and Benchmarks.
+        .executableTarget(
+            name: "ScrapeRunner", dependencies: ["Bytes", "Configuration", "Exporter", "Telemetry"],
+            path: "Tests/ScrapeRunner", swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .target(
             name: "PushServer", dependencies: ["Bytes"], path: "Tests/PushServer", swiftSettings: strict),

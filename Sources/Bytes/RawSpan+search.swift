@@ -2,20 +2,15 @@ import CLinux
 import Glibc
 
 extension RawSpan {
-    /// The byte at `offset`, bounds-checked.
-    @inline(__always)
+    /// The byte at `offset`, bounds-checked. Inlinable, as parsers of other modules call it for every byte.
+    @inlinable @inline(__always)
     package func byte(at offset: Int) -> UInt8 {
-        unsafeLoad(fromByteOffset: checked(offset), as: UInt8.self)
-    }
-
-    @inline(__always)
-    private func checked(_ offset: Int) -> Int {
         precondition(offset >= 0 && offset < byteCount, "byte outside the span")
-        return offset
+        return unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
 
     /// The bytes from `lower` up to, not including, `upper`.
-    @inline(__always)
+    @inlinable @inline(__always)
     @_lifetime(copy self)
     package func slice(_ lower: Int, _ upper: Int) -> RawSpan {
         extracting(lower..<upper)

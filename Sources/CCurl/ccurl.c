@@ -95,6 +95,11 @@ CURLcode ccurl_set_body(CURL *handle, const void *bytes, size_t length) {
     return curl.easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
 }
 
+CURLcode ccurl_set_get(CURL *handle) {
+    CURLcode code = curl.easy_setopt(handle, CURLOPT_HTTPGET, 1L);
+    return code == CURLE_OK ? curl.easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, "gzip") : code;
+}
+
 CURLcode ccurl_set_list(CURL *handle, CURLoption option, struct curl_slist *list) {
     return curl.easy_setopt(handle, option, list);
 }
@@ -147,10 +152,15 @@ void ccurl_transfer_free(struct ccurl_transfer *transfer) {
     free(transfer);
 }
 
-void ccurl_transfer_reset(struct ccurl_transfer *transfer) {
+void ccurl_transfer_forget_body(struct ccurl_transfer *transfer) {
     free(transfer->body);
     transfer->body = NULL;
     transfer->body_length = 0;
+    transfer->body_capacity = 0;
+}
+
+void ccurl_transfer_reset(struct ccurl_transfer *transfer) {
+    ccurl_transfer_forget_body(transfer);
     transfer->received = 0;
     transfer->header_length = 0;
     transfer->ended_by = 0;
@@ -168,14 +178,24 @@ static size_t write_body(char *bytes, size_t size, size_t count, void *context) 
         return 0;
     }
     size_t room = transfer->body_limit - transfer->body_length;
+    if (length > room && transfer->refuses_overflow) {
+        transfer->ended_by = 3;
+        return 0;
+    }
     size_t kept = length < room ? length : room;
+    if (kept > transfer->body_capacity - transfer->body_length) {
+        size_t capacity = transfer->body_capacity * 2;
+        if (capacity < transfer->body_length + kept) capacity = transfer->body_length + kept;
+        if (capacity > transfer->body_limit) capacity = transfer->body_limit;
+        char *larger = realloc(transfer->body, capacity);
+        // A body with a hole is none.
+        if (larger == NULL) return 0;
+        transfer->body = larger;
+        transfer->body_capacity = capacity;
+    }
     if (kept > 0) {
-        char *larger = realloc(transfer->body, transfer->body_length + kept);
-        if (larger != NULL) {
-            memcpy(larger + transfer->body_length, bytes, kept);
-            transfer->body = larger;
-            transfer->body_length += kept;
-        }
+        memcpy(transfer->body + transfer->body_length, bytes, kept);
+        transfer->body_length += kept;
     }
     return length;
 }

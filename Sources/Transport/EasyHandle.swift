@@ -151,7 +151,7 @@ final class EasyHandle {
         try check(ccurl_set_string(curl, option, value))
     }
 
-    private func check(_ code: CURLcode) throws(HTTPFailure) {
+    func check(_ code: CURLcode) throws(HTTPFailure) {
         guard code == CURLE_OK else {
             throw .configuration("libcurl refuses a setting: \(String(cString: ccurl_easy_strerror(code)))")
         }

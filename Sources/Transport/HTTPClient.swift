@@ -12,10 +12,10 @@ package struct HTTPClient: ~Copyable {
     package let target: HTTPTarget
     private var configuration: HTTPClientConfiguration
     private let userAgent: String
-    private let handle: EasyHandle
+    let handle: EasyHandle
     /// The headers that `handle` holds a list of.
     private var current: [HTTPHeader]?
-    private static let redirectLimit = 5
+    static let redirectLimit = 5
     /// A longer body is given time by its progress, not as a whole.
     private static let smallBody = 64 << 10
 
@@ -57,15 +57,15 @@ package struct HTTPClient: ~Copyable {
             try prepare(destination, headers)
             let response = try handle.perform(
                 body, timeout: timeout, isSmall: body.byteCount <= Self.smallBody, stop: stop)
-            guard let next = try redirection(of: response, from: destination) else { return response }
+            guard let next = redirection(ofStatus: response.status, from: destination) else { return response }
             destination = next
         }
         throw .configuration("\(target.description) redirects more than \(Self.redirectLimit) times")
     }
 
-    /// Where to send the request again, or nil when `response` is the answer.
-    private func redirection(of response: HTTPResponse, from: HTTPTarget) throws(HTTPFailure) -> HTTPTarget? {
-        guard configuration.followRedirects, [301, 302, 307, 308].contains(response.status),
+    /// Where to send the request again, or nil when what came with `status` is the answer.
+    func redirection(ofStatus status: Int, from: HTTPTarget) -> HTTPTarget? {
+        guard configuration.followRedirects, [301, 302, 307, 308].contains(status),
             let location = handle.redirectURL, let next = try? HTTPTarget(parsing: location), next.socketPath.isEmpty,
             target.socketPath.isEmpty
         else { return nil }
@@ -75,7 +75,7 @@ package struct HTTPClient: ~Copyable {
         return isSecretFree || from.sharesCredentials(with: next) ? next : nil
     }
 
-    private mutating func prepare(_ destination: HTTPTarget, _ headers: [HTTPHeader]) throws(HTTPFailure) {
+    mutating func prepare(_ destination: HTTPTarget, _ headers: [HTTPHeader]) throws(HTTPFailure) {
         try handle.setTarget(destination, serverName: configuration.tlsConfig.serverName)
         // A kept handle keeps its list: the headers of a destination seldom change from request to request.
         var all = headers

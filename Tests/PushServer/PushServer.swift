@@ -16,6 +16,8 @@ package final class PushServer: Sendable {
 
     package enum Reply: Sendable {
         case status(Int, headers: [String] = [], body: String = "")
+        /// 200 with any bytes.
+        case bytes([UInt8], headers: [String])
         /// Closes with a reset, unanswered.
         case reset
         /// Says nothing until the client goes.
@@ -91,10 +93,11 @@ package final class PushServer: Sendable {
             state.withLock { $0.requests.append(request) }
             switch handler(request) {
             case .status(let code, let headers, let body):
-                Self.send(connection, code, headers, body, length: body.utf8.count)
+                Self.send(connection, code, headers, Array(body.utf8), length: body.utf8.count)
+            case .bytes(let body, let headers): Self.send(connection, 200, headers, body, length: body.count)
             case .late(let milliseconds):
                 usleep(UInt32(milliseconds) * 1000)
-                Self.send(connection, 204, [], "", length: 0)
+                Self.send(connection, 204, [], [], length: 0)
             case .stall:
                 var byte: UInt8 = 0
                 _ = recv(connection, &byte, 1, 0)
@@ -108,7 +111,7 @@ package final class PushServer: Sendable {
                 Self.resetOnClose(connection)
                 break loop
             case .resetInBody:
-                Self.send(connection, 200, [], "beginning", length: 4096)
+                Self.send(connection, 200, [], Array("beginning".utf8), length: 4096)
                 Self.resetOnClose(connection)
                 break loop
             }
@@ -122,11 +125,11 @@ package final class PushServer: Sendable {
         setsockopt(connection, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
-    private static func send(_ connection: Int32, _ code: Int, _ headers: [String], _ body: String, length: Int) {
+    private static func send(_ connection: Int32, _ code: Int, _ headers: [String], _ body: [UInt8], length: Int) {
         var head = "HTTP/1.1 \(code) Status\r\n"
         for header in headers { head += header + "\r\n" }
         if code != 204 { head += "Content-Length: \(length)\r\n" }
-        let bytes = Array((head + "\r\n" + body).utf8)
+        let bytes = Array((head + "\r\n").utf8) + body
         _ = Glibc.send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 

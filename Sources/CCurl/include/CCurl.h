@@ -49,9 +49,12 @@ struct ccurl_transfer {
     int stop_descriptor;
     /// The transfer ends when the server has taken nothing for so long, or has not answered; 0 for no limit.
     int64_t stall_milliseconds;
+    /// Whether a longer body ends the transfer instead.
+    int refuses_overflow;
     /// Why the transfer was ended by us: 0 not at all, 1 stop, 2 stall, 3 too long a body, 4 too long headers.
     int ended_by;
     /// Private.
+    size_t body_capacity;
     int64_t progress_time;
     curl_off_t progress_bytes;
     size_t received;
@@ -63,6 +66,10 @@ struct ccurl_transfer *ccurl_transfer_new(size_t body_limit);
 void ccurl_transfer_free(struct ccurl_transfer *transfer);
 /// Makes the handle report to `transfer`.
 CURLcode ccurl_attach(CURL *handle, struct ccurl_transfer *transfer);
+/// Makes the handle ask with GET, for what is compressed with gzip too.
+CURLcode ccurl_set_get(CURL *handle);
+/// Gives back the memory of the body.
+void ccurl_transfer_forget_body(struct ccurl_transfer *transfer);
 /// Before each transfer on it.
 void ccurl_transfer_reset(struct ccurl_transfer *transfer);
 

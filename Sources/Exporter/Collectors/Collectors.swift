@@ -61,6 +61,7 @@ package enum Collectors {
         SELinuxCollector.description,
         SoftInterruptsCollector.description,
         StatCollector.description,
+        TextfileCollector.description,
         TimeCollector.description,
         TimexCollector.description,
         UnameCollector.description,

@@ -19,6 +19,7 @@ package struct SampleBatch: ~Copyable {
     /// A family of this batch.
     package struct FamilyID: Sendable, Equatable {
         package let index: Int32
+        package init(index: Int32) { self.index = index }
     }
 
     /// Bytes of the batch's text.

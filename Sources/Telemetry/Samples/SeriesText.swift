@@ -4,8 +4,11 @@ import Bytes
 package enum SeriesText {
     /// The labels of `text`, which is `name="value",…` with escapes, names in quotes or not, as `SampleBatch` writes
     /// and the text format has it. Nil where it is anything else.
-    package static func labels(_ text: RawSpan) -> LabelSet? {
-        var result = LabelSet()
+    package static func labels(_ text: RawSpan) -> LabelSet? { pairs(text).map { LabelSet($0) } }
+
+    /// As `labels`, in the order of the text and with those whose value is empty.
+    package static func pairs(_ text: RawSpan) -> [Label]? {
+        var result: [Label] = []
         var offset = 0
         while offset < text.byteCount {
             var name = ""
@@ -20,7 +23,7 @@ package enum SeriesText {
             guard offset < text.byteCount, text.byte(at: offset) == 0x3d else { return nil }
             offset += 1
             guard let value = string(text, &offset) else { return nil }
-            result[name] = value
+            result.append(Label(name, value))
             if offset < text.byteCount {
                 guard text.byte(at: offset) == 0x2c else { return nil }
                 offset += 1

@@ -1,6 +1,5 @@
 import Bytes
 import Configuration
-import Telemetry
 
 extension RelabelRule: ConfigurationSection {
     package static let configurationKeys: [ConfigurationKey] = [

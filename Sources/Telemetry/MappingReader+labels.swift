@@ -1,5 +1,4 @@
 import Configuration
-import Telemetry
 
 extension MappingReader {
     /// A mapping of label names to values; names that Loki would refuse are reported.
