@@ -20,6 +20,7 @@ import cases_journal  # noqa: F401
 import cases_server  # noqa: F401
 import cases_state  # noqa: F401
 import cases_trouble  # noqa: F401
+import cases_unit  # noqa: F401
 from agent import AgentError
 from context import CASES, Context, Failure, Skip
 

@@ -30,7 +30,8 @@ package struct EntryWriter: ~Copyable {
     private static let retainedCapacity = 3 << 20
 
     private var streams = Slots<StreamBuffer>()
-    private var identifiers: [StreamKey: StreamID] = [:]
+    /// By hash of labels and tenant; where two have the same, by the next free number. The streams have the text.
+    private var identifiers: [Int: StreamID] = [:]
     private var free: [Int] = []
     /// Streams that have pending entries, in the order of their first.
     private var pending: [Int] = []
@@ -44,11 +45,6 @@ package struct EntryWriter: ~Copyable {
     /// Bytes of encoded entries not yet committed.
     package private(set) var pendingBytes = 0
     package private(set) var pendingEntries = 0
-
-    private struct StreamKey: Hashable {
-        var labels: String
-        var tenant: String
-    }
 
     /// `cardinality` moves labels with too many values out of the streams' identity.
     package init(metrics: EntryMetrics, cardinality: CardinalityGuard? = nil) {
@@ -68,30 +64,54 @@ package struct EntryWriter: ~Copyable {
 
     /// The stream with these labels, known from now on. Not for each line: keep the result.
     package mutating func stream(labels: LabelSet, tenant: String = "") -> StreamID {
-        let key = StreamKey(labels: labels.description.compacted, tenant: tenant)
-        if let known = identifiers[key] { return known }
+        let key = labels.description.compacted
+        let number = number(of: key, tenant)
+        if let known = identifiers[number] { return known }
         let (kept, moved) = cardinality?.split(labels) ?? (labels, [])
         var constants = ByteBuffer()
         for label in moved { StructuredMetadata.append(label.name, label.value, to: &constants) }
-        let text = moved.isEmpty ? key.labels : kept.description
+        let text = moved.isEmpty ? key : kept.description
         let id: StreamID
         if let slot = free.popLast() {
             id = StreamID(index: slot)
-            streams[slot].reset(key: key.labels, labels: text, tenant: tenant, metadata: constants)
+            streams[slot].reset(key: key, labels: text, tenant: tenant, metadata: constants)
         } else {
             id = StreamID(index: streams.count)
-            streams.append(StreamBuffer(key: key.labels, labels: text, tenant: tenant, metadata: constants))
+            streams.append(StreamBuffer(key: key, labels: text, tenant: tenant, metadata: constants))
         }
-        identifiers[key] = id
+        identifiers[number] = id
         return id
+    }
+
+    private static func hash(_ key: String, _ tenant: String) -> Int {
+        var hasher = Hasher()
+        hasher.combine(key)
+        hasher.combine(tenant)
+        return hasher.finalize()
+    }
+
+    /// Where a stream is listed, or would be.
+    private func number(of key: String, _ tenant: String) -> Int {
+        var number = Self.hash(key, tenant)
+        while let known = identifiers[number],
+            streams[known.index].key != key || streams[known.index].tenant != tenant
+        {
+            number &+= 1
+        }
+        return number
     }
 
     /// Forgets a stream that will get no more lines; its pending ones are still committed.
     package mutating func forget(_ stream: StreamID) {
         let slot = stream.index
-        let key = streams[slot].key
-        let tenant = streams[slot].tenant
-        identifiers[StreamKey(labels: key, tenant: tenant)] = nil
+        var number = number(of: streams[slot].key, streams[slot].tenant)
+        identifiers[number] = nil
+        // Those behind it may be there only because its place was taken.
+        number &+= 1
+        while let other = identifiers.removeValue(forKey: number) {
+            identifiers[self.number(of: streams[other.index].key, streams[other.index].tenant)] = other
+            number &+= 1
+        }
         if streams[slot].entryCount == 0 { recycle(slot) } else { streams[slot].isForgotten = true }
     }
 

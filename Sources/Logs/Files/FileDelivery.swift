@@ -6,8 +6,8 @@ import Telemetry
 /// each has its own `ReadCursor` in every generation.
 final class FileDelivery {
     let job: FileReadingJob
-    /// Under which its place is saved: the job's name, numbered where the job names the file more than once.
-    let key: String
+    /// How many deliveries to the same job are before it: a job may name a file more than once.
+    private let number: UInt16
     let format: FileFormat
     /// By container stream, and last for lines without one.
     var streams: [3 of StreamID?]
@@ -16,9 +16,12 @@ final class FileDelivery {
 
     var limits: LineLimits { job.limits }
 
-    init(job: FileReadingJob, key: String, format: FileFormat, streams: [3 of StreamID?]) {
+    /// Under which its place is saved.
+    var key: String { number == 0 ? job.name : "\(job.name)#\(number + 1)" }
+
+    init(job: FileReadingJob, number: UInt16, format: FileFormat, streams: [3 of StreamID?]) {
         self.job = job
-        self.key = key
+        self.number = number
         self.format = format
         self.streams = streams
     }

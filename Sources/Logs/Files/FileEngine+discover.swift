@@ -32,9 +32,11 @@ extension FileEngine {
             let (directory, name) = DirectoryListing.split(path)
             names[directory, default: []].insert(name)
         }
-        for path in knownByPath.keys {
-            let (directory, name) = DirectoryListing.split(path)
-            if names[directory] != nil { names[directory]?.insert(name) }
+        for paths in [Array(known.others.keys), files.map(\.path)] {
+            for path in paths {
+                let (directory, name) = DirectoryListing.split(path)
+                if names[directory] != nil { names[directory]?.insert(name) }
+            }
         }
         var later: [(path: String, base: String)] = []
         for path in wanted.keys.sorted() {
@@ -89,7 +91,7 @@ extension FileEngine {
     /// A target whose name says that it is an older generation of another: read there, if it is that.
     private func considerRotated(_ path: String, _ wanted: WantedFile, _ basePath: String, _ now: Timestamp) {
         guard !path.hasSuffix(".gz"), let status = try? FileStatus.of(path: path) else { return }
-        guard owners[status.identity] == nil else { return }
+        guard known.owner(of: status.identity) == nil else { return }
         if let position = position(of: status.identity) {
             // Its own, or that of a file nobody follows any more: go on there.
             guard position.path == path || filesByPath[position.path] == nil else { return }
@@ -98,7 +100,7 @@ extension FileEngine {
             guard status.size > 0 else { return }
             // Rotated just now, before we looked?
             look(at: base, now)
-            guard owners[status.identity] == nil, known[status.identity] == nil else { return }
+            guard known.owner(of: status.identity) == nil, !known.hasPosition(status.identity) else { return }
             if base.active == nil, isAwaited(path, now) { return }
             // A copy that copytruncate makes, or is making.
             if isCopy(path, status, of: base) { return }
@@ -132,8 +134,7 @@ extension FileEngine {
                     + "leave it out with __path_exclude__")
             return
         }
-        let deliveries = deliveries(of: path, wanted)
-        guard !deliveries.isEmpty else { return }
+        guard let deliveries = OneOrMore(deliveries(of: path, wanted)) else { return }
         let file = FollowedFile(path: path, wanted, deliveries, metrics: metrics)
         file.isRotatedName = isRotatedName
         filesByPath[file.path] = file
@@ -150,13 +151,9 @@ extension FileEngine {
             let streams = streams(of: target, job, &isEmpty)
             if isEmpty { withoutLabels = job.name }
             guard streams.indices.contains(where: { streams[$0] != nil }) else { continue }
-            var key = job.name
-            var number = 2
-            while deliveries.contains(where: { $0.key == key }) {
-                key = "\(job.name)#\(number)"
-                number += 1
-            }
-            deliveries.append(FileDelivery(job: job, key: key, format: target.format, streams: streams))
+            let earlier = deliveries.count { $0.job.name == job.name }
+            deliveries.append(
+                FileDelivery(job: job, number: UInt16(clamping: earlier), format: target.format, streams: streams))
         }
         if withoutLabels != nil { metrics.droppedTargets.add() }
         setProblem(
@@ -194,7 +191,8 @@ extension FileEngine {
             }
             let stream = reader.output.writer.stream(labels: labels, tenant: tenant)
             streams[index] = stream
-            streamUses[stream, default: 0] += 1
+            while streamUses.count <= stream.index { streamUses.append(0) }
+            streamUses[stream.index] += 1
         }
         return streams
     }
@@ -231,7 +229,7 @@ extension FileEngine {
     private func dropVanished(_ wanted: [String: WantedFile], _ now: Timestamp) {
         for file in files where wanted[file.path] == nil {
             look(at: file, now)
-            if file.active != nil || file.generations.isEmpty { drop(file) }
+            if file.active != nil || file.queue.isEmpty { drop(file) }
         }
     }
 
@@ -241,7 +239,7 @@ extension FileEngine {
         for generation in file.generations { release(generation, of: file) }
         markPending(.monotonic)
         for delivery in file.deliveries { forgetStreams(delivery.streams) }
-        metrics.paths.remove(file.path)
+        metrics.paths.remove(file.counts)
         areGaugesStale = true
         clearTrouble(file)
         setProblem(file.path, nil)
@@ -253,9 +251,8 @@ extension FileEngine {
     private func forgetStreams(_ streams: [3 of StreamID?]) {
         for index in streams.indices {
             guard let stream = streams[index] else { continue }
-            let uses = (streamUses[stream] ?? 1) - 1
-            streamUses[stream] = uses > 0 ? uses : nil
-            if uses <= 0 { reader.output.writer.forget(stream) }
+            streamUses[stream.index] -= 1
+            if streamUses[stream.index] == 0 { reader.output.writer.forget(stream) }
         }
     }
 
@@ -317,15 +314,15 @@ extension FileEngine {
     func collect(_ now: Timestamp) {
         guard now.seconds(since: lastCollection) >= min(60, tuning.forgetAfter) else { return }
         lastCollection = now
-        for (path, identities) in knownByPath {
-            var unowned = identities.filter { owners[$0] == nil }
+        for (path, identities) in known.others {
+            var unowned = identities.filter { known.owner(of: $0) == nil }
             if unowned.isEmpty { continue }
             let siblings = Sibling.all(of: path, self.siblings)
             var present = Set(siblings.map(\.status.identity))
             if let status = try? FileStatus.of(path: path) { present.insert(status.identity) }
             // The newest one tells which of the files beside it have been seen, as long as there are any.
             if !siblings.isEmpty,
-                let newest = identities.max(by: {
+                let newest = (identities + (filesByPath[path].map { known.own(of: $0) } ?? [])).max(by: {
                     (position(of: $0)?.sequence ?? 0) < (position(of: $1)?.sequence ?? 0)
                 })
             {

@@ -70,7 +70,7 @@ extension FileEngine {
         if generation.isDirty { note(generation, of: file) }
         generation.content = nil
         unwatch(generation)
-        if owners[generation.identity] === file { owners[generation.identity] = nil }
+        if known.owner(of: generation.identity) === file { known.setOwner(nil, of: generation.identity) }
         file.queue.removeAll { $0 === generation }
         file.lingering.removeAll { $0 === generation }
         if file.active === generation { file.active = nil }
@@ -121,7 +121,7 @@ extension FileEngine {
         guard status.isRegular else { throw FileError(code: EISDIR, path: file.path) }
         if file.active != nil { metrics.rotations.add() }
         detachActive(of: file, now)
-        if let owner = owners[status.identity] {
+        if let owner = known.owner(of: status.identity) {
             // Its own file renamed back, or another path to a file that is read already.
             guard owner === file, let own = file.generations.first(where: { $0.identity == status.identity }) else {
                 return
@@ -136,7 +136,7 @@ extension FileEngine {
             file.hasMore = true
             return
         }
-        if file.isRotatedName, !file.generations.isEmpty || knownByPath[file.path]?.isEmpty == false,
+        if file.isRotatedName, !file.generations.isEmpty || !known.others(at: file.path).isEmpty,
             position(of: status.identity)?.path != file.path
         {
             // The names have moved on by one: the file of this name before it is asked about the new one.
@@ -183,7 +183,7 @@ extension FileEngine {
         // So that a rotation while we are down is seen even if nothing was read by then.
         active.isDirty = !active.isReplaying && (saved == nil || saved?.path != file.path)
         take(older, file)
-        if known[status.identity] == nil {
+        if !known.hasPosition(status.identity) {
             active.noteHead()
             fresh.append((active, file))
         }
@@ -201,8 +201,8 @@ extension FileEngine {
     /// What is known of the generations of this path, those that are being read included.
     private func checkpoints(of file: FollowedFile) -> [Checkpoint] {
         var checkpoints: [Checkpoint] = []
-        for identity in knownByPath[file.path] ?? [] {
-            guard owners[identity] == nil, let position = position(of: identity) else { continue }
+        for identity in known.others(at: file.path) {
+            guard known.owner(of: identity) == nil, let position = position(of: identity) else { continue }
             checkpoints.append(Checkpoint(identity: identity, position: position))
         }
         for generation in file.generations {
@@ -219,25 +219,28 @@ extension FileEngine {
         GenerationSearch.run(
             file, active: active, checkpoints: checkpoints, index: siblings,
             others: { self.positionsOfRotated(file.path) }, now: now,
-            isKnown: { self.known[$0] != nil || self.owners[$0] != nil })
+            isKnown: { self.known.hasPosition($0) || self.known.owner(of: $0) != nil })
     }
 
     /// Of generations that were read under their own names, when the active file was away for long.
     private func positionsOfRotated(_ active: String) -> [FilePosition] {
         let (directory, name) = DirectoryListing.split(active)
         var positions: [FilePosition] = []
-        for (path, identities) in knownByPath where path != active && path.hasPrefix(directory) {
+        func take(_ path: String, _ identities: () -> [FileIdentity]) {
+            guard path != active, path.hasPrefix(directory) else { return }
             let other = DirectoryListing.split(path)
-            guard other.directory == directory, RotatedName(other.name, of: name) != nil else { continue }
-            positions += identities.compactMap { position(of: $0) }
+            guard other.directory == directory, RotatedName(other.name, of: name) != nil else { return }
+            positions += identities().compactMap { position(of: $0) }
         }
+        for (path, identities) in known.others { take(path) { identities } }
+        for file in files { take(file.path) { known.own(of: file) } }
         return positions
     }
 
     /// `kept` bytes after a truncated generation's offset, the beginning of a line, are given out.
     private func take(_ search: GenerationSearch, _ file: FollowedFile, kept: Int = 0) {
         for generation in search.generations {
-            if known[generation.identity] == nil && generation.isUnread {
+            if !known.hasPosition(generation.identity) && generation.isUnread {
                 generation.noteHead()
                 fresh.append((generation, file))
             }
@@ -263,7 +266,7 @@ extension FileEngine {
     }
 
     private func own(_ generation: Generation, _ file: FollowedFile) {
-        owners[generation.identity] = file
+        known.setOwner(file, of: generation.identity)
         if generation.detached == nil, let path = generation.content?.watchPath {
             generation.watch = watcher.watchFile(path)
             if generation.watch >= 0 { watches[generation.watch] = file }

@@ -44,7 +44,7 @@ final class FollowedFile {
     /// Of what was wanted of it when its deliveries were last made.
     var fingerprint: Int
     /// To whom its lines go; at least one.
-    let deliveries: [FileDelivery]
+    let deliveries: OneOrMore<FileDelivery>
     let counts: PathCounts
     /// What is still to be read, oldest first; the active file, where there is one, is the last.
     var queue: [Generation] = []
@@ -75,7 +75,7 @@ final class FollowedFile {
     /// It has been there for more than one look at the file system.
     var isSettled = false
 
-    init(path: String, _ wanted: WantedFile, _ deliveries: [FileDelivery], metrics: FileMetrics) {
+    init(path: String, _ wanted: WantedFile, _ deliveries: OneOrMore<FileDelivery>, metrics: FileMetrics) {
         // A copy, so that all that was made for the discovery can go in one piece.
         self.path = path.compacted
         self.deliveries = deliveries

@@ -10,7 +10,7 @@ final class Generation {
     /// The path it was opened at.
     let path: String
     /// How far each delivery of its file has got, in their order.
-    let cursors: [ReadCursor]
+    let cursors: OneOrMore<ReadCursor>
     /// The bytes; nil while closed.
     var content: FileContent?
     var sequence: UInt64
@@ -43,7 +43,7 @@ final class Generation {
         self.path = path
         self.content = content
         self.sequence = sequence
-        cursors = (0..<deliveries).map { _ in ReadCursor() }
+        cursors = OneOrMore((0..<deliveries).map { _ in ReadCursor() }) ?? OneOrMore(ReadCursor())
     }
 
     /// Whether lines are only read again for the sake of unfinished ones. Nothing is given out until this is over, so
