@@ -48,7 +48,7 @@ let package = Package(
         // Swift, from the bottom up; an import never points the other way.
         .target(name: "Bytes", dependencies: ["CLinux", "CSnappy", "CPCRE2"], swiftSettings: strict),
         .target(name: "Telemetry", dependencies: ["Bytes", "CLinux"], swiftSettings: strict),
-        .target(name: "Configuration", dependencies: ["Bytes", "CYaml"], swiftSettings: strict),
+        .target(name: "Configuration", dependencies: ["Bytes", "CYaml", "Telemetry"], swiftSettings: strict),
         .target(
             name: "Transport", dependencies: ["Bytes", "CCurl", "Configuration", "Telemetry"],
             swiftSettings: strict),

@@ -1,5 +1,4 @@
 import Bytes
-import Configuration
 import Telemetry
 
 extension RelabelRule: ConfigurationSection {
