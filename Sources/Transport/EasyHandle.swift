@@ -4,7 +4,7 @@ import Telemetry
 
 /// A libcurl easy handle with what its transfers write to; for one thread.
 final class EasyHandle {
-    private let curl: UnsafeMutableRawPointer
+    let curl: UnsafeMutableRawPointer
     private let transfer: UnsafeMutablePointer<ccurl_transfer>
     // libcurl points to these: they live as long as the handle.
     private var headers: UnsafeMutablePointer<curl_slist>?

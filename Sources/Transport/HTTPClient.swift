@@ -12,7 +12,7 @@ package struct HTTPClient: ~Copyable {
     package let target: HTTPTarget
     private var configuration: HTTPClientConfiguration
     private let userAgent: String
-    private let handle: EasyHandle
+    let handle: EasyHandle
     /// The headers that `handle` holds a list of.
     private var current: [HTTPHeader]?
     private static let redirectLimit = 5
