@@ -77,6 +77,9 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .target(
             name: "PushServer", dependencies: ["Bytes"], path: "Tests/PushServer", swiftSettings: strict),
+        .executableTarget(
+            name: "remote-write-source", dependencies: ["Configuration", "Exporter", "Telemetry", log],
+            path: "Tests/RemoteWriteSource", swiftSettings: strict),
         .testTarget(name: "BytesTests", dependencies: ["TestSupport", "Bytes"], swiftSettings: strict),
         .testTarget(name: "TelemetryTests", dependencies: ["Bytes", "Telemetry"], swiftSettings: strict),
         .testTarget(

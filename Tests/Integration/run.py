@@ -17,6 +17,7 @@ import cases_containers  # noqa: F401  each registers its cases
 import cases_face  # noqa: F401
 import cases_files  # noqa: F401
 import cases_journal  # noqa: F401
+import cases_remote_write  # noqa: F401
 import cases_server  # noqa: F401
 import cases_state  # noqa: F401
 from agent import AgentError
