@@ -45,6 +45,8 @@ class Source:
                    "--metrics", self.metrics_file]
         for name, given in options.items():
             command += ["--" + name] if given is True else ["--" + name, str(given)]
+        if os.path.exists(self.metrics_file):
+            os.unlink(self.metrics_file)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stderr=log)
         return self
@@ -56,6 +58,8 @@ class Source:
 
     def end(self, seconds=8):
         """SIGINT, as the agent is ended; it must leave with 0 in time."""
+        # Before its first tick it has not taken the signal over yet.
+        self.context.eventually(lambda: os.path.exists(self.metrics_file), 10, "the source does not begin")
         begin = time.monotonic()
         self.process.send_signal(signal.SIGINT)
         try:
@@ -78,6 +82,8 @@ class Source:
     def metric(self, name, **labels):
         """The sum of a family's series with these labels."""
         total = 0.0
+        if not os.path.exists(self.metrics_file):
+            return total
         with open(self.metrics_file, encoding="utf-8") as file:
             for line in file:
                 if line.startswith(name + "{") and all('%s="%s"' % pair in line for pair in labels.items()):
@@ -326,7 +332,7 @@ def damage(context):
     server = receiver(context, port=port)
     source.start(series=500, idle=True)
     context.eventually(lambda: source.metric("tocsin_remote_write_damaged_bytes_total") > 0, 20, "no damage counted")
-    context.eventually(lambda: source.metric("prometheus_remote_storage_samples_pending") == 0, 20, "does not end")
+    context.eventually(lambda: source.metric("prometheus_remote_storage_samples_pending") == 0, 60, "does not end")
     source.end()
     clean(context, server)
     lost = source.metric("prometheus_remote_storage_samples_dropped_total", reason="damaged")

@@ -112,12 +112,14 @@ final class Intake: Sendable {
         var exemplarCount = 0
         for batch in arrivals.batches {
             exemplarCount += batch.exemplars.count
-            let exemplars =
+            // They go with the first sample of their series.
+            var exemplars =
                 configuration.sendExemplars && !batch.exemplars.isEmpty
                 ? Dictionary(grouping: batch.exemplars) { ObjectIdentifier($0.series) } : [:]
             for sample in batch.samples {
                 newest = max(newest, sample.timestamp)
-                add(sample, exemplars[ObjectIdentifier(sample.series)] ?? [], &work, now)
+                let own = exemplars.isEmpty ? nil : exemplars.removeValue(forKey: ObjectIdentifier(sample.series))
+                add(sample, own ?? [], &work, now)
                 if work.encoder.summary.samples >= configuration.queueConfig.maxSamplesPerSend
                     || work.encoder.byteCount >= Self.recordBytes
                 {
@@ -139,9 +141,10 @@ final class Intake: Sendable {
         let isStale = StaleMarker.isStale(sample.value)
         // It has ended: what comes under this name again is another series.
         defer { if isStale { work.cache.remove(index) } }
-        guard let entry = work.cache.entries[index], !entry.labels.isEmpty else { return work.drop(.relabelled) }
-        guard sample.timestamp > entry.lastTimestamp else {
-            return work.drop(sample.timestamp == entry.lastTimestamp ? .duplicate : .outOfOrder)
+        guard work.cache.isSent(index) else { return work.drop(.relabelled) }
+        let last = work.cache.lastTimestamp(index)
+        guard sample.timestamp > last else {
+            return work.drop(sample.timestamp == last ? .duplicate : .outOfOrder)
         }
         work.cache.took(index, timestamp: sample.timestamp)
         let labels = exemplars.map { work.cache.numbers(of: $0.labels) }

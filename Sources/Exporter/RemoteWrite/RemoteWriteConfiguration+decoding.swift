@@ -34,6 +34,10 @@ extension RemoteWriteConfiguration: ConfigurationSection {
         ConfigurationKey(
             "queue", "mapping", "The queue on disk; see [remote write queue](#remote_write_queue). A key of ours."),
         .ignored("send_native_histograms", "there are no native histograms to send"),
+        .ignored("enable_http2", "requests are made by HTTP/1.1, one after another"),
+        .ignored("round_robin_dns", "one connection is kept, its address is what the resolver gives first"),
+        .refused("http_headers", "write headers: {NAME: VALUE} instead"),
+        .refused("proxy_from_environment", "the environment's proxy is never used; set proxy_url and no_proxy"),
         .refused("sigv4", "requests are not signed for AWS; send through a proxy that signs them"),
         .refused("azuread", "Azure AD is not supported; use authorization with credentials_file"),
         .refused("google_iam", "Google IAM is not supported; use authorization with credentials_file"),

@@ -1,4 +1,5 @@
 import Bytes
+import Configuration
 import PushServer
 import Synchronization
 import Telemetry
@@ -197,6 +198,38 @@ struct RemoteWriterTests {
         writer.stop(deadline: 5)
         let samples = try server.requests.flatMap { try message($0.body).messages(1) }.flatMap { $0.messages(2) }
         #expect(samples.map { $0.fixed(1) } == [Double(1).bitPattern, 0x7ff0_0000_0000_0002, Double(3).bitPattern])
+    }
+
+    @Test("a secret that was replaced in its file is tried once more before samples are given up")
+    func secrets() throws {
+        let server = PushServer { $0.headers["authorization"] == "Bearer new" ? .status(204) : .status(401) }
+        defer { server.stop() }
+        let secret = QueueFolder()
+        try secret.write(Array("new\n".utf8), to: "token")
+        let writer = try writer(server) {
+            $0.http.bearerToken = .init(Secret("old"), file: "\(secret.path)/token")
+        }
+        writer.start()
+        writer.append(batch([SeriesSample(series: series(["__name__": "a"]), timestamp: 1, value: 1)]))
+        writer.stop(deadline: 5)
+        #expect(server.requests.map { $0.headers["authorization"] } == ["Bearer old", "Bearer new"])
+        #expect(total("samples_failed_total") == 0 && writer.pendingSamples == 0)
+    }
+
+    @Test("an exemplar is sent once, with the first sample of its series")
+    func exemplars() throws {
+        let server = PushServer { _ in .status(204) }
+        defer { server.stop() }
+        let writer = try writer(server) { $0.sendExemplars = true }
+        writer.start()
+        let one = series(["__name__": "a"])
+        var both = batch((1...2).map { SeriesSample(series: one, timestamp: $0, value: 1) })
+        both.exemplars = [SeriesExemplar(series: one, labels: ["t": "x"], value: 3, timestamp: 1)]
+        writer.append(both)
+        writer.stop(deadline: 5)
+        let found = try server.requests.flatMap { try message($0.body).messages(1) }
+        #expect(found.map { $0.messages(3).count } == [1, 0])
+        #expect(total("exemplars_total") == 1)
     }
 
     @Test("metadata of 1.0 is sent by itself, at its interval")

@@ -66,6 +66,12 @@ struct SeriesCache: ~Copyable {
         return (index, true)
     }
 
+    /// Whether anything of the series is to be sent.
+    func isSent(_ index: Int) -> Bool { entries[index]?.labels.isEmpty == false }
+
+    /// Of the sample taken last, the smallest there is where there was none.
+    func lastTimestamp(_ index: Int) -> Int64 { entries[index]?.lastTimestamp ?? .min }
+
     mutating func took(_ index: Int, timestamp: Int64) { entries[index]?.lastTimestamp = timestamp }
 
     /// Forgets an entry.

@@ -29,9 +29,7 @@ final class RemoteWritePoster {
         defer { last = Timestamp.monotonic }
         var answer = try self.answer(body.bytes, message, attempt)
         // A secret that has been replaced in its file makes it another request.
-        if case .refused(let reason) = answer.verdict, reason.hasPrefix("status 401") || reason.hasPrefix("status 403"),
-            client.reloadCredentials()
-        {
+        if answer.status == 401 || answer.status == 403, client.reloadCredentials() {
             aborting.wait(seconds: Self.pause)
             answer = try self.answer(body.bytes, message, attempt)
         }
@@ -44,6 +42,7 @@ final class RemoteWritePoster {
         let response = try client.post(
             body, headers: Self.headers(message, attempt: attempt), timeout: timeout, stop: aborting)
         var answer = RemoteWriteAnswer(
+            status: response.status,
             verdict: RemoteWriteVerdict(status: response.status, body: response.body, location: response.location),
             retryAfter: response.retryAfter)
         if message == .v2 {

@@ -39,7 +39,9 @@ struct WrittenCounts: Sendable, Equatable {
 
 /// A request's answer.
 struct RemoteWriteAnswer: Sendable {
+    var status: Int
     var verdict: RemoteWriteVerdict
+    /// Seconds the server asked to wait.
     var retryAfter: Double?
     var written = WrittenCounts()
 }
