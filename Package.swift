@@ -88,6 +88,9 @@ let package = Package(
         .executableTarget(
             name: "ScrapeRunner", dependencies: ["Bytes", "Configuration", "Exporter", "Telemetry"],
             path: "Tests/ScrapeRunner", swiftSettings: strict),
+        .executableTarget(
+            name: "remote-write-source", dependencies: ["Configuration", "Exporter", "Telemetry", log],
+            path: "Tests/RemoteWriteSource", swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .target(
             name: "PushServer", dependencies: ["Bytes"], path: "Tests/PushServer", swiftSettings: strict),

@@ -23,6 +23,8 @@ static struct {
     struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
     void (*slist_free_all)(struct curl_slist *);
     time_t (*getdate)(const char *, const time_t *);
+    // From 7.83 on; NULL before.
+    CURLHcode (*easy_header)(CURL *, const char *, size_t, unsigned, int, struct curl_header **);
 } curl;
 
 // ISO C has no conversion from an object pointer to a function pointer; POSIX's dlsym is used by copying bits.
@@ -52,6 +54,7 @@ static int load(char *message, size_t capacity) {
         dlclose(library);
         return -1;
     }
+    if (find(library, "curl_easy_header", &curl.easy_header)) curl.easy_header = NULL;
     CURLcode code = curl.global_init(CURL_GLOBAL_DEFAULT);
     if (code != CURLE_OK) {
         snprintf(message, capacity, "libcurl does not start: %s", curl.easy_strerror(code));
@@ -122,6 +125,15 @@ int64_t ccurl_get_off(CURL *handle, CURLINFO info) {
 const char *ccurl_get_string(CURL *handle, CURLINFO info) {
     const char *value = NULL;
     return curl.easy_getinfo(handle, info, &value) == CURLE_OK ? value : NULL;
+}
+
+int ccurl_knows_headers(void) { return curl.easy_header != NULL; }
+
+const char *ccurl_get_header(CURL *handle, const char *name) {
+    struct curl_header *header = NULL;
+    // The last request of the transfer: what came before it was a redirection.
+    if (!curl.easy_header || curl.easy_header(handle, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK) return NULL;
+    return header->value;
 }
 
 struct curl_slist *ccurl_list_append(struct curl_slist *list, const char *line) {

@@ -31,6 +31,10 @@ long ccurl_get_long(CURL *handle, CURLINFO info);
 int64_t ccurl_get_off(CURL *handle, CURLINFO info);
 /// Owned by the handle, valid until its next transfer; NULL where there is none.
 const char *ccurl_get_string(CURL *handle, CURLINFO info);
+/// Whether this libcurl can tell response headers (7.83 and later): 1 or 0.
+int ccurl_knows_headers(void);
+/// A header of the last response, case of `name` aside; as `ccurl_get_string`.
+const char *ccurl_get_header(CURL *handle, const char *name);
 
 /// NULL when memory ran out; the list is then as before.
 struct curl_slist *ccurl_list_append(struct curl_slist *list, const char *line);

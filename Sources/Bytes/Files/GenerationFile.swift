@@ -1,4 +1,3 @@
-import Bytes
 import Glibc
 
 /// Two files that take turns: the newer one is written beside the older, never over it, so that one of them is
@@ -7,35 +6,38 @@ import Glibc
 ///
 /// Layout of each, integers little-endian: magic "TOCCKP01" | version u32 | kind u32 | generation u64
 /// | body length u64 | body | CRC-32C of all before it.
-struct GenerationFile: Sendable {
+package struct GenerationFile: Sendable {
     static let magic: UInt64 = 0x3130_504b_4343_4f54  // "TOCCKP01"
     static let version: UInt32 = 1
-    static let headerSize = 32
+    package static let headerSize = 32
     /// More than any of ours: a length beyond it is damage.
     static let bodyLimit = 512 << 20
 
-    /// What the body holds.
-    enum Kind: UInt32, Sendable { case positions = 1, destination = 2 }
+    /// What the body holds. Its owner declares its own number, of which there is no second.
+    package struct Kind: RawRepresentable, Sendable, Equatable {
+        package let rawValue: UInt32
+        package init(rawValue: UInt32) { self.rawValue = rawValue }
+    }
 
-    var directory: StoreDirectory
-    var name: String
-    var kind: Kind
+    package var directory: StoreDirectory
+    package var name: String
+    package var kind: Kind
     /// Of the newest one there is.
-    private(set) var generation: UInt64 = 0
+    package private(set) var generation: UInt64 = 0
     /// Of the newest durable one.
-    private(set) var slot: UInt64 = 0
+    package private(set) var slot: UInt64 = 0
 
-    init(directory: StoreDirectory, name: String, kind: Kind) {
+    package init(directory: StoreDirectory, name: String, kind: Kind) {
         self.directory = directory
         self.name = name
         self.kind = kind
     }
 
-    static func fileName(_ name: String, slot: UInt64) -> String { "\(name).\(slot & 1)" }
+    package static func fileName(_ name: String, slot: UInt64) -> String { "\(name).\(slot & 1)" }
     private var noteName: String { name + ".note" }
 
     /// The bodies that are whole, newest first, and a sentence for each file that is there and is not.
-    mutating func load() -> (bodies: [[UInt8]], trouble: [String]) {
+    package mutating func load() -> (bodies: [[UInt8]], trouble: [String]) {
         var found: [(generation: UInt64, body: [UInt8])] = []
         var trouble: [String] = []
         var durable: UInt64 = 0
@@ -62,7 +64,7 @@ struct GenerationFile: Sendable {
     }
 
     /// Puts a new generation in the place of the oldest, durably.
-    mutating func save(_ body: borrowing ByteBuffer) throws(SystemError) {
+    package mutating func save(_ body: borrowing ByteBuffer) throws(SystemError) {
         let next = generation &+ 1
         let target = Self.fileName(name, slot: slot ^ 1)
         let temporary = target + ".new"
@@ -87,7 +89,7 @@ struct GenerationFile: Sendable {
     }
 
     /// Writes down a newer body at once, in one write; `save` makes it durable later.
-    mutating func note(_ body: borrowing ByteBuffer) throws(SystemError) {
+    package mutating func note(_ body: borrowing ByteBuffer) throws(SystemError) {
         let next = generation &+ 1
         var whole = header(generation: next, bodyLength: body.count)
         whole.append(body.bytes)
@@ -109,13 +111,13 @@ struct GenerationFile: Sendable {
     }
 
     /// Deletes all of them.
-    func remove() throws(SystemError) {
+    package func remove() throws(SystemError) {
         for slot in 0..<UInt64(2) { try directory.remove(Self.fileName(name, slot: slot)) }
         try directory.remove(noteName)
     }
 
     /// Nil for anything but a whole file of this kind.
-    static func decode(_ bytes: RawSpan, kind: Kind) -> (generation: UInt64, body: [UInt8])? {
+    package static func decode(_ bytes: RawSpan, kind: Kind) -> (generation: UInt64, body: [UInt8])? {
         guard bytes.byteCount >= headerSize + 4, bytes.load(littleEndian: 0, as: UInt64.self) == magic,
             bytes.load(littleEndian: 8, as: UInt32.self) == version,
             bytes.load(littleEndian: 12, as: UInt32.self) == kind.rawValue,
@@ -125,62 +127,5 @@ struct GenerationFile: Sendable {
         let end = bytes.byteCount - 4
         guard bytes.load(littleEndian: end, as: UInt32.self) == bytes.slice(0, end).crc32c() else { return nil }
         return (generation, [UInt8](bytes.slice(headerSize, end)))
-    }
-}
-
-/// Reads the fixed fields and sized strings that checkpoints consist of. Nil past the end.
-struct FieldReader {
-    private(set) var offset = 0
-
-    mutating func fixed<T: FixedWidthInteger & BitwiseCopyable>(_ bytes: RawSpan, as _: T.Type = T.self) -> T? {
-        guard let value = bytes.load(littleEndian: offset, as: T.self) else { return nil }
-        offset += MemoryLayout<T>.size
-        return value
-    }
-
-    mutating func sized(_ bytes: RawSpan) -> [UInt8]? {
-        guard let length = bytes.readVarint(&offset), length <= UInt64(bytes.byteCount - offset) else { return nil }
-        defer { offset += Int(length) }
-        return [UInt8](bytes.slice(offset, offset + Int(length)))
-    }
-
-    mutating func text(_ bytes: RawSpan) -> String? { sized(bytes).map { String(decoding: $0, as: UTF8.self) } }
-
-    mutating func location(_ bytes: RawSpan) -> RecordLocation? {
-        guard let segment = fixed(bytes, as: UInt64.self), let offset = fixed(bytes, as: UInt64.self),
-            segment < 1 << 62, offset < 1 << 62
-        else { return nil }
-        return RecordLocation(segment: segment, offset: offset)
-    }
-
-    /// One that may be missing, as `append(optional:)` writes it.
-    mutating func optionalLocation(_ bytes: RawSpan) -> RecordLocation?? {
-        switch fixed(bytes, as: UInt8.self) {
-        case 0: .some(nil)
-        case 1: location(bytes).map(Optional.some)
-        default: nil
-        }
-    }
-
-    /// Whether `count` things of at least `size` bytes each may still follow: before room is made for them.
-    func mayHold(_ count: UInt32, of size: Int, _ bytes: RawSpan) -> Bool {
-        Int(count) <= (bytes.byteCount - offset) / size
-    }
-}
-
-extension ByteBuffer {
-    mutating func append(location: RecordLocation) {
-        append(littleEndian: location.segment)
-        append(littleEndian: location.offset)
-    }
-
-    mutating func append(optional location: RecordLocation?) {
-        append(location == nil ? 0 : 1)
-        if let location { append(location: location) }
-    }
-
-    mutating func append(sized text: String) {
-        append(varint: UInt64(text.utf8.count))
-        append(text)
     }
 }

@@ -1,33 +1,47 @@
-import Bytes
 import CLinux
 import Glibc
 
 /// A system call that failed.
-struct SystemError: Error, CustomStringConvertible, Equatable {
-    var call: String
-    var path: String
-    var code: Int32
+package struct SystemError: Error, CustomStringConvertible, Equatable {
+    package var call: String
+    package var path: String
+    /// `errno`.
+    package var code: Int32
 
-    var description: String { "\(call) \(path): \(String(cString: strerror(code))) (errno \(code))" }
+    package init(call: String, path: String, code: Int32) {
+        self.call = call
+        self.path = path
+        self.code = code
+    }
+
+    package var description: String { "\(call) \(path): \(String(cString: strerror(code))) (errno \(code))" }
 
     /// No space, no quota, or a size limit: it may go away by deleting something.
-    var isFull: Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
+    package var isFull: Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
 }
 
 /// What tests let a disk do wrong. Each returns the error number of the call it stands for, 0 to let it through.
-struct DiskFaults: Sendable {
+package struct DiskFaults: Sendable {
     /// Before a write of so many bytes; a positive `partial` is written all the same.
-    var write: @Sendable (_ length: Int) -> (code: Int32, partial: Int) = { _ in (0, 0) }
-    var synchronize: @Sendable () -> Int32 = { 0 }
+    package var write: @Sendable (_ length: Int) -> (code: Int32, partial: Int)
+    package var synchronize: @Sendable () -> Int32
+
+    package init(
+        write: @escaping @Sendable (_ length: Int) -> (code: Int32, partial: Int) = { _ in (0, 0) },
+        synchronize: @escaping @Sendable () -> Int32 = { 0 }
+    ) {
+        self.write = write
+        self.synchronize = synchronize
+    }
 }
 
 /// An open file, closed with its last reference. Reads and writes name their offset, so threads may share it.
-final class StoreFile: Sendable {
-    let path: String
-    let descriptor: Int32
+package final class StoreFile: Sendable {
+    package let path: String
+    package let descriptor: Int32
 
     /// Opens `path`; a file it creates is its owner's alone.
-    init(path: String, flags: Int32) throws(SystemError) {
+    package init(path: String, flags: Int32) throws(SystemError) {
         self.path = path
         descriptor = clinux_open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600)
         if descriptor < 0 { throw SystemError(call: "open", path: path, code: -descriptor) }
@@ -36,7 +50,7 @@ final class StoreFile: Sendable {
     deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Bytes in it; throws for what is not a regular file.
-    func size() throws(SystemError) -> UInt64 {
+    package func size() throws(SystemError) -> UInt64 {
         var status = clinux_file_status()
         let code = clinux_status_of_descriptor(descriptor, &status)
         if code != 0 { throw SystemError(call: "stat", path: path, code: code) }
@@ -48,7 +62,7 @@ final class StoreFile: Sendable {
 
     /// Appends up to `length` bytes from `offset` on to `buffer`, fewer only at the end of the file. A page that
     /// cannot be read (EIO) comes out as zeros: its neighbours are still good, and checksums tell.
-    func read(at offset: UInt64, length: Int, into buffer: inout ByteBuffer) throws(SystemError) {
+    package func read(at offset: UInt64, length: Int, into buffer: inout ByteBuffer) throws(SystemError) {
         let wanted = buffer.count + length
         while buffer.count < wanted {
             let left = wanted - buffer.count
@@ -71,7 +85,7 @@ final class StoreFile: Sendable {
     }
 
     /// Writes both, one after the other, at `offset`. After a throw any part of them may be there.
-    func write(_ head: RawSpan, _ payload: RawSpan, at offset: UInt64, faults: DiskFaults) throws(SystemError) {
+    package func write(_ head: RawSpan, _ payload: RawSpan, at offset: UInt64, faults: DiskFaults) throws(SystemError) {
         var limit = Int.max
         let fault = faults.write(head.byteCount + payload.byteCount)
         if fault.code != 0 { limit = fault.partial }
@@ -111,7 +125,7 @@ final class StoreFile: Sendable {
     }
 
     /// Makes what is written durable, the size included.
-    func synchronize(faults: DiskFaults = DiskFaults()) throws(SystemError) {
+    package func synchronize(faults: DiskFaults = DiskFaults()) throws(SystemError) {
         let injected = faults.synchronize()
         if injected != 0 { throw SystemError(call: "fdatasync", path: path, code: injected) }
         while fdatasync(descriptor) != 0 {
@@ -119,19 +133,21 @@ final class StoreFile: Sendable {
         }
     }
 
-    func truncate(to length: UInt64) throws(SystemError) {
+    package func truncate(to length: UInt64) throws(SystemError) {
         while ftruncate(descriptor, off_t(clamping: length)) != 0 {
             if errno != EINTR { throw SystemError(call: "truncate", path: path, code: errno) }
         }
     }
 }
 
-/// A directory of the store.
-struct StoreDirectory: Sendable {
-    var path: String
+/// A directory of files that must survive.
+package struct StoreDirectory: Sendable {
+    package var path: String
+
+    package init(path: String) { self.path = path }
 
     /// Creates it, with the directories above it, for its owner alone.
-    func create() throws(SystemError) {
+    package func create() throws(SystemError) {
         if mkdir(path, 0o700) == 0 { return try synchronizeParent() }
         switch errno {
         case EEXIST:
@@ -164,10 +180,10 @@ struct StoreDirectory: Sendable {
         }
     }
 
-    func file(_ name: String) -> String { path + "/" + name }
+    package func file(_ name: String) -> String { path + "/" + name }
 
     /// Makes the creation, renaming and deletion of its files durable.
-    func synchronize() throws(SystemError) {
+    package func synchronize() throws(SystemError) {
         let descriptor = clinux_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
         if descriptor < 0 { throw SystemError(call: "open", path: path, code: -descriptor) }
         defer { close(descriptor) }
@@ -176,7 +192,7 @@ struct StoreDirectory: Sendable {
     }
 
     /// The names in it, in no order.
-    func names() throws(SystemError) -> [String] {
+    package func names() throws(SystemError) -> [String] {
         guard let directory = opendir(path) else { throw SystemError(call: "open", path: path, code: errno) }
         defer { closedir(directory) }
         var names: [String] = []
@@ -190,7 +206,7 @@ struct StoreDirectory: Sendable {
     }
 
     /// Deletes a file of it; one that is not there is no error.
-    func remove(_ name: String) throws(SystemError) {
+    package func remove(_ name: String) throws(SystemError) {
         if unlink(file(name)) != 0, errno != ENOENT {
             throw SystemError(call: "delete", path: file(name), code: errno)
         }
