@@ -41,11 +41,12 @@ final class Agent: Sendable {
         self.logger = logger
         current = Mutex(configuration)
         reloads = ReloadMetrics(metrics)
-        metricsRoad = MetricsRoad(metrics: metrics, logger: logger)
         access = try configuration.server.webConfig.map { [metrics, readiness] path in
             try WebAccess(path: path, metrics: metrics, readiness: readiness, logger: logger)
         }
         try StateDirectory.prepare(configuration.stateDirectory)
+        metricsRoad = MetricsRoad(
+            stateDirectory: configuration.stateDirectory, metrics: metrics, readiness: readiness, logger: logger)
         road = try LogRoad(
             stateDirectory: configuration.stateDirectory, store: configuration.store, metrics: metrics,
             readiness: readiness, logger: logger)
@@ -130,6 +131,7 @@ final class Agent: Sendable {
         if let access { router.add(AccessControl(access, metrics: counters)) }
         router.add(AddressPolicy())
         router.addMetrics(metricsRoad.page)
+        router.addTargets { [metricsRoad] in metricsRoad.scraper.report }
         router.addAgentRoutes(readiness: readiness)
         router.addReload {
             do {

@@ -32,8 +32,9 @@ struct RoadService: Service {
         try await Blocking.run {
             stop.stop()
             upkeep.join()
-            metricsRoad.stop(deadline: 1)
+            let metrics = WorkerThread(name: "stop") { metricsRoad.stop(deadline: 3) }
             road.stop(deadline: 3)
+            metrics.join()
         }
         await server.stop()
     }
