@@ -308,6 +308,15 @@ import Testing
         #expect(samples.contains(#"node_network_receive_frame_total{device="veth:1"} 22"#))
     }
 
+    @Test("where /proc is another's, netlink is asked only on demand")
+    func netlinkOnDemand() throws {
+        #expect(try !host.samples(of: "netdev").contains("nohandler"))
+        let samples = try host.samples(
+            of: "netdev", "--collector.netdev.netlink", "--collector.netdev.device-include=^lo$")
+        #expect(samples.split(separator: "\n").count == 17)
+        #expect(samples.contains(#"node_network_receive_nohandler_total{device="lo"} "#))
+    }
+
     @Test("a speed that the device does not know can be left out")
     func invalidSpeed() throws {
         let samples = try host.samples(of: "netclass", "--collector.netclass.ignore-invalid-speed")
