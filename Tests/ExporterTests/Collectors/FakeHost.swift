@@ -61,12 +61,17 @@ final class FakeHost {
     func remove(_ path: String) { unlink("\(root)/\(path)") }
 
     /// Collectors with this host's paths; `flags` as on the command line.
-    func collection(_ flags: [String], metrics: MetricRegistry = MetricRegistry()) throws -> HostCollection {
+    func collection(
+        _ flags: [String], sampleLimit: Int = 20_000,
+        onProblem: @escaping @Sendable (String, String) -> Void = { _, _ in }
+    ) throws -> HostCollection {
         var configuration = HostConfiguration()
         configuration.paths = HostPaths(
             proc: root + "/proc", sys: root + "/sys", root: root + "/root", udev: root + "/udev")
         try HostFlags.parse(flags, into: &configuration)
-        return HostCollection(try configuration.makeCollectors(), metrics: metrics)
+        return HostCollection(
+            try configuration.makeCollectors(), sampleLimit: sampleLimit, metrics: MetricRegistry(),
+            onProblem: onProblem)
     }
 
     /// The samples of one collector as lines of the text format.

@@ -72,6 +72,24 @@ import Testing
         #expect(try devices("--no-collector.netdev.netlink") == netlink)
     }
 
+    @Test("netlink and /proc/net/arp count the same neighbours of this host")
+    func neighbours() throws {
+        func entries(_ flags: String...) throws -> [String] {
+            var host = HostConfiguration()
+            try HostFlags.parse(["--collector.disable-defaults", "--collector.arp"] + flags, into: &host)
+            return sampleLines(of: HostCollection(try host.makeCollectors(), metrics: MetricRegistry()))
+        }
+        // Neighbours come and go: what stands between two equal answers must be equal too.
+        for _ in 0..<20 {
+            let before = try entries()
+            let file = try entries("--no-collector.arp.netlink")
+            guard try entries() == before else { continue }
+            #expect(file == before)
+            return
+        }
+        Issue.record("the neighbours never stayed the same")
+    }
+
     @Test("no bytes make the cursors leave them or go on for ever")
     func fuzz() {
         let seed = SeededRandom.seed()

@@ -1,4 +1,5 @@
 import Exporter
+import Synchronization
 import Testing
 
 @Suite struct ProcCollectorTests {
@@ -307,6 +308,15 @@ import Testing
         #expect(samples.contains(#"node_network_receive_frame_total{device="veth:1"} 22"#))
     }
 
+    @Test("where /proc is another's, netlink is asked only on demand")
+    func netlinkOnDemand() throws {
+        #expect(try !host.samples(of: "netdev").contains("nohandler"))
+        let samples = try host.samples(
+            of: "netdev", "--collector.netdev.netlink", "--collector.netdev.device-include=^lo$")
+        #expect(samples.split(separator: "\n").count == 17)
+        #expect(samples.contains(#"node_network_receive_nohandler_total{device="lo"} "#))
+    }
+
     @Test("a speed that the device does not know can be left out")
     func invalidSpeed() throws {
         let samples = try host.samples(of: "netclass", "--collector.netclass.ignore-invalid-speed")
@@ -315,6 +325,20 @@ import Testing
         #expect(
             try host.samples(of: "netclass", "--collector.netclass.ignore-invalid-speed")
                 .contains(#"node_network_speed_bytes{device="eth0"} 1.25e+08"#))
+    }
+
+    @Test("devices beyond the cap on samples are not even read, and that is told")
+    func deviceCap() throws {
+        for index in 1...5 { host.write("sys/class/net/eth\(index)/mtu", "1500\n") }
+        let told = Mutex("")
+        let collection = try host.collection(
+            ["--collector.disable-defaults", "--collector.netclass"], sampleLimit: 9,
+            onProblem: { _, problem in told.withLock { $0 = problem } })
+        let samples = sampleLines(of: collection)
+        // Six of the first device, three each of the others.
+        #expect(samples.count == 9)
+        #expect(!samples.contains { $0.contains("eth2") })
+        #expect(told.withLock { $0 }.contains("more samples than may be written after 2 devices"))
     }
 
     @Test("clock sources are numbered in their order")

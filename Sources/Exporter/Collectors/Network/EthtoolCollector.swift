@@ -29,6 +29,10 @@ struct EthtoolCollector: Collector {
         let info = batch.family("node_ethtool_info", .gauge, "A device's driver; always 1.")
         let link = EthtoolLink.Families(&batch)
         for device in directory.names where filter.allows(device) {
+            if batch.isFull {
+                reader.odd("\(directory.path): more samples than may be written before \(device)")
+                break
+            }
             var settings = clinux_ethtool_link()
             if clinux_ethtool_settings(device, &settings) == 0 {
                 EthtoolLink(settings).write(device, link, into: &batch)

@@ -26,8 +26,10 @@ struct NetDevCollector: Collector {
     }
 
     init(_ context: CollectorContext) throws {
-        // Netlink speaks of the network that this process is in; a /proc mounted elsewhere may be of another.
-        let isNetlink = context.options.bool("netlink") && context.paths.proc == HostPaths().proc
+        // Netlink speaks of the network that this process is in; a /proc mounted elsewhere may be of another, unless
+        // netlink was asked for by name.
+        let isAsked = context.options.values["netlink"] != nil
+        let isNetlink = context.options.bool("netlink") && (isAsked || context.paths.proc == HostPaths().proc)
         source =
             isNetlink
             ? .netlink(NetlinkSocket(.route)) : .file(HostFile(context.paths.proc("net/dev")))
