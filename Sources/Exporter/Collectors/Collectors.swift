@@ -31,12 +31,14 @@ package enum Collectors {
         // Storage
         BcacheCollector.description,
         BtrfsCollector.description,
+        CertificatesCollector.description,
         FilesystemCollector.description,
         MDCollector.description,
         MultipathCollector.description,
         NFSCollector.description,
         NFSDCollector.description,
         NVMeCollector.description,
+        UpdatesCollector.description,
         XFSCollector.description,
         ZFSCollector.description,
         // System
