@@ -160,4 +160,20 @@ private func samples(of collector: String, _ flags: String...) throws -> [String
                 #"node_dmmultipath_path_state{device="mpathA",path="sdi",state="running"} 1"#,
             ])
     }
+
+    @Test("an adapter's counters are hexadecimal; what it does not count is left out")
+    func fibreChannel() throws {
+        #expect(
+            try samples(of: "fibrechannel") == [
+                "node_fibrechannel_info{dev_loss_tmo=\"\",fabric_name=\"\",fc_host=\"host0\",port_id=\"000002\","
+                    + "port_name=\"\",port_state=\"\",port_type=\"\",speed=\"\",supported_classes=\"\","
+                    + "supported_speeds=\"\",symbolic_name=\"\"} 1",
+                #"node_fibrechannel_tx_frames_total{fc_host="host0"} 95"#,
+            ])
+    }
+
+    @Test("a tape drive counts once, whatever its nodes")
+    func tape() throws {
+        #expect(try samples(of: "tapestats") == [#"node_tape_io_time_seconds_total{device="st0"} 1.5"#])
+    }
 }

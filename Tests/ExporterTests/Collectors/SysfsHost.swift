@@ -3,8 +3,10 @@ enum SysfsHost {
     static let flags =
         ["--collector.disable-defaults", "--collector.bcache.priority-stats"]
         + [
-            "bcache", "bonding", "btrfs", "dmi", "dmmultipath", "edac", "filesystem", "hwmon", "infiniband", "ipvs",
-            "loadavg", "mdadm", "nfs", "nfsd", "nvme", "powersupplyclass", "rapl", "thermal_zone", "watchdog", "xfs",
+            "bcache", "bonding", "btrfs", "dmi", "dmmultipath", "edac", "fibrechannel", "filesystem", "hwmon",
+            "infiniband", "ipvs",
+            "loadavg", "mdadm", "nfs", "nfsd", "nvme", "powersupplyclass", "rapl", "tapestats", "thermal_zone",
+            "watchdog", "xfs",
             "zfs",
         ].map { "--collector.\($0)" }
 
@@ -18,6 +20,7 @@ enum SysfsHost {
         ("sys/class/net", ["bonding"]), ("sys/class/watchdog", ["watchdog"]), ("sys/class/dmi", ["dmi"]),
         ("sys/fs/btrfs", ["btrfs"]), ("sys/fs/xfs", ["xfs"]), ("sys/fs/bcache", ["bcache"]),
         ("sys/class/infiniband", ["infiniband"]), ("proc/loadavg", ["loadavg"]),
+        ("sys/class/fc_host", ["fibrechannel"]), ("sys/class/scsi_tape", ["tapestats"]),
     ]
 
     static let mounts = #"""
@@ -213,5 +216,15 @@ enum SysfsHost {
         100
         --- sys/class/infiniband/mlx4_0/ports/1/counters/symbol_error
         N/A (no PMA)
+        --- sys/class/fc_host/host0/port_id
+        0x000002
+        --- sys/class/fc_host/host0/statistics/tx_frames
+        0x5f
+        --- sys/class/fc_host/host0/statistics/rx_frames
+        0xffffffffffffffff
+        --- sys/class/scsi_tape/st0/stats/io_ns
+        1500000000
+        --- sys/class/scsi_tape/nst0/stats/io_ns
+        1500000000
         """
 }
