@@ -39,12 +39,16 @@ package enum Collectors {
         // Storage
         BcacheCollector.description,
         BtrfsCollector.description,
+        CertificatesCollector.description,
+        FibreChannelCollector.description,
         FilesystemCollector.description,
         MDCollector.description,
         MultipathCollector.description,
         NFSCollector.description,
         NFSDCollector.description,
         NVMeCollector.description,
+        TapeCollector.description,
+        UpdatesCollector.description,
         XFSCollector.description,
         ZFSCollector.description,
         // System

@@ -62,7 +62,7 @@ final class FakeHost {
 
     /// Collectors with this host's paths; `flags` as on the command line.
     func collection(
-        _ flags: [String], sampleLimit: Int = 20_000,
+        _ flags: [String], sampleLimit: Int = 20_000, metrics: MetricRegistry = MetricRegistry(),
         onProblem: @escaping @Sendable (String, String) -> Void = { _, _ in }
     ) throws -> HostCollection {
         var configuration = HostConfiguration()
@@ -70,7 +70,7 @@ final class FakeHost {
             proc: root + "/proc", sys: root + "/sys", root: root + "/root", udev: root + "/udev")
         try HostFlags.parse(flags, into: &configuration)
         return HostCollection(
-            try configuration.makeCollectors(), sampleLimit: sampleLimit, metrics: MetricRegistry(),
+            try configuration.makeCollectors(), sampleLimit: sampleLimit, metrics: metrics,
             onProblem: onProblem)
     }
 

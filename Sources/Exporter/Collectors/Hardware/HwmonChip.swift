@@ -64,10 +64,10 @@ final class HwmonChip {
     func write(named label: String, into batch: inout SampleBatch, _ reader: inout HostReader) {
         let chipName = HwmonSensors.cleaned(name)
         if !chipName.isEmpty {
+            let family = batch.family("node_hwmon_chip_names", .gauge, "What a chip's driver calls it; always 1.")
             batch.startLabels()
             batch.label("chip", label)
             batch.label("chip_name", chipName)
-            let family = batch.family("node_hwmon_chip_names", .gauge, "What a chip's driver calls it; always 1.")
             batch.sample(family, batch.endLabels(), 1)
         }
         writeLabels(named: label, into: &batch, &reader)

@@ -52,6 +52,7 @@ struct BtrfsCollector: Collector {
         for fileSystem in fileSystems.devices {
             let found = reader.string(fileSystem.uuid) ?? ""
             let uuid = found.isEmpty ? fileSystem.name : found
+            let info = batch.family("node_btrfs_info", .gauge, "What a file system is called; always 1.")
             batch.startLabels()
             if reader.loadAttribute(fileSystem.label) {
                 batch.label("label", repairing: reader.text)
@@ -59,7 +60,6 @@ struct BtrfsCollector: Collector {
                 batch.label("label", "" as StaticString)
             }
             batch.label("uuid", uuid)
-            let info = batch.family("node_btrfs_info", .gauge, "What a file system is called; always 1.")
             batch.sample(info, batch.endLabels(), 1)
             let labels = batch.labels("uuid", uuid)
             if let size = reader.number(fileSystem.reserve) {
@@ -121,10 +121,10 @@ struct BtrfsCollector: Collector {
         _ group: Group, _ uuid: String, deviceCount: Int, into batch: inout SampleBatch, _ reader: inout HostReader
     ) throws {
         if let reserved = reader.number(group.reserved) {
+            let family = batch.family("node_btrfs_reserved_bytes", .gauge, "Bytes reserved for a kind of content.")
             batch.startLabels()
             batch.label("block_group_type", group.name)
             batch.label("uuid", uuid)
-            let family = batch.family("node_btrfs_reserved_bytes", .gauge, "Bytes reserved for a kind of content.")
             batch.sample(family, batch.endLabels(), reserved)
         }
         guard try group.profiles.refreshIfPresent() else { return }

@@ -44,11 +44,11 @@ struct MultipathCollector: Collector {
     private func write(
         _ device: Device, _ name: String, _ uuid: String, into batch: inout SampleBatch, _ reader: inout HostReader
     ) throws {
+        let info = batch.family("node_dmmultipath_device_info", .gauge, "Names of a multipath device; always 1.")
         batch.startLabels()
         batch.label("device", name)
         batch.label("sysfs_name", device.node)
         batch.label("uuid", uuid)
-        let info = batch.family("node_dmmultipath_device_info", .gauge, "Names of a multipath device; always 1.")
         batch.sample(info, batch.endLabels(), 1)
 
         batch.startLabels()

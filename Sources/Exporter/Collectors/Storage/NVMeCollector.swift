@@ -71,6 +71,7 @@ struct NVMeCollector: Collector {
     private func write(
         _ namespace: Namespace, of controller: String, into batch: inout SampleBatch, _ reader: inout HostReader
     ) {
+        let info = batch.family("node_nvme_namespace_info", .gauge, "State of the path to a namespace; always 1.")
         batch.startLabels()
         if reader.loadAttribute(namespace.state) {
             batch.label("ana_state", repairing: reader.text)
@@ -79,7 +80,6 @@ struct NVMeCollector: Collector {
         }
         batch.label("device", controller)
         batch.label("nsid", namespace.id)
-        let info = batch.family("node_nvme_namespace_info", .gauge, "State of the path to a namespace; always 1.")
         batch.sample(info, batch.endLabels(), 1)
 
         guard let blockSize = reader.number(namespace.blockSize) else { return }
