@@ -9,8 +9,8 @@ final class ContainerRoster {
     let names: ContainerNames
     /// In the order of their cgroups, a pod before its containers.
     private(set) var containers: [MonitoredContainer] = []
-    /// Labels of docker's containers by id, running or not.
-    private var dockerLabels: [String: (identity: ContainerIdentity, labels: ContainerLabels)] = [:]
+    /// docker's containers that the filter lets through, running or not, with the labels of what is told of both.
+    private(set) var dockerContainers: [(container: DockerContainer, labels: ContainerLabels)] = []
     private var leftOut = 0
 
     /// Collections in which a container that nobody knows is asked for: its runtime may write its files a moment later.
@@ -31,6 +31,7 @@ final class ContainerRoster {
         let hasTreeChanged = try tree.refresh()
         let isSomeoneUnknown = containers.contains { $0.identity == nil && $0.attempts < Self.mostAttempts }
         if haveNamesChanged || hasTreeChanged || isSomeoneUnknown { adopt(&reader) }
+        if haveNamesChanged { adoptDocker() }
         if tree.leftOut > 0 { reader.odd("\(tree.leftOut) cgroups below \(tree.root) are beyond the cap") }
         if leftOut > 0 { reader.odd("\(leftOut) containers are beyond the limit of \(options.limit)") }
     }
@@ -65,7 +66,6 @@ final class ContainerRoster {
         containers = fresh.filter {
             $0.identity.map { options.names.allows($0.filterName) } ?? options.names.allows("")
         }
-        dockerLabels = dockerLabels.filter { id, _ in names.docker.contains { $0.containers[id] != nil } }
     }
 
     private func make(_ cgroup: CgroupTree.Found) -> MonitoredContainer {
@@ -124,23 +124,15 @@ final class ContainerRoster {
         }
     }
 
-    /// docker's containers that the filter lets through, running or not, with their labels.
-    func eachDockerContainer(_ body: (DockerContainer, ContainerLabels) -> Void) {
-        var count = 0
-        for names in names.docker {
-            for (id, container) in names.containers {
-                guard count < options.limit else { return }
-                let identity = ContainerIdentity(container)
-                if dockerLabels[id]?.identity != identity {
-                    let labels = ContainerLabels(
-                        id: "", containerID: identity.pod.isEmpty ? id : "", identity: identity,
-                        labels: options.labels, environment: options.environment)
-                    dockerLabels[id] = (identity, labels)
-                }
-                guard let labels = dockerLabels[id]?.labels, options.names.allows(identity.filterName) else { continue }
-                count += 1
-                body(container, labels)
-            }
+    private func adoptDocker() {
+        dockerContainers.removeAll(keepingCapacity: true)
+        for container in names.docker.flatMap({ $0.containers.values }).sorted(by: { $0.id < $1.id }) {
+            let identity = ContainerIdentity(container)
+            guard dockerContainers.count < options.limit, options.names.allows(identity.filterName) else { continue }
+            let labels = ContainerLabels(
+                id: "", containerID: identity.pod.isEmpty ? container.id : "", identity: identity,
+                labels: options.labels, environment: options.environment)
+            dockerContainers.append((container, labels))
         }
     }
 }

@@ -57,7 +57,7 @@ struct ContainersCollector: Collector {
             guard case .other(let member) = pod.network else { continue }
             writeNetwork(member.processPath, pod.labels, into: &batch, &reader)
         }
-        roster.eachDockerContainer { families.write($0, $1, into: &batch) }
+        for (container, labels) in roster.dockerContainers { families.write(container, labels, into: &batch) }
     }
 
     private mutating func writeRoot(
