@@ -47,7 +47,7 @@ struct LabelReader: ~Copyable {
         labels.removeAll(keepingCapacity: true)
         decoded.removeAll()
         try take(page, &offset, rules, &name)
-        return try write(page, offset, into: &batch)
+        return write(into: &batch)
     }
 
     /// Labels that are as a batch keeps them, but that the last may belong elsewhere: Go's clients write `le` and `quantile`
@@ -196,9 +196,7 @@ struct LabelReader: ~Copyable {
     }
 
     /// Sorts the labels taken and writes them.
-    private mutating func write(
-        _ page: RawSpan, _ offset: Int, into batch: inout SampleBatch
-    ) throws(ExpositionError) -> SampleBatch.Labels {
+    private mutating func write(into batch: inout SampleBatch) -> SampleBatch.Labels {
         if labels.isEmpty { return .none }
         // Insertion: there are few, and most come in order.
         for index in 1..<max(labels.count, 1) {
@@ -209,11 +207,7 @@ struct LabelReader: ~Copyable {
             }
         }
         batch.startLabels()
-        for (index, label) in labels.enumerated() {
-            if index > 0, order(labels[index - 1], label) == 0 {
-                let name = String(lossy: decoded.bytes.slice(Int(label.nameStart), Int(label.nameEnd)))
-                throw ExpositionError("each label once, \"\(name)\" twice before this", in: page, at: offset)
-            }
+        for label in labels {
             batch.label(
                 named: decoded.bytes.slice(Int(label.nameStart), Int(label.nameEnd)),
                 decoded.bytes.slice(Int(label.nameEnd), Int(label.valueEnd)))

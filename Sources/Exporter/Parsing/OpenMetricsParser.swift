@@ -4,9 +4,8 @@ import Telemetry
 /// Reads pages in OpenMetrics 1.0.
 ///
 /// It takes and refuses what Prometheus does (`model/textparse/openmetricslex.l`, `openmetricsparse.go`): one blank
-/// between tokens, no empty lines, no comments but `HELP`, `TYPE` and `UNIT`, and `# EOF` at the end. Different from it, a
-/// label that stands twice in a sample is refused here and not when the sample is stored. A counter `a` becomes the
-/// family `a_total`, as in the text format. Kept from page to page, it allocates nothing for a page that is like the last.
+/// between tokens, no empty lines, no comments but `HELP`, `TYPE` and `UNIT`, and `# EOF` at the end. A label may stand twice
+/// in a sample: whoever stores it refuses that. A counter `a` becomes the family `a_total`, as in the text format. Kept from page to page, it allocates nothing for a page that is like the last.
 package struct OpenMetricsParser: ~Copyable {
     private var offset = 0
     private var families = FamilyTable(isOpenMetrics: true)

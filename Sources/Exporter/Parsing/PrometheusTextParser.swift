@@ -5,8 +5,8 @@ import Telemetry
 ///
 /// It takes and refuses what Prometheus does (`model/textparse/promlex.l`, `promparse.go`): blanks between tokens, labels
 /// with a comma behind the last or none between them, unknown comments; a NUL where a line may begin ends the page.
-/// Different from it, a label that stands twice in a sample is refused here and not when the sample is stored. Kept from
-/// page to page, it allocates nothing for a page that is like the last.
+/// A label may stand twice in a sample: whoever stores it refuses that. A blank before a metric's name is refused here;
+/// Prometheus takes it into the name. Kept from page to page, it allocates nothing for a page that is like the last.
 package struct PrometheusTextParser: ~Copyable {
     private var offset = 0
     private var families = FamilyTable(isOpenMetrics: false)
@@ -32,6 +32,7 @@ package struct PrometheusTextParser: ~Copyable {
         offset = 0
         let dropped = batch.dropped
         while true {
+            let start = offset
             skipBlanks(page)
             guard offset < page.byteCount else { return }
             switch page.byte(at: offset) {
@@ -44,6 +45,9 @@ package struct PrometheusTextParser: ~Copyable {
                 offset += 1
                 try sample(page, name: nil, hasBrace: true, into: &batch)
             case let byte where Self.isNameStart(byte):
+                guard offset == start else {
+                    throw ExpositionError("no blank before a metric's name", in: page, at: start, to: offset)
+                }
                 let name = takeName(page)
                 skipBlanks(page)
                 let hasBrace = offset < page.byteCount && page.byte(at: offset) == 0x7b

@@ -17,8 +17,13 @@ package struct SeriesCache: ~Copyable {
     private var table = SeriesTable()
     private var maker: SeriesMaker
     private var round: UInt32 = 0
+    /// The last good round with a page that had something on it: a series it did not have counts as added when it comes
+    /// back, as it does for Prometheus, which forgets it then.
+    private var lastFullRound: UInt32 = 0
     /// Where in the table the next sample is looked for first: pages keep their order.
     private var expected = 0
+    /// Rounds since one had new series.
+    private var rest = 0
 
     static let longestAbsence: UInt32 = 2
     /// Milliseconds.
@@ -62,13 +67,16 @@ package struct SeriesCache: ~Copyable {
             if place < 0 {
                 isNew = true
                 place = try add(batch, sample)
+            } else {
+                isNew = table.entries[place].lastSeen < lastFullRound
             }
             expected = place + 1
             table.entries[place].lastSeen = round
             guard let series = table.entries[place].series else { continue }
             counts.kept += 1
-            guard append(series, place, sample, Self.start(batch, index), time, to: &output) else { continue }
-            if isNew { counts.added += 1 }
+            let fate = append(series, place, sample, Self.start(batch, index), time, to: &output)
+            if isNew, fate != .refused { counts.added += 1 }
+            if fate != .taken { continue }
             while exemplar < batch.exemplars.count, Int(batch.exemplars[exemplar].sample) < index { exemplar += 1 }
             if exemplar < batch.exemplars.count, Int(batch.exemplars[exemplar].sample) == index {
                 append(batch, batch.exemplars[exemplar], of: series, time, to: &output)
@@ -78,7 +86,9 @@ package struct SeriesCache: ~Copyable {
     }
 
     /// Ends a round that went well: adds stale markers for series that were there in an earlier one and are gone.
-    package mutating func finish(at time: Int64, into output: inout SeriesBatch) {
+    /// `isEmpty` says that there was nothing at all on the page.
+    package mutating func finish(at time: Int64, isEmpty: Bool = false, into output: inout SeriesBatch) {
+        if !isEmpty { lastFullRound = round }
         var absent = 0
         for index in 0..<table.entries.count {
             if table.entries[index].trackedIn == round {
@@ -88,6 +98,9 @@ package struct SeriesCache: ~Copyable {
             }
             if round &- table.entries[index].lastSeen > Self.longestAbsence { absent += 1 }
         }
+        if counts.added > 0 { rest = 0 } else { rest += 1 }
+        // Only once it has stopped growing: trimmed, it copies all with the next new series.
+        if rest == 2 { table.trim() }
         // Not at each absence: forgetting one costs as much as forgetting all.
         if absent > 32, absent * 4 > table.entries.count {
             table = table.kept(round: round, longestAbsence: Self.longestAbsence)
@@ -128,28 +141,34 @@ package struct SeriesCache: ~Copyable {
 
     private var isOverLimit: Bool { rules.limits.samples > 0 && counts.kept > rules.limits.samples }
 
-    /// Whether it was taken.
+    private enum Fate {
+        case taken
+        /// The series has a sample of this time.
+        case repeated
+        case refused
+    }
+
     private mutating func append(
         _ series: Series, _ place: Int, _ sample: SampleBatch.Sample, _ start: Int64, _ time: Int64,
         to output: inout SeriesBatch
-    ) -> Bool {
+    ) -> Fate {
         let owner = Int(table.entries[place].owner)
         let hasTime = rules.honorsTimestamps && sample.timestamp != SampleBatch.noTimestamp
         let timestamp = hasTime ? sample.timestamp : time
         if !hasTime || rules.tracksTimestampStaleness { table.entries[owner].trackedIn = round }
-        if isOverLimit { return false }
+        if isOverLimit { return .refused }
         guard timestamp > table.entries[owner].lastTime else {
             counts.outOfOrder += 1
-            return false
+            return timestamp == table.entries[owner].lastTime ? .repeated : .refused
         }
         guard !hasTime || timestamp <= time + Self.mostAhead else {
             counts.ahead += 1
-            return false
+            return .refused
         }
         table.entries[owner].lastTime = timestamp
         output.samples.append(
             SeriesSample(series: series, timestamp: timestamp, value: sample.value, startTimestamp: start))
-        return true
+        return .taken
     }
 
     private func append(

@@ -25,8 +25,10 @@ struct SeriesMaker: ~Copyable {
         batch.appendName(of: sample, to: &name)
         let metric = String(lossy: name.bytes)
         guard let exposed = SeriesText.pairs(batch.bytes(sample.labels.text)),
-            !exposed.contains(where: { $0.name == "__name__" })
-        else { throw .invalid("invalid label names of \(metric)") }
+            !exposed.contains(where: { $0.name == "__name__" }),
+            // They come sorted.
+            zip(exposed, exposed.dropFirst()).allSatisfy({ $0.name != $1.name })
+        else { throw .invalid("invalid label names of \(metric), or one of them twice") }
         var labels = LabelSet(exposed)
         labels["__name__"] = metric
         Self.normalizeBound(&labels, batch.families[Int(sample.family.index)].type)

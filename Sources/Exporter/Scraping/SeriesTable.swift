@@ -74,6 +74,16 @@ struct SeriesTable: ~Copyable {
         return place
     }
 
+    /// Gives back what growing has taken too much.
+    mutating func trim() {
+        guard entries.capacity > entries.count + entries.count / 4 else { return }
+        var exact: [Entry] = []
+        exact.reserveCapacity(entries.count)
+        exact.append(contentsOf: entries)
+        entries = exact
+        keys.release()
+    }
+
     /// A table of the entries seen within the last rounds; owners of such ones are kept too.
     func kept(round: UInt32, longestAbsence: UInt32) -> SeriesTable {
         var isKept = entries.map { round &- $0.lastSeen <= longestAbsence }

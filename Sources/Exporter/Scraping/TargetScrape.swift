@@ -157,7 +157,7 @@ final class TargetScrape: Sendable {
             }
         }
         if problem == nil {
-            target.cache.finish(at: time, into: &scratch.output)
+            target.cache.finish(at: time, isEmpty: page.isEmpty, into: &scratch.output)
         } else {
             target.cache.fail(at: time, into: &scratch.output)
         }

@@ -34,7 +34,7 @@ struct TextfileCollectorTests {
         #expect(found.files[0].hasPrefix("node_textfile_mtime_seconds{file=\"\(files.path)/one/a.prom\"} "))
     }
 
-    @Test("a sample that lacks a label of its family has it with an empty value")
+    @Test("a sample that lacks a label of its family has it with an empty value, a summary its sum and count")
     func padding() throws {
         let files = TemporaryFiles()
         files.write(
@@ -45,6 +45,7 @@ struct TextfileCollectorTests {
             try collect([files.path]).lines == [
                 #"a{x="",y="1","z.z"=""} 1.0"#, #"a{x="1",y="","z.z"="2"} 2.0"#,
                 #"s{h="f",quantile="0.5"} 1.0"#, #"s{h="",quantile="0.9"} 2.0"#, #"s_sum{h=""} 3.0"#,
+                #"s_sum{h="f"} 0.0"#, #"s_count{h="f"} 0.0"#, #"s_count{h=""} 0.0"#,
                 "node_textfile_scrape_error{} 0.0",
             ])
     }
@@ -53,7 +54,7 @@ struct TextfileCollectorTests {
         "a file that cannot be taken costs itself and is told",
         arguments: [
             ("a 1 1441205977284\n", "timestamps"), ("a 1", "line feed"), ("a{\n", "a label's name"),
-            ("# TYPE a nonsense\n", "counter, gauge"),
+            ("# TYPE a nonsense\n", "counter, gauge"), ("a{x=\"1\",x=\"2\"} 1\n", "a label twice"),
         ])
     func broken(_ text: String, _ reason: String) throws {
         let files = TemporaryFiles()

@@ -65,6 +65,9 @@ struct PrometheusTextParserTests {
         #expect(parsed("a{b=\"\0\"} 1").last == "a{b=\"\0\"} 1.0")
     }
 
+    @Test("a label may stand twice here")
+    func repeatedLabel() { #expect(parsed(#"a{b="1",c="2",b="1"} 1"#).last == #"a{b="1",b="1",c="2"} 1.0"#) }
+
     @Test("a NUL where a line may begin ends the page")
     func nul() {
         #expect(parsed("a 1\n\0 b } 2") == ["# a untyped '' ''", "a{} 1.0"])
@@ -100,10 +103,7 @@ struct PrometheusTextParserTests {
             ("a\0{b=\"d\"} 1", #"line 1, column 2: expected a value, found "\0{b="d"}""#),
             ("a 0 1\0", #"line 1, column 6: expected the end of the line, found "\0""#),
             ("a 1\r\n", #"line 1, column 3: expected a number, found "1\r""#),
-            (
-                "a{b=\"1\",b=\"2\"} 1",
-                #"line 1, column 15: expected each label once, "b" twice before this, found " 1""#
-            ),
+            ("a 1\n b 1", #"line 2, column 1: expected no blank before a metric's name, found " ""#),
             ("a{,b=\"1\"} 1", #"line 1, column 3: expected a label's name or }, found ",b="1"}""#),
             ("a{b=\"1\"}{} 1", #"line 1, column 9: expected a value, found "{}""#),
             (#"a{"b"} 1"#, #"line 1, column 3: expected one name of the metric, found ""b"""#),

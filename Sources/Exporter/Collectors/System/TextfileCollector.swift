@@ -175,6 +175,9 @@ final class TextfilePage {
             throw TextfileError(
                 path, "has timestamps, which are not taken: Prometheus would call the samples stale or old")
         }
+        let padding = LabelPadding(batch)
+        // Nobody could read the page with it.
+        if padding.hasRepetition { throw TextfileError(path, "has a sample with a label twice") }
         targets.removeAll(keepingCapacity: true)
         var different: [String] = []
         for family in batch.families {
@@ -188,83 +191,20 @@ final class TextfilePage {
             known[name] = (help, family.type)
             targets.append(page.family(name, family.type, help.isEmpty ? "Read from \(path)." : help))
         }
-        let padding = LabelPadding(batch)
         for sample in batch.samples {
             guard let family = targets[Int(sample.family.index)] else { continue }
             let labels = padding.labels(of: sample, in: batch, into: &page)
             page.sample(family, labels, sample.value, suffix: sample.suffix)
         }
+        for part in MissingParts.of(batch) {
+            let sample = batch.samples[part.sample]
+            guard let family = targets[Int(sample.family.index)] else { continue }
+            let labels = padding.labels(of: sample, withoutBound: true, in: batch, into: &page)
+            page.sample(family, labels, 0, suffix: part.suffix)
+        }
         if !different.isEmpty {
             throw TextfileError(
                 path, "has another HELP or TYPE than an earlier file for \(different.joined(separator: ", "))")
         }
-    }
-}
-
-/// The labels that samples of a family lack and others of it have: they get them with empty values, as the page of one
-/// program would have them.
-private struct LabelPadding {
-    /// By family whose samples differ: all names of labels but `le` and `quantile`.
-    private var names: [Int32: Set<String>] = [:]
-
-    init(_ batch: borrowing SampleBatch) {
-        var hashes: [Int32: UInt64] = [:]
-        var uneven: Set<Int32> = []
-        for sample in batch.samples {
-            let hash = Self.nameHash(batch.bytes(sample.labels.text))
-            if let first = hashes[sample.family.index] {
-                if first != hash { uneven.insert(sample.family.index) }
-            } else {
-                hashes[sample.family.index] = hash
-            }
-        }
-        guard !uneven.isEmpty else { return }
-        for sample in batch.samples where uneven.contains(sample.family.index) {
-            for label in SeriesText.pairs(batch.bytes(sample.labels.text)) ?? [] where !Self.isBound(label.name) {
-                names[sample.family.index, default: []].insert(label.name)
-            }
-        }
-    }
-
-    func labels(
-        of sample: SampleBatch.Sample, in batch: borrowing SampleBatch, into page: inout SampleBatch
-    ) -> SampleBatch.Labels {
-        let text = batch.bytes(sample.labels.text)
-        guard let names = names[sample.family.index], var labels = SeriesText.pairs(text) else {
-            return page.labels(verbatim: text, hasQuotedName: sample.labels.hasQuotedName)
-        }
-        for name in names where !labels.contains(where: { $0.name == name }) { labels.append(Label(name, "")) }
-        page.startLabels()
-        for label in labels.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
-            page.label(label.name, label.value)
-        }
-        return page.endLabels()
-    }
-
-    private static func isBound(_ name: String) -> Bool { name == "le" || name == "quantile" }
-
-    /// The same for label texts of the same names; `le` and `quantile` do not count.
-    private static func nameHash(_ text: RawSpan) -> UInt64 {
-        var hash: UInt64 = 0
-        var index = 0
-        while index < text.byteCount {
-            let start = index
-            if text.byte(at: index) == 0x22 { index = end(ofStringIn: text, at: index) }
-            while index < text.byteCount, text.byte(at: index) != 0x3d { index += 1 }
-            let name = text.slice(start, index)
-            if !name.equals("le" as StaticString), !name.equals("quantile" as StaticString) {
-                hash = hash &* 31 &+ name.fnv1a
-            }
-            // The equals sign, the string, the comma.
-            index = end(ofStringIn: text, at: index + 1) + 1
-        }
-        return hash
-    }
-
-    /// Behind the string in quotes that begins at `start`.
-    private static func end(ofStringIn text: RawSpan, at start: Int) -> Int {
-        var index = start + 1
-        while index < text.byteCount, text.byte(at: index) != 0x22 { index += text.byte(at: index) == 0x5c ? 2 : 1 }
-        return min(index + 1, text.byteCount)
     }
 }
