@@ -191,7 +191,7 @@ struct DiskQueueTests {
         arguments: [SeededRandom.seed()])
     func queueFuzz(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
-        for round in 0..<40 {
+        for round in 0..<20 {
             let folder = QueueFolder()
             let drops = DropRecorder()
             func open() throws -> DiskQueue {

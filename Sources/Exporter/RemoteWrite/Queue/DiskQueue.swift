@@ -14,7 +14,7 @@ package struct DiskQueueError: Error, CustomStringConvertible, Sendable {
 ///
 /// One thread appends, one reads and acknowledges; any may ask. What is appended survives the end of the process at
 /// once. It is made durable (`fdatasync`) when it has waited ten seconds, so that a server that takes samples as they
-/// come costs the disk nothing: power loss takes at most what came in the last eleven seconds and was not sent. The cursor is
+/// come costs the disk nothing: power loss takes at most what came in the last twelve seconds and was not sent. The cursor is
 /// written down with each acknowledgement and made durable every thirty seconds; after power loss samples of so long may be
 /// sent again.
 ///
