@@ -30,6 +30,7 @@ package enum Collectors {
         UDPQueuesCollector.description,
         // Storage
         BcacheCollector.description,
+        BcachefsCollector.description,
         BtrfsCollector.description,
         CertificatesCollector.description,
         FibreChannelCollector.description,
