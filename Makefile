@@ -50,9 +50,12 @@ fuzz: packages ## The fuzz tests again and again for FUZZ_SECONDS, with new seed
 dashboards:
 	python3 dashboards/generate.py
 
-install: build ## The binary to $(PREFIX)/bin, the unit file to /etc/systemd/system
+install: build ## The binary to $(PREFIX)/bin; the unit, and the user it runs as, to systemd's directories
 	install -D -m 0755 -s $(BINARY) $(DESTDIR)$(PREFIX)/bin/tocsin
 	install -D -m 0644 packaging/tocsin.service $(DESTDIR)/etc/systemd/system/tocsin.service
+	sed -i 's|^ExecStart=/usr/local/|ExecStart=$(PREFIX)/|' $(DESTDIR)/etc/systemd/system/tocsin.service
+	install -D -m 0644 packaging/tocsin.sysusers $(DESTDIR)/usr/lib/sysusers.d/tocsin.conf
+	@test -n "$(DESTDIR)" || echo "now: systemd-sysusers && systemctl daemon-reload && systemctl enable --now tocsin"
 
 packages:
 	@scripts/install-packages build

@@ -39,6 +39,12 @@ let package = Package(
         .target(
             name: "CCurl", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
             linkerSettings: [.linkedLibrary("dl")]),
+        .target(
+            name: "COpenSSL", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            linkerSettings: [.linkedLibrary("dl")]),
+        .target(
+            name: "CCrypt", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            linkerSettings: [.linkedLibrary("dl")]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -65,7 +71,11 @@ let package = Package(
             dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport", log],
             swiftSettings: strict),
         .target(
-            name: "Web", dependencies: ["Bytes", "CLinux", "Exporter", "Telemetry", log] + nio, swiftSettings: strict),
+            name: "Web",
+            dependencies: [
+                "Bytes", "CCrypt", "CLinux", "COpenSSL", "Configuration", "Exporter", "Telemetry", log,
+            ] + nio,
+            swiftSettings: strict),
         .executableTarget(
             name: "Agent",
             dependencies: [
@@ -78,6 +88,9 @@ let package = Package(
         .executableTarget(
             name: "ScrapeRunner", dependencies: ["Bytes", "Configuration", "Exporter", "Telemetry"],
             path: "Tests/ScrapeRunner", swiftSettings: strict),
+        .executableTarget(
+            name: "remote-write-source", dependencies: ["Configuration", "Exporter", "Telemetry", log],
+            path: "Tests/RemoteWriteSource", swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .target(
             name: "PushServer", dependencies: ["Bytes"], path: "Tests/PushServer", swiftSettings: strict),
@@ -109,10 +122,11 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "WebTests", dependencies: ["Bytes", "Exporter", "Telemetry", "Web", log] + nio,
+            name: "WebTests",
+            dependencies: ["TestSupport", "Bytes", "Configuration", "Exporter", "Telemetry", "Web", log] + nio,
             swiftSettings: strict),
         .testTarget(
-            name: "AgentTests", dependencies: ["Agent", "Configuration", "Logs", "Loki", "Telemetry"],
+            name: "AgentTests", dependencies: ["Agent", "Configuration", "Logs", "Loki", "Telemetry", "Web"],
             swiftSettings: strict),
     ]
 )

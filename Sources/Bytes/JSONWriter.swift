@@ -78,14 +78,14 @@ package struct JSONWriter: ~Copyable {
         needsComma = true
     }
 
-    /// Appends `text` in quotes: `"`, `\` and control characters escaped, everything else as it is.
+    /// Appends `text` in quotes: `"`, `\` and control characters, DEL among them, escaped, everything else as it is.
     package static func quote(_ text: RawSpan, into buffer: inout ByteBuffer) {
         buffer.append(0x22)
         var clean = 0
         var index = 0
         while index < text.byteCount {
             let byte = text.byte(at: index)
-            if byte >= 0x20, byte != 0x22, byte != 0x5c {
+            if byte >= 0x20, byte != 0x22, byte != 0x5c, byte != 0x7f {
                 index += 1
                 continue
             }

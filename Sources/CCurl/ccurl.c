@@ -22,6 +22,9 @@ static struct {
     const char *(*easy_strerror)(CURLcode);
     struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
     void (*slist_free_all)(struct curl_slist *);
+    time_t (*getdate)(const char *, const time_t *);
+    // From 7.83 on; NULL before.
+    CURLHcode (*easy_header)(CURL *, const char *, size_t, unsigned, int, struct curl_header **);
 } curl;
 
 // ISO C has no conversion from an object pointer to a function pointer; POSIX's dlsym is used by copying bits.
@@ -46,11 +49,12 @@ static int load(char *message, size_t capacity) {
         find(library, "curl_easy_getinfo", &curl.easy_getinfo) ||
         find(library, "curl_easy_strerror", &curl.easy_strerror) ||
         find(library, "curl_slist_append", &curl.slist_append) ||
-        find(library, "curl_slist_free_all", &curl.slist_free_all)) {
+        find(library, "curl_slist_free_all", &curl.slist_free_all) || find(library, "curl_getdate", &curl.getdate)) {
         snprintf(message, capacity, "libcurl.so.4 lacks a function of libcurl's easy interface");
         dlclose(library);
         return -1;
     }
+    if (find(library, "curl_easy_header", &curl.easy_header)) curl.easy_header = NULL;
     CURLcode code = curl.global_init(CURL_GLOBAL_DEFAULT);
     if (code != CURLE_OK) {
         snprintf(message, capacity, "libcurl does not start: %s", curl.easy_strerror(code));
@@ -123,6 +127,15 @@ const char *ccurl_get_string(CURL *handle, CURLINFO info) {
     return curl.easy_getinfo(handle, info, &value) == CURLE_OK ? value : NULL;
 }
 
+int ccurl_knows_headers(void) { return curl.easy_header != NULL; }
+
+const char *ccurl_get_header(CURL *handle, const char *name) {
+    struct curl_header *header = NULL;
+    // The last request of the transfer: what came before it was a redirection.
+    if (!curl.easy_header || curl.easy_header(handle, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK) return NULL;
+    return header->value;
+}
+
 struct curl_slist *ccurl_list_append(struct curl_slist *list, const char *line) {
     struct curl_slist *longer = curl.slist_append(list, line);
     return longer ? longer : list;
@@ -140,6 +153,7 @@ struct ccurl_transfer *ccurl_transfer_new(size_t body_limit) {
     struct ccurl_transfer *transfer = calloc(1, sizeof *transfer);
     if (transfer == NULL) return NULL;
     transfer->body_limit = body_limit;
+    transfer->receive_limit = body_limit * 16;
     transfer->stop_descriptor = -1;
     return transfer;
 }
@@ -159,6 +173,8 @@ void ccurl_transfer_forget_body(struct ccurl_transfer *transfer) {
 
 void ccurl_transfer_reset(struct ccurl_transfer *transfer) {
     ccurl_transfer_forget_body(transfer);
+    transfer->received = 0;
+    transfer->header_length = 0;
     transfer->ended_by = 0;
     transfer->progress_time = milliseconds_now();
     transfer->progress_bytes = 0;
@@ -168,6 +184,11 @@ void ccurl_transfer_reset(struct ccurl_transfer *transfer) {
 static size_t write_body(char *bytes, size_t size, size_t count, void *context) {
     struct ccurl_transfer *transfer = context;
     size_t length = size * count;
+    transfer->received += length;
+    if (transfer->received > transfer->receive_limit) {
+        transfer->ended_by = 3;
+        return 0;
+    }
     size_t room = transfer->body_limit - transfer->body_length;
     if (length > room && transfer->refuses_overflow) {
         transfer->ended_by = 3;
@@ -189,6 +210,15 @@ static size_t write_body(char *bytes, size_t size, size_t count, void *context) 
         transfer->body_length += kept;
     }
     return length;
+}
+
+static size_t count_header(char *bytes, size_t size, size_t count, void *context) {
+    struct ccurl_transfer *transfer = context;
+    (void)bytes;
+    transfer->header_length += size * count;
+    if (transfer->header_length <= transfer->receive_limit) return size * count;
+    transfer->ended_by = 4;
+    return 0;
 }
 
 // Called at least once a second.
@@ -219,9 +249,34 @@ CURLcode ccurl_attach(CURL *handle, struct ccurl_transfer *transfer) {
     CURLcode code = CURLE_OK;
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_WRITEFUNCTION, write_body);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_HEADERFUNCTION, count_header);
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_HEADERDATA, transfer);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, check_progress);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_XFERINFODATA, transfer);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
     if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer->error);
     return code;
 }
+
+static struct curl_certinfo *certificates(CURL *handle) {
+    struct curl_certinfo *list = NULL;
+    return curl.easy_getinfo(handle, CURLINFO_CERTINFO, &list) == CURLE_OK ? list : NULL;
+}
+
+int ccurl_certificate_count(CURL *handle) {
+    struct curl_certinfo *list = certificates(handle);
+    return list ? list->num_of_certs : 0;
+}
+
+int ccurl_certificate_field(CURL *handle, int index, const char *name, char *out, size_t capacity) {
+    struct curl_certinfo *list = certificates(handle);
+    if (list == NULL || index < 0 || index >= list->num_of_certs) return -1;
+    size_t length = strlen(name);
+    for (struct curl_slist *line = list->certinfo[index]; line != NULL; line = line->next) {
+        if (strncmp(line->data, name, length) != 0 || line->data[length] != ':') continue;
+        return snprintf(out, capacity, "%s", line->data + length + 1);
+    }
+    return -1;
+}
+
+int64_t ccurl_date(const char *text) { return (int64_t)curl.getdate(text, NULL); }

@@ -126,6 +126,31 @@ int clinux_is_procfs(int descriptor) {
     return fstatfs(descriptor, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
 }
 
+int64_t clinux_read_at(int directory, const char *name, void *out, size_t capacity, int until_end) {
+    int descriptor = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) {
+        return -errno;
+    }
+    size_t filled = 0;
+    int64_t result = 0;
+    while (filled < capacity) {
+        ssize_t got = read(descriptor, (char *)out + filled, capacity - filled);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            result = -errno;
+            break;
+        }
+        filled += (size_t)got;
+        if (got == 0 || (!until_end && filled < capacity)) {
+            break;
+        }
+    }
+    close(descriptor);
+    return result < 0 ? result : (int64_t)filled;
+}
+
 int clinux_directory_entries(int descriptor, void *out, size_t length) {
     long got = syscall(SYS_getdents64, descriptor, out, length);
     return got < 0 ? -errno : (int)got;

@@ -27,6 +27,13 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         Double(nanoseconds &- other.nanoseconds) / 1e9
     }
 
+    /// So many seconds later, or earlier.
+    package func adding(seconds: Double) -> Timestamp {
+        Timestamp(nanoseconds: nanoseconds &+ Int64(min(max(seconds, -1e9), 1e9) * 1e9))
+    }
+
+    package var secondsSince1970: Double { Double(nanoseconds) / 1e9 }
+
     /// Milliseconds since 1970, rounded down, as Prometheus counts time.
     package var milliseconds: Int64 {
         let (quotient, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000)

@@ -50,6 +50,8 @@ final class EasyHandle {
             // Only what the file names is trusted then, not the system's directory as well.
             try set(CURLOPT_CAPATH, nil)
         }
+        // Not known to libcurl before 7.87, which does not keep them. A file that has been replaced is noticed so.
+        _ = ccurl_set_long(curl, CURLOPT_CA_CACHE_TIMEOUT, 60)
         if !tls.certFile.isEmpty { try set(CURLOPT_SSLCERT, tls.certFile) }
         if !tls.keyFile.isEmpty { try set(CURLOPT_SSLKEY, tls.keyFile) }
         if tls.insecureSkipVerify {
@@ -66,6 +68,18 @@ final class EasyHandle {
         try set(CURLOPT_SSLVERSION, version)
         // An empty string: none, not even the environment's.
         try set(CURLOPT_PROXY, configuration.proxyURL)
+        if configuration.proxyURL.hasPrefix("https:") {
+            // As Prometheus does: the proxy is trusted as the server is.
+            if !tls.caFile.isEmpty {
+                try set(CURLOPT_PROXY_CAINFO, tls.caFile)
+                try set(CURLOPT_PROXY_CAPATH, nil)
+            }
+            if tls.insecureSkipVerify {
+                try set(CURLOPT_PROXY_SSL_VERIFYPEER, 0)
+                try set(CURLOPT_PROXY_SSL_VERIFYHOST, 0)
+            }
+            try set(CURLOPT_PROXY_SSLVERSION, version)
+        }
         if !configuration.noProxy.isEmpty { try set(CURLOPT_NOPROXY, configuration.noProxy) }
     }
 
@@ -112,11 +126,18 @@ final class EasyHandle {
             _ = ccurl_set_body(curl, nil, 0)
             return result
         }
-        guard code == CURLE_OK else { throw failure(code) }
+        // What comes after the status and a megabyte of body would say nothing new.
+        let isLong = code == CURLE_WRITE_ERROR && transfer.pointee.ended_by == 3
+        guard code == CURLE_OK || isLong else { throw failure(code) }
+        let status = Int(ccurl_get_long(curl, CURLINFO_RESPONSE_CODE))
+        let sent = ccurl_get_off(curl, CURLINFO_SIZE_UPLOAD_T)
+        guard status >= 300 || sent >= Int64(body.byteCount) else {
+            throw .connection("the server answered \(status) when it had \(sent) of \(body.byteCount) bytes")
+        }
         let wait = ccurl_get_off(curl, CURLINFO_RETRY_AFTER)
         let received = UnsafeRawBufferPointer(start: transfer.pointee.body, count: transfer.pointee.body_length)
         return HTTPResponse(
-            status: Int(ccurl_get_long(curl, CURLINFO_RESPONSE_CODE)), body: [UInt8](received),
+            status: status, body: [UInt8](received),
             retryAfter: wait > 0 ? Double(wait) : nil,
             location: redirectURL.flatMap { try? HTTPTarget(parsing: $0).description })
     }
@@ -144,12 +165,25 @@ final class EasyHandle {
         switch code {
         case CURLE_ABORTED_BY_CALLBACK where transfer.pointee.ended_by == 1: return .stopped
         case CURLE_ABORTED_BY_CALLBACK, CURLE_OPERATION_TIMEDOUT: return .timedOut(reason)
+        case CURLE_WRITE_ERROR where transfer.pointee.ended_by == 4:
+            return .connection("the server answers with headers without end")
         case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS:
             return .trust(reason)
-        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CACERT_BADFILE,
-            CURLE_SSL_CIPHER, CURLE_SSL_CRL_BADFILE, CURLE_SSL_ENGINE_NOTFOUND, CURLE_UNKNOWN_OPTION,
-            CURLE_NOT_BUILT_IN:
+        case CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CRL_BADFILE:
+            return .configuration("\(reason); see tls_config (ca_file)")
+        case CURLE_SSL_CERTPROBLEM: return .configuration("\(reason); see tls_config (cert_file, key_file)")
+        case CURLE_UNSUPPORTED_PROTOCOL where ccurl_get_long(curl, CURLINFO_REQUEST_SIZE) > 0:
+            return .connection("the server's answer is not HTTP/1.1 (\(reason)); check the url")
+        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_SSL_CIPHER, CURLE_SSL_ENGINE_NOTFOUND,
+            CURLE_UNKNOWN_OPTION, CURLE_NOT_BUILT_IN:
             return .configuration(reason)
+        case CURLE_PROXY: return .connection("the proxy refuses: \(reason); see proxy_url")
+        case CURLE_SSL_CONNECT_ERROR, CURLE_RECV_ERROR, CURLE_SEND_ERROR:
+            if ccurl_get_long(curl, CURLINFO_HTTP_CONNECTCODE) == 407 {
+                return .configuration("the proxy wants other credentials (407); set user and password in proxy_url")
+            }
+            if HTTPFailure.isAboutOurCertificate(reason) { return .trust(reason) }
+            return code == CURLE_SSL_CONNECT_ERROR ? .connection(reason) : .cutOff(reason)
         default: return .connection(reason)
         }
     }

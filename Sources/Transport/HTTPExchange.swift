@@ -41,6 +41,8 @@ package enum HTTPFailure: Error, Sendable, Equatable, CustomStringConvertible {
     case timedOut(String)
     /// No connection, a reset one, a name that does not resolve: trying again may help.
     case connection(String)
+    /// The connection ended while the request was being sent or the answer read.
+    case cutOff(String)
     /// The server's certificate is not trusted, or it does not trust ours.
     case trust(String)
     /// What was configured cannot be used: a file that cannot be read, a URL libcurl does not take.
@@ -52,10 +54,28 @@ package enum HTTPFailure: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .stopped: "stopped"
         case .timedOut(let reason): "timed out: \(reason)"
-        case .connection(let reason): reason
-        case .trust(let reason): "\(reason); see tls_config (ca_file, cert_file, key_file, server_name)"
+        case .connection(let reason), .cutOff(let reason): reason
+        case .trust(let reason): "\(reason); \(Self.remedy(reason))"
         case .configuration(let reason): reason
         case .noLibrary(let reason): "libcurl cannot be loaded (\(reason)); install it: apt-get install libcurl4"
         }
+    }
+
+    /// What OpenSSL calls an alert is what the server says of us.
+    static func isAboutOurCertificate(_ reason: String) -> Bool {
+        reason.contains("alert") && (reason.contains("certificate") || reason.contains("unknown ca"))
+    }
+
+    /// What to do when libcurl does not trust the server for `reason`, or the server does not trust us.
+    private static func remedy(_ reason: String) -> String {
+        if isAboutOurCertificate(reason) {
+            return "the server does not accept this client's certificate: see tls_config (cert_file, key_file)"
+        }
+        if reason.contains("expired") { return "renew the server's certificate, or set this host's clock" }
+        if reason.contains("not yet valid") { return "set this host's clock, or see the server's certificate" }
+        if reason.contains("subject name") || reason.contains("match") {
+            return "the certificate is for another name: see url and tls_config (server_name)"
+        }
+        return "its authority is not known here: see tls_config (ca_file)"
     }
 }

@@ -2,6 +2,7 @@ import Configuration
 import Exporter
 import Glibc
 import Testing
+import Transport
 
 @testable import Agent
 
@@ -12,8 +13,14 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("logs", LogsSection.configurationKeys),
     ("metrics", MetricsSection.configurationKeys),
     ("paths", PathsSection.configurationKeys),
+    ("probes", probeKeys),
     ("limits_config", LimitsSection.configurationKeys),
 ]
+
+/// The client's keys have a table of their own.
+private let probeKeys = ProbeConfiguration.configurationKeys.filter { key in
+    !HTTPClientConfiguration.configurationKeys.contains { $0.name == key.name }
+}
 
 @Suite("Documentation of the agent's configuration")
 struct DocumentationTests {
@@ -43,7 +50,7 @@ struct DocumentationTests {
     func defaults() throws {
         for (section, keys) in documented {
             for key in keys where !key.defaultValue.isEmpty {
-                let plain = try read("")
+                let plain = try read(section == "probes" ? "metrics: {probes: [{http: \"http://a/\"}]}" : "")
                 let entry =
                     "\(key.name): \(key.type.contains("address") ? "\"\(key.defaultValue)\"" : key.defaultValue)"
                 let yaml =
@@ -51,6 +58,7 @@ struct DocumentationTests {
                     case "file": entry
                     case "limits_config": "logs: {limits_config: {\(entry)}}"
                     case "paths": "metrics: {paths: {\(entry)}}"
+                    case "probes": "metrics: {probes: [{http: \"http://a/\", \(entry)}]}"
                     default: "\(section): {\(entry)}"
                     }
                 let written = try read(yaml)

@@ -21,8 +21,10 @@ struct StructuredLogHandlerTests {
         "a JSON string reads back as it was",
         arguments: ["", "plain", "\"\\\u{8}\u{c}\n\r\t\u{0}\u{1f}\u{7f}", "größe 🚨 \u{2028}", "</script>"])
     func json(value: String) throws {
-        let bytes = Array(StructuredLogHandler.json(value).utf8)
-        #expect(bytes.allSatisfy { $0 >= 0x20 })
+        let line = StructuredLogHandler.json([("a", value)])
+        #expect(line.dropLast().allSatisfy { $0 >= 0x20 && $0 != 0x7f })
+        #expect(line.starts(with: Array(#"{"a":"#.utf8)) && line.suffix(2) == [0x7d, 0x0a])
+        let bytes = Array(line.dropFirst(5).dropLast(2))
         var offset = 1
         var text = ByteBuffer()
         let isRead = text.append(jsonString: bytes.span.bytes, from: &offset)

@@ -37,7 +37,7 @@ struct DocumentationTests {
         let text = String(decoding: try ConfigurationSurroundings.process.read(path).get(), as: UTF8.self)
         let (expected, strangers) = ConfigurationDocument.filled(text, with: documented)
         // The agent's own sections, which AgentTests compare.
-        #expect(strangers.sorted() == ["file", "limits_config", "logs", "metrics", "paths", "server"])
+        #expect(strangers.sorted() == ["file", "limits_config", "logs", "metrics", "paths", "probes", "server"])
         if getenv("TOCSIN_UPDATE_DOCS") != nil {
             let file = try #require(fopen(path, "w"))
             fputs(expected, file)

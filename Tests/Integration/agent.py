@@ -183,6 +183,10 @@ class Agent:
                 found.append((match.group(1), labels, float(match.group(3))))
         return found
 
+    def trouble(self, name="a"):
+        """The sentence that readiness has for a destination; empty where all is well."""
+        return next((part["reason"] for part in self.ready()[1]["parts"] if part["name"] == "destination/" + name), "")
+
     def total(self, pattern, **labels):
         """The sum of all samples whose name matches and whose labels match these patterns."""
         return sum(value for name, have, value in self.metrics() if re.search(pattern, name) and all(

@@ -2,13 +2,15 @@
 
 import os
 import shutil
+import socket
 import subprocess
+import threading
 import time
 
 from agent import wait_for
 from cases_files import storm
 from context import Failure, Skip, case, merged
-from writers import DockerWriter, PodWriter, compress
+from writers import DockerWriter, PodWriter, compress, rfc3339nano
 
 
 def identifier(n):
@@ -234,3 +236,159 @@ def docker_compressed(c):
     writer.write(200)
     agent.start()
     return c.judge(server, merged(writer))
+
+
+class Proxy:
+    """A socket between the agent and dockerd that can be cut: connections break and new ones are refused."""
+
+    def __init__(self, c, path, target):
+        self.path, self.target = path, target
+        self.connections, self.lock = set(), threading.Lock()
+        self.listener = None
+        self.events = 0
+        c.closing.append(self.cut)
+        self.join()
+
+    def join(self):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(64)
+        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+
+    def cut(self):
+        # Closing alone does not end an accept that waits.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        self.drop()
+
+    def drop(self):
+        """Breaks the connections there are; new ones are welcome."""
+        with self.lock:
+            for connection in self.connections:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue
+            self.connections.clear()
+
+    def accept(self, listener):
+        while True:
+            try:
+                client = listener.accept()[0]
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self.target)
+            with self.lock:
+                self.connections |= {client, server}
+            for pair in ((client, server), (server, client)):
+                threading.Thread(target=self.pump, args=pair, daemon=True).start()
+
+    def pump(self, source, sink):
+        try:
+            while data := source.recv(1 << 16):
+                self.events += data.count(b"GET /events")
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+@case("docker-real-events")
+def docker_events(c):
+    """events: true and no other look at the containers: some appear, die and are renamed, also while the stream is cut."""
+    daemon = Dockerd(c)
+    server = c.server()
+    proxy = Proxy(c, os.path.join(daemon.root, "p.sock"), daemon.host.removeprefix("unix://"))
+    agent = c.agent([server], [docker(daemon.data, host="unix://" + proxy.path, events=True,
+                                      refresh_interval="1h")]).start()
+    c.eventually(lambda: proxy.events > 0, 10, "the event stream is not opened")
+
+    def lives(name, count, seconds):
+        c.eventually(lambda: sum(b"c=%s " % name.encode() in line for line in lines_of(server)) >= count, seconds,
+                     "not all lines of container %s arrive" % name)
+
+    def names():
+        return {dict(have).get("container") for have in labels_of(server)}
+
+    daemon.container("early", 300, driver="local")
+    lives("early", 300, 10)
+    # The stream breaks, dockerd is there.
+    proxy.drop()
+    daemon.container("between", 300, driver="local")
+    lives("between", 300, 10)
+    # dockerd cannot be reached while much happens.
+    proxy.cut()
+    daemon.container("late", 300, driver="local")
+    daemon.container("brief", 300, driver="local")
+    time.sleep(2)
+    daemon.run("kill", "brief")
+    daemon.run("rename", "early", "renamed")
+    daemon.run("rm", "-f", "between")
+    proxy.join()
+    lives("late", 300, 30)
+    lives("brief", 300, 30)
+    # Its next lines come under its new name.
+    daemon.run("restart", "-t", "0", "renamed")
+    c.eventually(lambda: "renamed" in names(), 20, "the new name is not used; there are %s" % sorted(map(str, names())))
+    expected = dict.fromkeys(daemon.lines("early", 300, runs=2) + daemon.lines("between", 300)
+                             + daemon.lines("late", 300) + daemon.lines("brief", 300))
+    verdict = c.judge(server, expected, seconds=30)
+    c.eventually(lambda: agent.ready()[0] == 200, 10, "readiness does not recover")
+    c.eventually(lambda: agent.total("^tocsin_store_positions$") == 3, 20, "positions of containers that are gone stay")
+    return verdict
+
+
+def lines_of(server):
+    with server.loki.lock:
+        return [line for streams in server.loki.tenants.values() for stream in streams.values()
+                for _, line, _ in stream.entries]
+
+
+@case("podman-removed")
+def podman_removed(c):
+    """Podman containers are removed with their logs: what was in them is read to the end, the open line too, and closed."""
+    root = c.folder("storage")
+    server = c.server()
+    expected = {}
+
+    def record(text, flag="F"):
+        stamp = time.time_ns()
+        return stamp, "%s stdout %s %s\n" % (rfc3339nano(stamp), flag, text)
+
+    def path(name):
+        return os.path.join(c.folder("storage", name, "userdata"), "ctr.log")
+
+    for name in ("stays", "goes"):
+        with open(path(name), "w") as file:
+            for n in range(200):
+                stamp, text = record("%s %d" % (name, n))
+                expected[b"%s %d" % (name.encode(), n)] = stamp
+                file.write(text)
+    agent = c.agent([server], [{"job_name": "podman", "podman": {"paths": [root]}}]).start()
+    c.settle(server, 400)
+    active = lambda: agent.total("^promtail_files_active_total$")
+    c.eventually(lambda: active() == 2, 10, "two logs are not followed")
+    with open(path("goes"), "a") as file:
+        for n in range(200, 400):
+            stamp, text = record("goes %d" % n)
+            expected[b"goes %d" % n] = stamp
+            file.write(text)
+        stamp, text = record("open ", "P")
+        expected[b"open and cut"] = stamp
+        file.write(text)
+        file.write(record("and cut", "P")[1])
+    shutil.rmtree(os.path.join(root, "goes"))
+    verdict = c.judge(server, expected)
+    c.eventually(lambda: active() == 1, 20, "the removed container's log is still followed")
+    with open(path("stays"), "a") as file:
+        stamp, text = record("stays on")
+        expected[b"stays on"] = stamp
+        file.write(text)
+    return c.judge(server, expected) if verdict.ok else verdict

@@ -280,23 +280,71 @@ def namespaces(c):
     c.eventually(lambda: machine() + ".late" in agent.get("/-/ready")[1], 10, "the absent namespace is not named")
     write(machine() + ".late", b"late", 200)
     c.eventually(lambda: ".late" not in agent.get("/-/ready")[1], 30, "the namespace is there and still missed")
-    # `*` finds the new namespace at its next look around, half a minute apart, and reads on in it from then.
-    c.eventually(lambda: agent.total("^tocsin_journal_reopens_total$", source="^journal$") >= 1, 40,
-                 "the new namespace is not noticed")
     write(machine() + ".late", b"after", 200)
+    c.eventually(lambda: agent.total("^tocsin_source_read_lines_total$", source="^journal@late$") == 400, 10,
+                 "the new namespace is not read from its beginning")
 
     def streams():
         return [(dict(s.pairs)["job"], e[1]) for _, s in server.loki.streams() for e in list(s.entries)]
 
-    first = {line for line in lines if not line.startswith(b"late")}
-    wait_for(lambda: first <= {line for job, line in streams() if job == "journal"}, 30)
     late_ones = {line for line in lines if line.startswith((b"late", b"after"))}
-    wait_for(lambda: late_ones <= {line for job, line in streams() if job == "late"}, 10)
-    for job, wanted in (("journal", first), ("late", late_ones)):
-        found = [line for name, line in streams() if name == job and (job == "late" or line in first)]
+    for job, wanted in (("journal", set(lines)), ("late", late_ones)):
+        wait_for(lambda: wanted <= {line for name, line in streams() if name == job}, 10)
+        found = [line for name, line in streams() if name == job]
         c.require(len(found) == len(wanted) and set(found) == wanted, "job %s has %d lines, %d are wanted" % (
             job, len(found), len(wanted)))
+    # One that comes while the agent is down is new, too; the others go on where they were.
+    agent.kill()
+    write(machine() + ".down", b"down", 200)
+    write(machine() + ".web", b"web-on", 100)
+    agent.start()
+    wait_for(lambda: set(lines) <= {line for name, line in streams() if name == "journal"}, 10)
+    found = [line for name, line in streams() if name == "journal"]
+    c.require(len(found) == len(lines) and set(found) == set(lines), "after a restart job journal has %d lines, %d are wanted" % (
+        len(found), len(lines)))
     foreign = [line for _, line in streams() if line.startswith(b"foreign")]
     c.require(not foreign, "%d lines of another machine" % len(foreign))
     expected = len(streams())
     return "lines=%d" % expected
+
+
+@case("journal-namespace-born")
+def namespace_born(c):
+    """A real journald of a new namespace logs at once, while another journal is written all the time: not one entry of it is
+    missed by `namespace: "*"`."""
+    server = c.server()
+    busy = Journald(c)
+    all_of_them = journal("", namespace="*")
+    del all_of_them["journal"]["path"]
+    all_of_them["relabel_configs"] = [{"source_labels": ["__journal_syslog_identifier"], "regex": "numbers",
+                                       "action": "keep"}, {"target_label": "job", "replacement": "born"}]
+    for n in range(100):
+        busy.send(b"busy before %d" % n)
+    agent = c.agent([server], [all_of_them]).start()
+    ended = threading.Event()
+    sent = [0]
+
+    def write():
+        while not ended.wait(0.001):
+            busy.send(b"busy %d" % sent[0])
+            sent[0] += 1
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    try:
+        c.eventually(lambda: agent.total("^tocsin_source_read_lines_total$", source="^journal@") > 500, 20,
+                     "nothing is read")
+        born = Journald(c, suffix="born")
+        for n in range(3000):
+            born.send(b"born %d" % n)
+        begin = time.monotonic()
+        count = lambda: len({line for _, s in server.loki.streams() for _, line, _ in list(s.entries)
+                             if line.startswith(b"born ")})
+        c.eventually(lambda: count() == 3000, 15, "not all entries of the new namespace arrive")
+        took = time.monotonic() - begin
+    finally:
+        ended.set()
+        thread.join()
+    expected = dict.fromkeys([b"born %d" % n for n in range(3000)] + [b"busy %d" % n for n in range(sent[0])]
+                             + [b"busy before %d" % n for n in range(100)])
+    return "%s seconds=%.1f" % (c.judge(server, expected), took)

@@ -1,14 +1,13 @@
-"""Destinations: every status, broken connections, several at once, tenants, TLS, order after an outage."""
+"""Destinations: every status, broken connections, several at once, tenants, order after an outage."""
 
 import os
-import ssl
-import subprocess
 import time
 
 import faults
 from agent import client
-from context import Failure, Skip, case, merged
+from context import Failure, case, kill_loop, merged
 from loki import Limits
+from verdict import Verdict
 from writers import Writer
 
 
@@ -45,13 +44,13 @@ def hold(c):
     for code in (260, 401, 403, 404, 429, 500, 502, 503, 504):
         server.plan = faults.While(faults.Status(code))
         writer.write(300)
-        c.eventually(lambda: server.plan.hits >= 2, 30, "%d is not retried (%d requests)" % (code, server.plan.hits))
+        c.eventually(lambda: server.plan.hits >= 2, 30, lambda: "%d is not retried (%d requests)" % (code, server.plan.hits))
         if code in (260, 401):
             c.eventually(lambda: str(code) in str(agent.ready()[1]) or agent.ready()[0] == 503, 5,
-                         "readiness says nothing of %d: %s" % (code, agent.ready()))
+                         lambda: "readiness says nothing of %d: %s" % (code, agent.ready()))
         server.plan.active = False
         c.eventually(lambda: server.loki.accepted >= writer.number, 40,
-                     "after %d only %d of %d lines arrive" % (code, server.loki.accepted, writer.number))
+                     lambda: "after %d only %d of %d lines arrive" % (code, server.loki.accepted, writer.number))
     return c.judge(server, merged(writer))
 
 
@@ -204,60 +203,6 @@ def in_order(c):
     return verdict
 
 
-def certificates(c):
-    """A private CA, a server's and a client's certificate, and a CA that signed nothing."""
-    folder = c.folder("tls")
-    def openssl(*arguments):
-        done = subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, check=False)
-        if done.returncode:
-            raise RuntimeError(done.stderr.decode())
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    for name in ("ca", "other"):
-        openssl("req", "-x509", *key, "-keyout", name + ".key", "-out", name + ".pem", "-subj", "/CN=" + name)
-    with open(os.path.join(folder, "ext"), "w") as file:
-        file.write("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-    for name in ("server", "client"):
-        openssl("req", *key[:-2], "-keyout", name + ".key", "-out", name + ".csr", "-subj", "/CN=" + name)
-        openssl("x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out",
-                name + ".pem", "-days", "2", "-extfile", "ext")
-    return lambda name: os.path.join(folder, name)
-
-
-@case("tls")
-def tls(c):
-    """TLS with a private CA, a client certificate and basic authentication; a wrong CA delivers nothing, loses nothing."""
-    try:
-        at = certificates(c)
-    except FileNotFoundError:
-        raise Skip("openssl is not installed") from None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(at("server.pem"), at("server.key"))
-    context.load_verify_locations(at("ca.pem"))
-    context.verify_mode = ssl.CERT_REQUIRED
-    server = c.server(tls=context)
-    right = {"ca_file": at("ca.pem"), "cert_file": at("client.pem"), "key_file": at("client.key")}
-    wrong = dict(right, ca_file=at("other.pem"))
-    with open(at("password"), "w") as file:
-        file.write("s3cret-pass\n")
-    basic = {"username": "user", "password_file": at("password")}
-    writer = Writer(c.path("logs", "a.log"), "a", seed=c.seed)
-    agent = c.agent([client(server, tls_config=wrong, basic_auth=basic)], [c.files()]).start()
-    writer.write(500)
-    time.sleep(3)
-    c.require(server.loki.accepted == 0, "delivered to a server whose certificate it cannot trust")
-    agent.terminate()
-    agent.config["logs"]["clients"] = [client(server, tls_config=right, basic_auth=basic)]
-    agent.write()
-    agent.start()
-    writer.write(500)
-    verdict = c.judge(server, merged(writer))
-    c.require(server.headers_seen.get("authorization") == "Basic dXNlcjpzM2NyZXQtcGFzcw==",
-              "authorization was %r" % server.headers_seen.get("authorization"))
-    with open(agent.log) as file:
-        c.require("s3cret-pass" not in file.read(), "the password is in the log")
-    return verdict
-
-
 @case("status-every-second")
 def every_second(c):
     """Every second push a 500, half of them having stored: repeats are droppable, each has its first time stamp."""
@@ -273,3 +218,99 @@ def every_second(c):
     if verdict.repeated > len(lines):
         raise Failure("%d repeats of %d lines: %s" % (verdict.repeated, len(lines), verdict))
     return verdict
+
+
+@case("tenants-own-pace")
+def tenants(c):
+    """One of three tenants is refused by 429, 401, 403, 404 and 260 in turn, over kills: the others lose no second."""
+    server = c.server()
+    writers = [Writer(c.path("logs", name + ".log"), name, rate=300, seed=c.seed + at)
+               for at, name in enumerate(("good", "bad", "fine"))]
+    jobs = []
+    for writer in writers:
+        tag = writer.tag.decode()
+        jobs.append(dict(c.files(tag + ".log", __tenant_id__=tag), job_name=tag))
+    agent = c.agent([server], jobs).start()
+    active = faults.While(None)
+    server.plan = lambda request: active(request) if request.tenant == "bad" else None
+    c.writing(*writers)
+
+    def have(tenant):
+        return sum(len(s.entries) for name, s in server.loki.streams() if name == tenant)
+
+    behind = 0
+    for code in (429, 401, 403, 404, 260):
+        active.fault, active.active, active.hits = faults.Status(code), True, 0
+        c.eventually(lambda: active.hits >= 2, 20, lambda: "%d is not tried again" % code)
+        before = have("bad")
+        time.sleep(1.5)
+        agent.kill()
+        agent.start()
+        time.sleep(1.5)
+        c.require(have("bad") == before, "the harness let the tenant in")
+        for writer in (writers[0], writers[2]):
+            behind = max(behind, writer.number - have(writer.tag.decode()))
+        c.require(behind < 600, "while a tenant got %d another is %d lines behind" % (code, behind))
+        active.active = False
+        c.eventually(lambda: writers[1].number - have("bad") < 300, 20,
+                     lambda: "after %d the tenant is %d lines behind" % (code, writers[1].number - have("bad")))
+    lines = [merged(writer) for writer in writers]
+    verdicts = []
+    for writer, own in zip(writers, lines):
+        c.eventually(lambda: have(writer.tag.decode()) >= len(own), 30, lambda: "tenant %s lacks lines" % writer.tag)
+        verdicts.append(Verdict(own, server, writer.tag.decode()))
+    for verdict in verdicts:
+        c.require(verdict.ok and not verdict.disordered, str(verdict))
+    return "%s\n    others_behind_at_most=%d" % ("\n    ".join(str(v) for v in verdicts), behind)
+
+
+@case("tenants-kill-storm")
+def tenants_storm(c):
+    """Tenants refused at random, answers and connections broken at random, kill -9 at random: nothing lost, each tenant in
+    order."""
+    server = c.server()
+    writers = [Writer(c.path("logs", name + ".log"), name, rate=400, seed=c.seed + at)
+               for at, name in enumerate(("one", "two", "three"))]
+    jobs = []
+    for writer in writers:
+        tag = writer.tag.decode()
+        jobs.append(dict(c.files(tag + ".log", __tenant_id__=tag), job_name=tag))
+    agent = c.agent([server], jobs).start()
+    mixture = faults.Mixture(c.seed, share=0.15, slow=False)
+    refused = faults.Status(429)
+
+    def plan(request):
+        # Each tenant is refused for a second in three, not at the same time as the others.
+        turn = int(request.time) % 3
+        return refused if request.tenant == ("one", "two", "three")[turn] else mixture(request)
+    server.plan = plan
+    c.writing(*writers)
+    kill_loop(c, agent, max(3, c.kills // 5), longest=2.0)
+    lines = [merged(writer) for writer in writers]
+    server.plan = faults.Nothing()
+    c.settle(server, sum(len(own) for own in lines))
+    verdicts = [Verdict(own, server, writer.tag.decode()) for writer, own in zip(writers, lines)]
+    for verdict in verdicts:
+        c.require(verdict.ok and not verdict.disordered, str(verdict))
+    return "%s\n    codes=%s" % ("\n    ".join(str(v) for v in verdicts), server.codes)
+
+
+@case("backlog-few-requests")
+def backlog(c):
+    """The small records that an outage leaves in the store go in a handful of requests, in order, over a kill."""
+    server = c.server()
+    server.stop()
+    writer = Writer(c.path("logs", "a.log"), "a", rate=60, seed=c.seed)
+    agent = c.agent([server], [c.files()]).start()
+    c.writing(writer)
+    time.sleep(min(c.seconds, 12))
+    records = agent.total("^tocsin_store_records_total$")
+    agent.kill()
+    agent.start()
+    lines = merged(writer)
+    server.start()
+    verdict = c.judge(server, lines)
+    c.require(records >= 8, "the harness: only %d records" % records)
+    c.require(server.requests <= 4, "%d requests for %d records" % (server.requests, records))
+    c.require(verdict.disordered == 0, str(verdict))
+    return "%s records=%d requests=%d" % (verdict, records, server.requests)

@@ -56,6 +56,11 @@ class Context:
         self.closing.append(server.stop)
         return server
 
+    def proxy(self, made):
+        made.start()
+        self.closing.append(made.stop)
+        return made
+
     def agent(self, clients, scrape_configs, **sections):
         made = Agent(self.binary, self.directory, [c if isinstance(c, dict) else client(c) for c in clients],
                      scrape_configs, **sections)
@@ -110,8 +115,9 @@ class Context:
             raise Failure(text)
 
     def eventually(self, condition, seconds, text):
+        """Waits for `condition()`; `text`, or what it returns at the end where it is a function, says what is wrong."""
         if not wait_for(condition, seconds):
-            raise Failure("%s (waited %g s)" % (text, seconds))
+            raise Failure("%s (waited %g s)" % (text() if callable(text) else text, seconds))
 
     def close(self, keep):
         for action in reversed(self.closing):

@@ -84,6 +84,26 @@ class Garbage:
     store: bool = False
 
 
+@dataclass
+class Raw:
+    """Sends these bytes as they are, then `forever` again and again for so many seconds, and closes."""
+
+    data: bytes
+    store: bool = False
+    forever: bytes = b""
+    seconds: float = 20
+    pause: float = 0
+    keeps: bool = False
+
+
+@dataclass
+class Early:
+    """Answers when it has read the head of a request with a body over so many bytes, and closes without reading it."""
+
+    data: bytes
+    over: int = 0
+
+
 class Nothing:
     """No fault ever."""
 

@@ -23,10 +23,10 @@ def machine():
 class Journald:
     """A real journald for a namespace of our own: own sockets, own directory, small files, no rate limit."""
 
-    def __init__(self, c, file_size="1M"):
+    def __init__(self, c, file_size="1M", suffix=""):
         if os.geteuid() != 0 or not os.path.exists(JOURNALD):
             raise Skip("needs root and %s" % JOURNALD)
-        self.name = "tocsintest%d" % os.getpid()
+        self.name = "tocsintest%d%s" % (os.getpid(), suffix)
         self.folder = "/var/log/journal/%s.%s" % (machine(), self.name)
         self.settings = "/run/systemd/journald@%s.conf.d" % self.name
         self.sockets = "/run/systemd/journal.%s" % self.name

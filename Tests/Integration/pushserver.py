@@ -5,6 +5,7 @@ By itself: pushserver.py [--port N] [--count] prints what arrives, a line per se
 """
 
 import argparse
+import os
 import socket
 import ssl
 import struct
@@ -47,12 +48,15 @@ class Request:
 
 
 class PushServer:
-    """Listens from `start()` on; `plan(request)` names the fault for each request, or None."""
+    """Listens from `start()` on, on a port or, with `bind="unix:/path"`, a socket; `plan(request)` names the fault for
+    each request, or None."""
 
     def __init__(self, name="loki", port=0, limits=None, tls=None, counting=False, bind="127.0.0.1"):
         self.name, self.port, self.bind, self.tls, self.counting = name, port, bind, tls, counting
         self.loki = Loki(limits)
         self.plan = faults.Nothing()
+        # A `faults.While` around a `faults.Early`: what is answered before the body is read.
+        self.early = None
         self.max_body = None
         self.read_delay = 0.0
         self.requests = 0
@@ -71,16 +75,26 @@ class PushServer:
 
     @property
     def url(self):
-        return "%s://%s:%d/loki/api/v1/push" % ("https" if self.tls else "http", self.bind, self.port)
+        if self.bind.startswith("unix:"):
+            return self.bind + ":/loki/api/v1/push"
+        host = "[%s]" % self.bind if ":" in self.bind else self.bind
+        return "%s://%s:%d/loki/api/v1/push" % ("https" if self.tls else "http", host, self.port)
 
     def start(self):
         """Opens the port: the given one, or a free one that is kept from then on."""
         self._halt = threading.Event()
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((self.bind, self.port))
+        if self.bind.startswith("unix:"):
+            listener = socket.socket(socket.AF_UNIX)
+            path = self.bind[len("unix:"):]
+            if os.path.exists(path):
+                os.unlink(path)
+            listener.bind(path)
+        else:
+            listener = socket.socket(socket.AF_INET6 if ":" in self.bind else socket.AF_INET)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self.bind, self.port))
+            self.port = listener.getsockname()[1]
         listener.listen(64)
-        self.port = listener.getsockname()[1]
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener, self._halt), daemon=True).start()
         return self
@@ -107,7 +121,8 @@ class PushServer:
                 connection, peer = listener.accept()
             except OSError:
                 return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if connection.family != socket.AF_UNIX:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(connection, peer, halt), daemon=True).start()
 
     def _serve(self, connection, peer, halt):
@@ -155,6 +170,11 @@ class PushServer:
         with self._lock:
             self._number += 1
             request = Request(self._number, parts[0], parts[1], headers, peer)
+        length = int(headers.get("content-length", 0))
+        if self.early is not None and self.early.active and length > self.early.fault.over:
+            self.early.hits += 1
+            connection.sendall(self.early.fault.data)
+            return None
         if headers.get("expect", "").lower() == "100-continue":
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.body = self._body(reader, headers)
@@ -208,6 +228,15 @@ class PushServer:
                 connection.shutdown(socket.SHUT_WR)
             halt.wait(fault.seconds)
             return False
+        if kind is faults.Raw:
+            if fault.store:
+                self._store(request)
+            self._count("Raw")
+            connection.sendall(fault.data)
+            limit = time.monotonic() + fault.seconds
+            while fault.forever and time.monotonic() < limit and not halt.wait(fault.pause):
+                connection.sendall(fault.forever)
+            return fault.keeps
         if kind is faults.Status:
             if fault.store:
                 self._store(request)

@@ -5,22 +5,23 @@ run.py --binary PATH [--case NAME]… [--kills N] [--seconds S] [--seed N] [--ke
 """
 
 import argparse
+import glob
+import importlib
 import os
 import signal
 import sys
 import time
 import traceback
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 
-import cases_containers  # noqa: F401  each registers its cases
-import cases_face  # noqa: F401
-import cases_files  # noqa: F401
-import cases_journal  # noqa: F401
-import cases_server  # noqa: F401
-import cases_state  # noqa: F401
 from agent import AgentError
 from context import CASES, Context, Failure, Skip
+
+# Each file registers its cases.
+for path in sorted(glob.glob(os.path.join(HERE, "cases_*.py"))):
+    importlib.import_module(os.path.basename(path)[:-3])
 
 
 def run(name, arguments):

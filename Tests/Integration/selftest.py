@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import faults
 import pushproto
+import remotewrite
 import snappyblock
 from loki import go_time
 from pushserver import PushServer
@@ -237,6 +238,54 @@ class Judging(unittest.TestCase):
     def test_excused(self):
         self.push(self.entries[1:])
         self.assertTrue(Verdict(self.expected, self.server, excused=[b"n=000000000"]).ok)
+
+
+class RemoteWriting(unittest.TestCase):
+    """The receiver finds what the specification forbids."""
+
+    HEAD1 = {"content-type": remotewrite.V1, "x-prometheus-remote-write-version": "0.1.0",
+             "content-encoding": "snappy", "user-agent": "tocsin/1.0.0"}
+    HEAD2 = dict(HEAD1, **{"content-type": remotewrite.V2, "x-prometheus-remote-write-version": "2.0.0"})
+    NOW = 1_700_000_000_000
+
+    @staticmethod
+    def sized(number, data):
+        return pushproto._put(number << 3 | 2, data)
+
+    def sample(self, at):
+        return self.sized(2, b"\x09" + bytes(8) + b"\x10" + pushproto._put_varint(at))
+
+    def body1(self, pairs, *times):
+        labels = b"".join(self.sized(1, self.sized(1, name) + self.sized(2, text)) for name, text in pairs)
+        return self.sized(1, labels + b"".join(self.sample(at) for at in times))
+
+    def body2(self, symbols, refs, at=NOW):
+        return b"".join(self.sized(4, symbol) for symbol in symbols) + self.sized(
+            5, self.sized(1, bytes(refs)) + self.sample(at))
+
+    def problems(self, headers, body, method="POST"):
+        return remotewrite.Request(method, headers, snappyblock.compress(body)).problems
+
+    def test_sound(self):
+        good = self.body1([(b"__name__", b"a"), (b"b", b"c")], self.NOW, self.NOW + 1)
+        self.assertEqual(self.problems(self.HEAD1, good), [])
+        self.assertEqual(self.problems(self.HEAD2, self.body2([b"", b"__name__", b"a"], [1, 2])), [])
+
+    def test_broken(self):
+        name = (b"__name__", b"a")
+        for pairs in ([(b"b", b"c"), name], [name, (b"b", b"")], [(b"b", b"c")], [name, name], [name, (b"", b"c")]):
+            self.assertTrue(self.problems(self.HEAD1, self.body1(pairs, self.NOW)), pairs)
+        for times in ([], [self.NOW, self.NOW], [self.NOW, self.NOW - 1], [self.NOW // 1000]):
+            self.assertTrue(self.problems(self.HEAD1, self.body1([name], *times)), times)
+        for symbols, refs in (([b"__name__", b"a"], [0, 1]), ([b"", b"__name__", b"a", b"a"], [1, 2]),
+                              ([b"", b"__name__", b"a"], [1]), ([b"", b"__name__", b"a"], [1, 9])):
+            self.assertTrue(self.problems(self.HEAD2, self.body2(symbols, refs)), symbols)
+        good = self.body1([name], self.NOW)
+        for header in self.HEAD1:
+            self.assertTrue(self.problems(dict(self.HEAD1, **{header: "x"}), good), header)
+        self.assertTrue(self.problems(self.HEAD1, good, "PUT"))
+        framed = b"\xff\x06\x00\x00sNaPpY" + good
+        self.assertTrue(remotewrite.Request("POST", self.HEAD1, framed).problems)
 
 
 class Running(unittest.TestCase):

@@ -12,6 +12,9 @@ final class RawClient {
         var body = ""
     }
 
+    /// Other tests run commands meanwhile; a socket that such a command inherits stays open when it is closed here.
+    private static let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+
     private let descriptor: Int32
     private var buffered: [UInt8] = []
 
@@ -19,7 +22,7 @@ final class RawClient {
     init?(_ address: ListenAddress) {
         switch address {
         case .tcp(let host, let port):
-            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            descriptor = socket(AF_INET, RawClient.kind, 0)
             var name = sockaddr_in()
             name.sin_family = sa_family_t(AF_INET)
             name.sin_port = in_port_t(UInt16(port).bigEndian)
@@ -29,8 +32,8 @@ final class RawClient {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
             }
             if result != 0 { return nil }
-        case .unix(let path):
-            descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        case .unix(let path, _):
+            descriptor = socket(AF_UNIX, RawClient.kind, 0)
             var name = sockaddr_un()
             name.sun_family = sa_family_t(AF_UNIX)
             withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
@@ -48,8 +51,11 @@ final class RawClient {
     deinit { close(descriptor) }
 
     @discardableResult
-    func send(_ text: String) -> Bool {
-        var rest = Array(text.utf8)[...]
+    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+
+    @discardableResult
+    func send(_ bytes: [UInt8]) -> Bool {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let sent = rest.withUnsafeBytes {
                 Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
@@ -67,6 +73,9 @@ final class RawClient {
         if count > 0 { buffered += chunk[..<count] }
         return count > 0
     }
+
+    /// Waits for some bytes or the end.
+    func receiveSome() { _ = fill() }
 
     func line() -> String? {
         while true {
@@ -135,7 +144,8 @@ func offThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -
 
 /// Runs `body` against a server with these routes on a port of the kernel's choice.
 func withServer<Value: Sendable>(
-    _ router: Router, configure: (inout ServerConfiguration) throws -> Void = { _ in },
+    _ router: Router, metrics: WebMetrics = WebMetrics(),
+    configure: (inout ServerConfiguration) throws -> Void = { _ in },
     _ body: (ListenAddress) async throws -> Value
 ) async throws -> Value {
     var configuration = ServerConfiguration()
@@ -143,7 +153,7 @@ func withServer<Value: Sendable>(
     try configure(&configuration)
     var logger = Logger(label: "test")
     logger.logLevel = .critical
-    let server = WebServer(configuration: configuration, router: router, logger: logger)
+    let server = WebServer(configuration: configuration, router: router, logger: logger, metrics: metrics)
     let addresses = try await server.start()
     do {
         let value = try await body(addresses[0])

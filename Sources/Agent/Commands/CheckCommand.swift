@@ -1,6 +1,8 @@
 import ArgumentParser
+import Bytes
 import Configuration
 import Glibc
+import Web
 
 /// `tocsin check`: is the configuration right, and can this user read and write what it names?
 struct CheckCommand: ParsableCommand {
@@ -27,6 +29,9 @@ struct CheckCommand: ParsableCommand {
                 configuration = AgentConfiguration()
             }
             _ = try SourcePlan(configuration.logs.scrapes)
+            if let web = configuration.server.webConfig {
+                warnings += try WebConfiguration.read(web).warnings.map(\.description)
+            }
         } catch let error as ConfigurationError {
             problems = error.problems.map(\.description)
         } catch {
@@ -38,10 +43,18 @@ struct CheckCommand: ParsableCommand {
 
     private func report(_ name: String, _ problems: [String], _ warnings: [String]) {
         if json {
-            func list(_ texts: [String]) -> String {
-                "[" + texts.map(StructuredLogHandler.json).joined(separator: ",") + "]"
+            var writer = JSONWriter()
+            writer.beginObject()
+            writer.key("ok")
+            writer.bool(problems.isEmpty)
+            for (name, texts) in [("errors", problems), ("warnings", warnings)] {
+                writer.key(name)
+                writer.beginArray()
+                for text in texts { writer.string(text) }
+                writer.endArray()
             }
-            print("{\"ok\":\(problems.isEmpty),\"errors\":\(list(problems)),\"warnings\":\(list(warnings))}")
+            writer.endObject()
+            print(String(lossy: writer.buffer.bytes))
             return
         }
         for warning in warnings { Terminal.complain("warning: \(warning)") }

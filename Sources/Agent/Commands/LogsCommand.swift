@@ -48,7 +48,7 @@ struct LogsCommand: ParsableCommand {
             let request = try request()
             let printer = EntryPrinter(json: json)
             let agent = AgentLogs(stateDirectory: configuration.stateDirectory)
-            for address in configuration.server.addresses {
+            for address in configuration.server.plainAddresses {
                 if try agent.stream(request, from: address, to: printer) { return }
             }
             try StoredLogs(directory: configuration.stateDirectory + "/store").stream(request, to: printer)

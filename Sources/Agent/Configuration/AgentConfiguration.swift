@@ -41,12 +41,25 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
 /// `server:` of the configuration file.
 struct ServerSection: Sendable, Equatable, ConfigurationSection {
     var addresses: [ListenAddress] = [.tcp(host: "127.0.0.1", port: 9464)]
+    /// The file with TLS, users and limits; nil: plain HTTP, and nobody is asked who it is.
+    var webConfig: String?
+
+    /// Where a command of this host asks: in the clear, and without a password.
+    var plainAddresses: [ListenAddress] {
+        guard webConfig != nil else { return addresses }
+        return addresses.filter { if case .unix = $0 { true } else { false } }
+    }
 
     static let configurationKeys = [
         ConfigurationKey(
             "listen", "address or list of addresses", default: "127.0.0.1:9464",
-            "`host:port`, `:port` for all addresses, or `unix:/path`. On a non-loopback address only `/metrics` and "
-                + "the health paths answer.")
+            "`host:port`, `:port` for all addresses, or `unix:/path`, with `?mode=0660&group=adm` behind it if wanted. "
+                + "On a non-loopback address only `/metrics` and the health paths answer, but for clients that have "
+                + "proven who they are. Changed only by a restart."),
+        ConfigurationKey(
+            "web_config", "path",
+            "Prometheus's web configuration file: TLS, client certificates, users, headers, a rate limit; see "
+                + "[web.md](web.md). Its path is changed only by a restart, its contents at any time."),
     ]
 
     init() {}
@@ -69,6 +82,7 @@ struct ServerSection: Sendable, Equatable, ConfigurationSection {
             }
             if !parsed.isEmpty { addresses = parsed }
         }
+        webConfig = reader.path("web_config")
         reader.finish()
     }
 }

@@ -1,16 +1,97 @@
+import CLinux
 import Configuration
 import Exporter
+import Glibc
+import Telemetry
 
 /// `metrics:` of the configuration file.
 struct MetricsSection: Sendable, Equatable, ConfigurationSection {
     var host = HostConfiguration()
+    var global = GlobalSection()
+    var scrapes: [MetricScrapeJob] = []
+    var probes: [ProbeConfiguration] = []
+    var remoteWrites: [RemoteWriteConfiguration] = []
+    var own = OwnSeries.Configuration(instance: Self.hostName)
 
-    static let configurationKeys = HostConfiguration.configurationKeys
+    static let configurationKeys =
+        [
+            ConfigurationKey("global", "mapping", "Prometheus's `global`: see [global](#global).")
+        ] + HostConfiguration.configurationKeys + [
+            ConfigurationKey(
+                "job_name", "string", default: "node", "The label `job` of the host's own series in remote write."),
+            ConfigurationKey(
+                "instance", "string", "The label `instance` of the host's own series; the host's name by default."),
+            ConfigurationKey(
+                "scrape_configs", "list of jobs", default: "[]",
+                "Targets to scrape, as Prometheus has them: see [scraping](#scraping)."),
+            ConfigurationKey(
+                "probes", "list of probes", default: "[]", "What is asked from outside: see [probes](#probes)."),
+            ConfigurationKey(
+                "remote_write", "list of servers", default: "[]",
+                "Servers to send every series to: see [remote_write](#remote_write)."),
+        ]
 
     init() {}
 
     init(_ reader: MappingReader) {
+        global = reader.section("global") ?? global
         host = HostConfiguration(reader)
+        own.job = reader.string("job_name") ?? own.job
+        own.instance = reader.string("instance") ?? own.instance
+        own.interval = global.scrapeInterval
+        own.timeout = global.scrapeTimeout
+        scrapes = (reader.metricScrapeJobs("scrape_configs") ?? []).map { job in
+            job.inheriting(interval: global.scrapeInterval, timeout: global.scrapeTimeout)
+        }
+        probes = reader.sections("probes") ?? probes
+        for (index, probe) in probes.enumerated()
+        where probes[..<index].contains(where: { $0.name == probe.name && $0.job == probe.job }) {
+            reader.report("two probes are named \(probe.name): give each its own `name`", at: "probes")
+        }
+        remoteWrites = reader.sections("remote_write") ?? remoteWrites
+        for (index, server) in remoteWrites.enumerated() {
+            remoteWrites[index].externalLabels = global.externalLabels
+            if remoteWrites[..<index].contains(where: { $0.name == server.name }) {
+                reader.report("two servers are named \(server.name): give each its own `name`", at: "remote_write")
+            }
+        }
+        reader.finish()
+    }
+
+    /// As uname(2) says it.
+    private static var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// `metrics.global:` of the configuration file.
+struct GlobalSection: Sendable, Equatable, ConfigurationSection {
+    /// Seconds.
+    var scrapeInterval = 15.0
+    var scrapeTimeout = 10.0
+    var externalLabels: LabelSet = [:]
+
+    static let configurationKeys = [
+        ConfigurationKey(
+            "scrape_interval", "duration", default: "15s",
+            "How often the host's own series are collected for remote write, and targets scraped that say nothing else."
+        ),
+        ConfigurationKey("scrape_timeout", "duration", default: "10s", "Time that a collection or scrape may take."),
+        ConfigurationKey(
+            "external_labels", "mapping of strings", "Labels that every series gets which leaves by remote write."),
+    ]
+
+    init() {}
+
+    init(_ reader: MappingReader) {
+        scrapeInterval = reader.duration("scrape_interval", in: 1...86_400) ?? scrapeInterval
+        scrapeTimeout = reader.duration("scrape_timeout", in: 0.1...86_400) ?? min(scrapeTimeout, scrapeInterval)
+        if scrapeTimeout > scrapeInterval {
+            reader.report("scrape_timeout: expected at most scrape_interval", at: "scrape_timeout")
+        }
+        externalLabels = reader.labels("external_labels") ?? externalLabels
         reader.finish()
     }
 }

@@ -29,13 +29,12 @@ struct StructuredLogHandler: LogHandler {
         ]
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         for (key, value) in all.sorted(by: { $0.key < $1.key }) { fields.append((key, "\(value)")) }
-        let line =
+        let bytes =
             switch format {
-            case .logfmt: fields.map { "\($0)=\(Self.logfmt($1))" }.joined(separator: " ") + "\n"
-            case .json: "{" + fields.map { "\(Self.json($0)):\(Self.json($1))" }.joined(separator: ",") + "}\n"
+            case .logfmt: Array((fields.map { "\($0)=\(Self.logfmt($1))" }.joined(separator: " ") + "\n").utf8)
+            case .json: Self.json(fields)
             }
         // One write, so that lines of several threads do not mix.
-        let bytes = Array(line.utf8)
         _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
@@ -52,27 +51,21 @@ struct StructuredLogHandler: LogHandler {
         let plain =
             !value.isEmpty
             && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x22 && $0 != 0x3d && $0 != 0x5c && $0 != 0x7f }
-        return plain ? value : json(value)
+        if plain { return value }
+        var writer = JSONWriter()
+        writer.string(value)
+        return String(lossy: writer.buffer.bytes)
     }
 
-    static func json(_ value: String) -> String {
-        var text = "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\t": text += "\\t"
-            case "\r": text += "\\r"
-            default:
-                if scalar.value < 0x20 || scalar.value == 0x7f {
-                    let digits = String(scalar.value, radix: 16)
-                    text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-                } else {
-                    text.unicodeScalars.append(scalar)
-                }
-            }
+    static func json(_ fields: [(String, String)]) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        for (key, value) in fields {
+            writer.key(key)
+            writer.string(value)
         }
-        return text + "\""
+        writer.endObject()
+        writer.endLine()
+        return writer.written()
     }
 }

@@ -31,6 +31,8 @@ final class Agent: Sendable {
     private let road: LogRoad
     private let metricsRoad: MetricsRoad
     private let reloads: ReloadMetrics
+    /// nil without `server.web_config`.
+    private let access: WebAccess?
     /// One reload at a time; they block.
     private let reloading = Mutex(())
 
@@ -39,8 +41,12 @@ final class Agent: Sendable {
         self.logger = logger
         current = Mutex(configuration)
         reloads = ReloadMetrics(metrics)
-        metricsRoad = MetricsRoad(metrics: metrics, logger: logger)
+        access = try configuration.server.webConfig.map { [metrics, readiness] path in
+            try WebAccess(path: path, metrics: metrics, readiness: readiness, logger: logger)
+        }
         try StateDirectory.prepare(configuration.stateDirectory)
+        metricsRoad = MetricsRoad(
+            stateDirectory: configuration.stateDirectory, metrics: metrics, readiness: readiness, logger: logger)
         road = try LogRoad(
             stateDirectory: configuration.stateDirectory, store: configuration.store, metrics: metrics,
             readiness: readiness, logger: logger)
@@ -62,12 +68,13 @@ final class Agent: Sendable {
     /// Runs until SIGTERM or SIGINT; ends with everything flushed.
     func run() async throws {
         let configuration = current.withLock { $0 }
+        let counters = WebMetrics(metrics)
         let server = WebServer(
             configuration: {
                 var server = ServerConfiguration()
                 server.addresses = configuration.server.addresses
                 return server
-            }(), router: routes(), logger: logger)
+            }(), router: routes(counters), logger: logger, access: access, metrics: counters)
         // First of all, so that a second agent on the same address fails before it reads anything.
         _ = try await server.start()
         try await Blocking.run {
@@ -78,7 +85,9 @@ final class Agent: Sendable {
         var group = ServiceGroupConfiguration(
             services: [
                 .init(
-                    service: RoadService(agent: self, road: road, server: server, path: origin.path),
+                    service: RoadService(
+                        agent: self, road: road, metricsRoad: metricsRoad, server: server, access: access,
+                        path: origin.path),
                     failureTerminationBehavior: .cancelGroup),
                 .init(service: ReloadService(agent: self)),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -95,8 +104,10 @@ final class Agent: Sendable {
                 let old = current.withLock { $0 }
                 guard new.stateDirectory == old.stateDirectory, new.server == old.server else {
                     throw ReloadRefusal(
-                        "state_dir and server.listen change only with a restart; nothing was changed")
+                        "state_dir and server change only with a restart; nothing was changed")
                 }
+                // First, for what they refuse they refuse before anything has changed.
+                try access?.reload()
                 try metricsRoad.apply(new.metrics)
                 try road.apply(new.logs, store: new.store)
                 current.withLock { $0 = new }
@@ -112,13 +123,15 @@ final class Agent: Sendable {
         }
     }
 
-    private func routes() -> Router {
+    private func routes(_ counters: WebMetrics) -> Router {
         BuildDescription(version: Version.current, revision: Version.revision).register(in: metrics)
         ProcessMetrics().register(in: metrics)
         ReadinessMetrics(readiness).register(in: metrics)
         var router = Router()
+        if let access { router.add(AccessControl(access, metrics: counters)) }
         router.add(AddressPolicy())
         router.addMetrics(metricsRoad.page)
+        router.addTargets { [metricsRoad] in metricsRoad.scraper.report }
         router.addAgentRoutes(readiness: readiness)
         router.addReload {
             do {

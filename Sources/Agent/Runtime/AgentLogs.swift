@@ -59,7 +59,7 @@ struct AgentLogs {
     /// A connected socket, nil where nobody listens.
     private static func connect(_ address: ListenAddress) -> Int32? {
         switch address {
-        case .unix(let path):
+        case .unix(let path, _):
             var name = sockaddr_un()
             name.sun_family = sa_family_t(AF_UNIX)
             let bytes = Array(path.utf8)

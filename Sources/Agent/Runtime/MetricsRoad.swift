@@ -3,44 +3,84 @@ import Logging
 import Synchronization
 import Telemetry
 
-/// The metrics road of one agent: the host's collectors and the page that shows them. Brings what runs into line with a
-/// configuration, touching only what changed.
+/// The metrics road of one agent: collectors, probes, scrapes, the page that shows them and the servers they are sent to.
+/// Brings what runs into line with a configuration, touching only what changed.
 final class MetricsRoad: Sendable {
     let page: MetricsPage
+    let scraper: Scraper
     private let metrics: MetricRegistry
     private let logger: Logger
+    private let probes: ProbeRunner
+    private let probeSeries: ProbeSeries
+    private let ownSeries: OwnSeries
+    private let sinks: SampleFanOut
+    private let writers: RemoteWriters
     private let applied = Mutex<MetricsSection?>(nil)
 
-    init(metrics: MetricRegistry, logger: Logger) {
+    init(stateDirectory: String, metrics: MetricRegistry, readiness: Readiness, logger: Logger) {
         self.metrics = metrics
         self.logger = logger
-        page = MetricsPage(metrics) { examples in
+        let page = MetricsPage(metrics) { examples in
             logger.warning(
                 "samples of one name and labels: the first is shown",
                 metadata: ["samples": "\(examples.joined(separator: " "))"])
         }
+        self.page = page
+        let sinks = SampleFanOut()
+        let probeSeries = ProbeSeries(sinks: sinks)
+        let probes = ProbeRunner(
+            metrics: metrics, report: { probeSeries.append($0, $1, at: $2) },
+            onProblem: { Self.tell(logger, "probe", $0, $1) })
+        page.onRender { probes.write(into: &$0) }
+        ownSeries = OwnSeries(sinks: sinks) { [weak page] timeout, batch in
+            page?.host?.collect(.all, timeout: timeout, into: &batch)
+            metrics.write(into: &batch)
+        }
+        scraper = Scraper(
+            sinks: [sinks], userAgent: "tocsin/\(Version.current)", metrics: metrics,
+            onProblem: { Self.tell(logger, "job", $0, $1) })
+        writers = RemoteWriters(
+            stateDirectory: stateDirectory, metrics: metrics, readiness: readiness, logger: logger)
+        self.sinks = sinks
+        self.probes = probes
+        self.probeSeries = probeSeries
     }
 
-    /// Throws, having touched nothing, when a collector's options are wrong.
+    /// Throws, having touched nothing but what stands before what is wrong, when a part cannot be made.
     func apply(_ section: MetricsSection) throws {
         try applied.withLock { applied in
             guard applied != section else { return }
+            // What can fail comes first.
             if applied?.host != section.host { page.host = try hostCollection(section.host) }
+            sinks.replace(try writers.apply(section.remoteWrites))
+            try scraper.apply(section.scrapes)
+            try probes.apply(section.probes)
+            probeSeries.keep(section.probes, at: .now)
+            ownSeries.apply(section.remoteWrites.isEmpty ? nil : section.own)
             applied = section
         }
+    }
+
+    /// Ends what runs and sends what is left, in at most `deadline` seconds.
+    func stop(deadline: Double) {
+        ownSeries.stop()
+        scraper.stop(within: deadline / 6)
+        probes.stop(deadline: deadline / 6)
+        writers.stop(deadline: deadline / 2)
     }
 
     private func hostCollection(_ host: HostConfiguration) throws -> HostCollection {
         let logger = logger
         return HostCollection(
             try host.makeCollectors(), sampleLimit: host.sampleLimit, metrics: metrics,
-            onProblem: { collector, problem in
-                if problem.isEmpty {
-                    logger.info("collector is all right again", metadata: ["collector": "\(collector)"])
-                } else {
-                    logger.warning(
-                        "collector has a problem", metadata: ["collector": "\(collector)", "problem": "\(problem)"])
-                }
-            })
+            onProblem: { Self.tell(logger, "collector", $0, $1) })
+    }
+
+    private static func tell(_ logger: Logger, _ kind: String, _ name: String, _ problem: String) {
+        if problem.isEmpty {
+            logger.info("\(kind) is all right", metadata: ["\(kind)": "\(name)"])
+        } else {
+            logger.warning("\(kind) has a problem", metadata: ["\(kind)": "\(name)", "problem": "\(problem)"])
+        }
     }
 }

@@ -13,7 +13,9 @@ import Web
 struct RoadService: Service {
     let agent: Agent
     let road: LogRoad
+    let metricsRoad: MetricsRoad
     let server: WebServer
+    let access: WebAccess?
     /// The configuration file, if there is one.
     let path: String?
 
@@ -30,7 +32,9 @@ struct RoadService: Service {
         try await Blocking.run {
             stop.stop()
             upkeep.join()
+            let metrics = WorkerThread(name: "stop") { metricsRoad.stop(deadline: 3) }
             road.stop(deadline: 3)
+            metrics.join()
         }
         await server.stop()
     }
@@ -43,6 +47,7 @@ struct RoadService: Service {
         var last = Timestamp.monotonic
         while !stop.isStopped {
             if let path { reload(path, &version) }
+            access?.refresh()
             if Timestamp.monotonic.seconds(since: last) >= Self.upkeepInterval {
                 last = .monotonic
                 road.store.maintain()

@@ -31,6 +31,10 @@ long ccurl_get_long(CURL *handle, CURLINFO info);
 int64_t ccurl_get_off(CURL *handle, CURLINFO info);
 /// Owned by the handle, valid until its next transfer; NULL where there is none.
 const char *ccurl_get_string(CURL *handle, CURLINFO info);
+/// Whether this libcurl can tell response headers (7.83 and later): 1 or 0.
+int ccurl_knows_headers(void);
+/// A header of the last response, case of `name` aside; as `ccurl_get_string`.
+const char *ccurl_get_header(CURL *handle, const char *name);
 
 /// NULL when memory ran out; the list is then as before.
 struct curl_slist *ccurl_list_append(struct curl_slist *list, const char *line);
@@ -38,22 +42,27 @@ void ccurl_list_free(struct curl_slist *list);
 
 /// What one transfer gathers, and what ends it early. The owner keeps it at one address while the handle lives.
 struct ccurl_transfer {
-    /// The beginning of the response body, at most `body_limit` bytes; what is beyond is read and thrown away.
+    /// The beginning of the response body, at most `body_limit` bytes; what is beyond is read and thrown away, up to
+    /// `receive_limit` bytes.
     char *body;
     size_t body_length;
     size_t body_limit;
+    /// The transfer ends when the body, or all headers together, are longer.
+    size_t receive_limit;
     /// An eventfd that ends the transfer when it becomes readable; -1 for none.
     int stop_descriptor;
     /// The transfer ends when the server has taken nothing for so long, or has not answered; 0 for no limit.
     int64_t stall_milliseconds;
     /// Whether a longer body ends the transfer instead.
     int refuses_overflow;
-    /// Why the transfer was ended by us: 0 not at all, 1 stop, 2 stall, 3 a body over the limit.
+    /// Why the transfer was ended by us: 0 not at all, 1 stop, 2 stall, 3 too long a body, 4 too long headers.
     int ended_by;
     /// Private.
     size_t body_capacity;
     int64_t progress_time;
     curl_off_t progress_bytes;
+    size_t received;
+    size_t header_length;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -67,5 +76,13 @@ CURLcode ccurl_set_get(CURL *handle);
 void ccurl_transfer_forget_body(struct ccurl_transfer *transfer);
 /// Before each transfer on it.
 void ccurl_transfer_reset(struct ccurl_transfer *transfer);
+
+/// How many certificates the server sent in the last transfer, which had CURLOPT_CERTINFO set.
+int ccurl_certificate_count(CURL *handle);
+/// A field of one of them (`Subject`, `Issuer`, `Expire date`), up to `capacity` bytes with the final NUL. Returns its length,
+/// or -1 where there is none.
+int ccurl_certificate_field(CURL *handle, int index, const char *name, char *out, size_t capacity);
+/// Seconds since 1970 of a date as HTTP and certificates write it, or -1.
+int64_t ccurl_date(const char *text);
 
 #endif

@@ -70,9 +70,93 @@ int clinux_is_procfs(int descriptor);
 /// getdents64(2): entries of an open directory as the kernel packs them. Returns bytes, 0 at the end, or a negative
 /// errno.
 int clinux_directory_entries(int descriptor, void *out, size_t length);
+/// Reads file `name` of an open directory from its start until `capacity` bytes are there, the file ends or, unless
+/// `until_end`, a read gives less than asked: what the kernel writes in one piece is read with one call. Returns bytes or
+/// a negative errno.
+int64_t clinux_read_at(int directory, const char *name, void *out, size_t capacity, int until_end);
 /// fcntl(F_SETFL, O_NONBLOCK). Returns 0 or a positive errno.
 int clinux_set_nonblocking(int descriptor);
 /// An advisory write lock on the whole file, not waiting. Returns 0 or a positive errno.
 int clinux_lock_file(int descriptor);
+
+/// An IPv4 or IPv6 address.
+struct clinux_address {
+    /// 4 or 6.
+    int version;
+    /// In network order; the first four for IPv4.
+    uint8_t bytes[16];
+    /// Of a link-local IPv6 address.
+    uint32_t scope;
+};
+
+/// getaddrinfo(3): addresses of a name, or an address as it is written. `version` is 4, 6 or 0 for both. Returns how
+/// many there are (at most `capacity`), or a negative EAI_ code. Blocks for as long as the resolver likes.
+int clinux_resolve(const char *name, int version, struct clinux_address *out, int capacity);
+/// What a code of `clinux_resolve`, made positive again, means.
+const char *clinux_resolve_error(int code);
+/// A TCP connection, not blocking, made within so many milliseconds. Returns a descriptor or a negative errno.
+int clinux_tcp_connect(const struct clinux_address *address, uint16_t port, int milliseconds);
+/// A UDP socket, not blocking, that talks to one address. Returns a descriptor or a negative errno.
+int clinux_udp_connect(const struct clinux_address *address, uint16_t port);
+/// A socket for echo requests: an unprivileged one where net.ipv4.ping_group_range allows it, else a raw one. `is_raw`
+/// is 1 for the latter. Returns a descriptor or a negative errno.
+int clinux_echo_socket(const struct clinux_address *address, int *is_raw);
+/// Sends one datagram. Returns 0 or a positive errno.
+int clinux_echo_send(int descriptor, const struct clinux_address *address, const void *bytes, size_t length);
+/// Receives one datagram of `address`, without an IPv4 header, within so many milliseconds. `hop_limit` is its TTL or
+/// hop limit, -1 if that is not known. Returns bytes, or a negative errno (ETIMEDOUT when nothing came).
+int clinux_echo_receive(int descriptor, int is_raw, const struct clinux_address *address, void *out, size_t length,
+                        int milliseconds, int *hop_limit);
+
+/// A netlink socket whose calls give up after so many seconds. Returns a descriptor or a negative errno.
+int clinux_netlink_open(int protocol, int timeout_seconds);
+/// Asks for a dump: a header and `body` behind it. Returns 0 or a positive errno.
+int clinux_netlink_dump(int descriptor, uint16_t type, uint32_t sequence, const void *body, size_t length);
+/// The next part of the kernel's answer. Returns bytes or a negative errno: ETIMEDOUT where none came, EMSGSIZE where
+/// `length` does not suffice.
+long clinux_netlink_receive(int descriptor, void *out, size_t length);
+/// The name of a network device, not ended by a zero. Returns bytes or a negative errno.
+int clinux_device_name(int index, void *out, size_t length);
+/// uname(2): sysname, nodename, release, version, machine, domainname, each ended by a zero. Returns bytes or a
+/// negative errno.
+int clinux_uname(void *out, size_t length);
+
+/// What adjtimex(2) tells, in its units; `state` is what it returns.
+struct clinux_clock {
+    int64_t offset, frequency, max_error, estimated_error, constant, tick;
+    int64_t pps_frequency, jitter, stability, jitter_count, calibrations, errors, stability_count;
+    int32_t status, shift, tai, state;
+};
+/// Returns 0 or a positive errno.
+int clinux_clock_state(struct clinux_clock *out);
+
+/// The part of `struct statfs` that says how full a file system is.
+struct clinux_space {
+    /// Bytes of a block.
+    uint64_t block_size;
+    uint64_t blocks;
+    uint64_t free_blocks;
+    /// Those of the free that users other than root may have.
+    uint64_t available_blocks;
+    uint64_t files;
+    uint64_t free_files;
+};
+
+/// statfs(2); it can hang for as long as the file system's server does. Returns 0 or a positive errno.
+int clinux_space(const char *path, struct clinux_space *out);
+
+/// What ETHTOOL_GSET tells of a network device's link: sets of link modes.
+struct clinux_ethtool_link {
+    uint32_t supported, advertised;
+    uint8_t autonegotiation;
+};
+/// Returns 0 or a positive errno.
+int clinux_ethtool_settings(const char *device, struct clinux_ethtool_link *out);
+/// ETHTOOL_GDRVINFO: driver, version, firmware's version, bus, ROM's version, each ended by a zero. Returns bytes or a
+/// negative errno.
+long clinux_ethtool_driver(const char *device, void *out, size_t length);
+/// ETHTOOL_GSTATS: for each counter its name, padded with zeros to 32 bytes, and 8 bytes of value. Returns bytes or a
+/// negative errno.
+long clinux_ethtool_counters(const char *device, void *out, size_t length);
 
 #endif

@@ -94,32 +94,43 @@ final class CollectorCrew: Sendable {
     }
 
     private static func work(_ state: Condition<State>, _ slots: [CollectorSlot]) {
-        while true {
-            state.withLock { $0.idleThreads += 1 }
-            let idleUntil = Timestamp(nanoseconds: Timestamp.monotonic.nanoseconds + Int64(idleTime * 1e9))
-            let next = state.wait(until: idleUntil) { state -> (slot: Int, round: Int)?? in
-                if state.isStopped { return .some(nil) }
-                guard let next = state.queue.popLast() else { return nil }
-                state.running[next.slot] = next.round
-                state.taken += 1
-                return next
+        var job = take(state)
+        while let (slot, round) = job {
+            slots[slot].run()
+            let (next, isRoundOver) = state.withLock { state -> ((slot: Int, round: Int)?, Bool) in
+                state.running[slot] = nil
+                if round == state.round { state.outstanding -= 1 }
+                return (take(from: &state), round == state.round && state.outstanding == 0)
             }
-            let goesOn = state.withLock { state in
-                state.idleThreads -= 1
-                if case .some(.some) = next { return true }
-                let isSpare = state.isStopped || state.threads > 1
-                if isSpare { state.threads -= 1 }
-                return !isSpare
-            }
-            guard case .some(.some(let job)) = next else {
-                if goesOn { continue }
-                return
-            }
-            slots[job.slot].run()
-            state.change { state in
-                state.running[job.slot] = nil
-                if job.round == state.round { state.outstanding -= 1 }
-            }
+            // Whoever waits is woken once a round: each wake-up costs as much as a small collector.
+            if isRoundOver { state.change { _ in } }
+            job = next ?? take(state)
         }
+    }
+
+    /// The next slot to run; nil when the thread is to end.
+    private static func take(_ state: Condition<State>) -> (slot: Int, round: Int)? {
+        state.withLock { $0.idleThreads += 1 }
+        while true {
+            let idleUntil = Timestamp.monotonic.adding(seconds: idleTime)
+            let next: (slot: Int, round: Int)?? = state.wait(until: idleUntil) { state in
+                state.isStopped ? .some(nil) : take(from: &state).map { .some($0) }
+            }
+            let isOver = state.withLock { state in
+                let isSpare = state.isStopped || next == nil && state.threads > 1
+                if isSpare { state.threads -= 1 }
+                if isSpare || next != nil { state.idleThreads -= 1 }
+                return isSpare
+            }
+            if isOver { return nil }
+            if let next { return next }
+        }
+    }
+
+    private static func take(from state: inout State) -> (slot: Int, round: Int)? {
+        guard let next = state.queue.popLast() else { return nil }
+        state.running[next.slot] = next.round
+        state.taken += 1
+        return next
     }
 }

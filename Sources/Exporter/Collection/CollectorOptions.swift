@@ -62,8 +62,12 @@ package struct CollectorOptions: Sendable, Equatable {
         return try Regex(pattern)
     }
 
-    /// What `NAME_include` and `NAME_exclude` let through; `name` without either.
+    /// What `NAME_include` and `NAME_exclude` let through. Where one is included and nothing is said of exclusion, the
+    /// default exclusion does not hold: what is asked for by name is not left out.
     package func filter(_ name: String) throws -> NameFilter {
-        NameFilter(include: try pattern("\(name)_include"), exclude: try pattern("\(name)_exclude"))
+        let include = try pattern("\(name)_include")
+        let isExcludeByDefault = values["\(name)_exclude"] == nil
+        let exclude = include != nil && isExcludeByDefault ? nil : try pattern("\(name)_exclude")
+        return NameFilter(include: include, exclude: exclude)
     }
 }

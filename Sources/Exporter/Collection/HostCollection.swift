@@ -28,7 +28,7 @@ package final class HostCollection: Sendable {
     ///   - sampleLimit: samples that one collector may write.
     ///   - onProblem: told when a collector's problem changes; empty when it is gone.
     package init(
-        _ collectors: sending [(name: String, collector: any Collector)], sampleLimit: Int = 20_000,
+        _ collectors: sending [(name: String, collector: any Collector)], sampleLimit: Int = 50_000,
         metrics: MetricRegistry, onProblem: @escaping @Sendable (String, String) -> Void = { _, _ in }
     ) {
         var slots: [CollectorSlot] = []

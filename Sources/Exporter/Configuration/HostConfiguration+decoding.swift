@@ -12,7 +12,7 @@ extension HostConfiguration {
             "Run only collectors that have `enabled: true`."),
         ConfigurationKey("paths", "mapping", "Where the host's files are: see [paths](#paths)."),
         ConfigurationKey(
-            "collector_sample_limit", "integer", default: "20000",
+            "collector_sample_limit", "integer", default: "50000",
             "Samples that one collector may have on a page; further ones are left out and counted."),
     ]
 

@@ -18,10 +18,18 @@ package final class MetricsPage: Sendable {
         var batch = SampleBatch()
         var exposition = Exposition()
         var buffer = ByteBuffer()
+        var gzip: GzipEncoder?
+    }
+
+    /// A closure by itself in a Mutex would be wrapped once more by each access.
+    private struct Additions: Sendable {
+        var add: @Sendable (inout SampleBatch) -> Void = { _ in }
     }
 
     private let registry: MetricRegistry
     private let collection = Mutex<HostCollection?>(nil)
+    private let others = Mutex(Additions())
+    private let worker = SerialWorker(name: "metrics")
     private let scratch = Mutex(Scratch())
     private let duplicates: Counter
     /// What was said to be duplicate last, so that it is said once.
@@ -38,10 +46,23 @@ package final class MetricsPage: Sendable {
             help: "Samples left out of a page because one of the same name and labels stood before them.")
     }
 
-    /// What else is on the page, besides the agent's own metrics.
+    /// The host's collectors, beside the agent's own metrics.
     package var host: HostCollection? {
         get { collection.withLock { $0 } }
         set { collection.withLock { $0 = newValue } }
+    }
+
+    /// Adds what is neither the host's nor the agent's, such as what probes found.
+    package func onRender(_ add: @escaping @Sendable (inout SampleBatch) -> Void) { others.withLock { $0.add = add } }
+
+    /// As the function below, on a thread of the page's own.
+    package func rendered(
+        accept: String?, acceptEncoding: String?, selection: CollectorSelection, timeout: Double
+    ) async throws -> Rendered {
+        try await worker.run {
+            self.render(
+                accept: accept, acceptEncoding: acceptEncoding, selection: selection, timeout: timeout)
+        }
     }
 
     /// Renders everything there is now for a client with these headers. Blocks while the host is read, for at most
@@ -55,10 +76,15 @@ package final class MetricsPage: Sendable {
             scratch.batch.removeAll()
             scratch.buffer.removeAll()
             host?.collect(selection, timeout: timeout, into: &scratch.batch)
-            if case .all = selection { registry.write(into: &scratch.batch) }
+            if case .all = selection {
+                registry.write(into: &scratch.batch)
+                others.withLock { $0 }.add(&scratch.batch)
+            }
             scratch.exposition.render(scratch.batch, as: format, into: &scratch.buffer)
             report(scratch.exposition.duplicates, scratch.exposition.duplicateExamples)
-            if wantsGzip, let compressed = Gzip.compressed(scratch.buffer.bytes) {
+            let encoder = wantsGzip ? scratch.gzip ?? GzipEncoder() : nil
+            if let encoder { scratch.gzip = encoder }
+            if let compressed = encoder?.compressed(scratch.buffer.bytes) {
                 return Rendered(body: compressed, contentType: format.contentType, contentEncoding: "gzip")
             }
             return Rendered(

@@ -7,10 +7,17 @@ package final class HostDirectory {
     package let path: String
     /// In order of their bytes, without `.` and `..`; as of the last `refresh`.
     package private(set) var names: [String] = []
+    private let onlyDirectories: Bool
+    private var isListed = false
+    private var records = ByteBuffer()
     private var listing = ByteBuffer()
     private var fresh = ByteBuffer()
 
-    package init(_ path: String) { self.path = path }
+    /// - Parameter onlyDirectories: whether `names` has subdirectories only, as far as the file system tells.
+    package init(_ path: String, onlyDirectories: Bool = false) {
+        self.path = path
+        self.onlyDirectories = onlyDirectories
+    }
 
     /// Lists the directory; returns whether names came or went (true the first time).
     @discardableResult
@@ -21,32 +28,50 @@ package final class HostDirectory {
         fresh.removeAll()
         while true {
             var code: Int32 = 0
-            let filled = fresh.appendUninitialized(atLeast: 8192) { room -> Int in
+            records.removeAll()
+            let filled = records.appendUninitialized(atLeast: 8192) { room -> Int in
                 let got = clinux_directory_entries(descriptor, room.baseAddress, room.count)
                 if got < 0 { code = -got }
                 return max(0, Int(got))
             }
             if code != 0 { throw HostFileError(path: path, code: code) }
             if filled == 0 { break }
+            Self.take(records.bytes, onlyDirectories: onlyDirectories, into: &fresh)
         }
-        if listing.count > 0, listing.bytes.equals(fresh.bytes) { return false }
+        if isListed, listing.bytes.equals(fresh.bytes) { return false }
+        isListed = true
         swap(&listing, &fresh)
         names = Self.names(in: listing.bytes)
         return true
     }
 
-    /// `linux_dirent64`: 8 bytes inode, 8 offset, 2 length of the record, 1 type, then the name and a NUL.
-    private static func names(in listing: RawSpan) -> [String] {
-        var names: [String] = []
+    /// Appends the names in `records` to `names`, a NUL behind each.
+    ///
+    /// `linux_dirent64`: 8 bytes inode, 8 offset, 2 length of the record, 1 type, then the name and a NUL. What fills a
+    /// record up to a multiple of 8 the kernel leaves as it was, so records cannot be compared as they are.
+    private static func take(_ records: RawSpan, onlyDirectories: Bool, into names: inout ByteBuffer) {
         var offset = 0
-        while let length = listing.load(littleEndian: offset + 16, as: UInt16.self), length > 19,
-            offset + Int(length) <= listing.byteCount
+        while let length = records.load(littleEndian: offset + 16, as: UInt16.self), length > 19,
+            offset + Int(length) <= records.byteCount
         {
-            let record = listing.extracting(offset..<(offset + Int(length)))
+            let record = records.extracting(offset..<(offset + Int(length)))
+            offset += Int(length)
             let end = record.firstIndex(of: 0, from: 19) ?? record.byteCount
             let name = record.extracting(19..<end)
-            if !name.equals("."), !name.equals("..") { names.append(String(lossy: name)) }
-            offset += Int(length)
+            let type = Int32(record.byte(at: 18))
+            let isWanted = !onlyDirectories || type == DT_DIR || type == DT_UNKNOWN
+            guard isWanted, !name.equals("." as StaticString), !name.equals(".." as StaticString) else { continue }
+            names.append(name)
+            names.append(0)
+        }
+    }
+
+    private static func names(in listing: RawSpan) -> [String] {
+        var names: [String] = []
+        var start = 0
+        while let end = listing.firstIndex(of: 0, from: start) {
+            names.append(String(lossy: listing.extracting(start..<end)))
+            start = end + 1
         }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }

@@ -13,7 +13,13 @@ package final class HostFile {
     /// Bytes after which a file is cut off: no file of the kernel's that we read is nearly so long.
     package static let longest = 16 << 20
 
-    package init(_ path: String) { self.path = path }
+    private let staysOpen: Bool
+
+    /// - Parameter staysOpen: false for one of many files, which would take too many descriptors.
+    package init(_ path: String, staysOpen: Bool = true) {
+        self.path = path
+        self.staysOpen = staysOpen
+    }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
@@ -30,7 +36,7 @@ package final class HostFile {
         let opened = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
         guard opened >= 0 else { throw HostFileError(path: path, code: -opened) }
         let code = Self.fill(&buffer, from: opened)
-        if code == 0, clinux_is_procfs(opened) == 1 {
+        if code == 0, staysOpen, clinux_is_procfs(opened) == 1 {
             descriptor = opened
             return
         }

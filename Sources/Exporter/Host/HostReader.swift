@@ -39,11 +39,27 @@ package struct HostReader: ~Copyable {
         }
     }
 
+    /// The number that a file holds and nothing else. Throws where it cannot be read or is none.
+    package mutating func wholeNumber(in file: HostFile) throws -> Double {
+        try load(file)
+        guard let value = text.trimmed.number else { throw CollectorError.failed("\(file.path): expected a number") }
+        return value
+    }
+
     /// Makes an attribute of sysfs `text`, without the blanks around it; false where it cannot be read, as is usual with
     /// attributes that a driver does not have. At most 64 KiB.
     package mutating func loadAttribute(_ path: String) -> Bool {
+        loadAttribute(descriptor: clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0))
+    }
+
+    /// As `loadAttribute`, of a directory that is open: no path is put together.
+    package mutating func loadAttribute(_ name: String, in directory: borrowing OpenDirectory) -> Bool {
+        loadAttribute(descriptor: directory.open(name))
+    }
+
+    /// Reads and closes `descriptor`, which may be one that could not be opened.
+    private mutating func loadAttribute(descriptor: Int32) -> Bool {
         buffer.removeAll()
-        let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var isRead = true
@@ -64,6 +80,44 @@ package struct HostReader: ~Copyable {
 
     /// The number in an attribute; nil where there is none.
     package mutating func number(_ path: String) -> Double? { loadAttribute(path) ? text.number : nil }
+
+    /// Makes what a system call writes `text`. `fill` gets at least `room` bytes and returns how many it filled, or a
+    /// negative errno, which is thrown with `what` in place of a path.
+    package mutating func load(
+        _ what: String, room: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int
+    ) throws(HostFileError) {
+        buffer.removeAll()
+        var code: Int32 = 0
+        _ = buffer.appendUninitialized(atLeast: room) { room -> Int in
+            let filled = fill(room)
+            if filled < 0 { code = Int32(clamping: -filled) }
+            return max(0, filled)
+        }
+        if code != 0 { throw HostFileError(path: what, code: code) }
+    }
+
+    /// Makes a file of `directory` `text`; false where it cannot be read. At most 4 MiB.
+    ///
+    /// - Parameter isPiecewise: whether the kernel hands the file out in pieces, as it does with lists of processes and
+    ///   interfaces; what it writes in one piece (most of cgroupfs) is read with one call.
+    package mutating func load(
+        _ name: StaticString, in directory: borrowing OpenDirectory, isPiecewise: Bool = false
+    ) -> Bool {
+        var wanted = 16 << 10
+        while true {
+            buffer.removeAll()
+            var wasFilled = false
+            var isRead = false
+            _ = buffer.appendUninitialized(atLeast: wanted) { room -> Int in
+                let got = directory.read(name, into: room, isPiecewise: isPiecewise)
+                isRead = got >= 0
+                wasFilled = got == room.count
+                return max(0, got)
+            }
+            if !wasFilled || wanted >= 4 << 20 { return isRead }
+            wanted = max(wanted, buffer.count) * 2
+        }
+    }
 
     private mutating func trim() {
         var end = buffer.count

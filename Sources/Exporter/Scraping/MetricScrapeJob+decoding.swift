@@ -76,6 +76,8 @@ extension MetricScrapeJob: ConfigurationSection {
         self.init(jobName: reader.requiredString("job_name"))
         let year = 365.0 * 86400
         scrapeInterval = reader.duration("scrape_interval", in: 0.1...year) ?? scrapeInterval
+        inheritsInterval = reader.value("scrape_interval") == nil
+        inheritsTimeout = reader.value("scrape_timeout") == nil
         scrapeTimeout = reader.duration("scrape_timeout", in: 0.001...year) ?? min(scrapeTimeout, scrapeInterval)
         if scrapeTimeout > scrapeInterval {
             reader.report("scrape_timeout: expected at most scrape_interval", at: "scrape_timeout")
@@ -210,6 +212,16 @@ extension DockerDiscoveryConfiguration: ConfigurationSection {
         ConfigurationKey("name", "string", "The filter's name, such as `label`."),
         ConfigurationKey("values", "list of strings", "What it takes."),
     ]
+}
+
+extension MetricScrapeJob {
+    /// This job with the interval and the timeout of `global` where it has none of its own.
+    package func inheriting(interval: Double, timeout: Double) -> MetricScrapeJob {
+        var job = self
+        if inheritsInterval { job.scrapeInterval = interval }
+        if inheritsTimeout { job.scrapeTimeout = min(timeout, job.scrapeInterval) }
+        return job
+    }
 }
 
 extension MappingReader {

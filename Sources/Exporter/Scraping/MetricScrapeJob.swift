@@ -8,6 +8,9 @@ package struct MetricScrapeJob: Sendable, Equatable {
     package var scrapeInterval = 60.0
     /// Seconds; at most the interval.
     package var scrapeTimeout = 10.0
+    /// Whether the file gives the job no interval or timeout of its own.
+    var inheritsInterval = false
+    var inheritsTimeout = false
     package var metricsPath = "/metrics"
     package var scheme = Scheme.http
     /// Query parameters; each may have several values.

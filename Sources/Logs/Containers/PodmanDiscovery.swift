@@ -13,11 +13,6 @@ package struct PodmanDiscovery: TargetDiscovery {
         return result
     }
 
-    private struct Container {
-        var name = ""
-        var image = ""
-    }
-
     private func look(_ storage: String, _ result: inout DiscoveredTargets) {
         do throws(ContainerFileError) {
             let names = try ContainerFiles.names(storage)
@@ -27,7 +22,7 @@ package struct PodmanDiscovery: TargetDiscovery {
                 let directory = "\(storage)/\(id)/userdata"
                 result.watchedDirectories.append(directory)
                 guard ContainerFiles.exists("\(directory)/ctr.log") else { continue }
-                result.targets.append(target(id, directory, known[id] ?? Container(), &result.problems))
+                result.targets.append(target(id, directory, known[id], &result.problems))
             }
         } catch {
             if error.isMissing {
@@ -39,13 +34,14 @@ package struct PodmanDiscovery: TargetDiscovery {
     }
 
     private func target(
-        _ id: String, _ directory: String, _ container: Container, _ problems: inout [String]
+        _ id: String, _ directory: String, _ container: PodmanContainer?, _ problems: inout [String]
     ) -> TailTarget {
         let path = "\(directory)/ctr.log"
+        let name = container?.name ?? ""
         var labels: LabelSet = [
-            "container": container.name.isEmpty ? String(id.prefix(12)) : container.name,
-            "__meta_podman_container_id": id, "__meta_podman_container_name": container.name,
-            "__meta_podman_container_image": container.image,
+            "container": name.isEmpty ? String(id.prefix(12)) : name,
+            "__meta_podman_container_id": id, "__meta_podman_container_name": name,
+            "__meta_podman_container_image": container?.image ?? "",
         ]
         let specification = ContainerFiles.json("\(directory)/config.json", runtime: "podman", problems: &problems)
         for annotation in specification?["annotations"]?.members ?? [] {
@@ -57,18 +53,9 @@ package struct PodmanDiscovery: TargetDiscovery {
         return TailTarget(path: path, labels: labels, format: .cri)
     }
 
-    /// Names and images by container, from the storage library's list; its `metadata` is JSON within JSON.
-    private func containers(_ storage: String, _ problems: inout [String]) -> [String: Container] {
+    private func containers(_ storage: String, _ problems: inout [String]) -> [String: PodmanContainer] {
         let list = ContainerFiles.json("\(storage)/containers.json", runtime: "podman", problems: &problems)
-        var result: [String: Container] = [:]
-        for entry in list?.elements ?? [] {
-            guard let id = entry["id"]?.string else { continue }
-            let bytes = Array((entry["metadata"]?.string ?? "").utf8)
-            let metadata = try? JSONValue(parsing: bytes.span.bytes)
-            result[id] = Container(
-                name: entry["names"]?.elements.first?.string ?? metadata?["name"]?.string ?? "",
-                image: metadata?["image-name"]?.string ?? "")
-        }
-        return result
+        let containers = list.map(PodmanContainer.list) ?? []
+        return Dictionary(containers.map { ($0.id, $0) }, uniquingKeysWith: { _, later in later })
     }
 }

@@ -23,11 +23,15 @@ package struct StreamID: Hashable, Sendable {
 package struct EntryWriter: ~Copyable {
     /// Pending bytes at which `isFull` turns true: about one Loki batch.
     package static let targetSize = 1 << 20
+    /// Streams with pending entries at which `isFull` turns true: each may have a tenant of its own, and a record holds
+    /// 65,535 blocks at most.
+    package static let targetStreams = 8192
     /// Buffers kept between commits; what is beyond is given back.
     private static let retainedCapacity = 3 << 20
 
     private var streams = Slots<StreamBuffer>()
-    private var identifiers: [StreamKey: StreamID] = [:]
+    /// By hash of labels and tenant; where two have the same, by the next free number. The streams have the text.
+    private var identifiers: [Int: StreamID] = [:]
     private var free: [Int] = []
     /// Streams that have pending entries, in the order of their first.
     private var pending: [Int] = []
@@ -42,11 +46,6 @@ package struct EntryWriter: ~Copyable {
     package private(set) var pendingBytes = 0
     package private(set) var pendingEntries = 0
 
-    private struct StreamKey: Hashable {
-        var labels: String
-        var tenant: String
-    }
-
     /// `cardinality` moves labels with too many values out of the streams' identity.
     package init(metrics: EntryMetrics, cardinality: CardinalityGuard? = nil) {
         self.metrics = metrics
@@ -60,35 +59,59 @@ package struct EntryWriter: ~Copyable {
 
     /// Whether it is time to commit.
     package var isFull: Bool {
-        @inline(__always) get { pendingBytes >= Self.targetSize }
+        @inline(__always) get { pendingBytes >= Self.targetSize || pending.count >= Self.targetStreams }
     }
 
     /// The stream with these labels, known from now on. Not for each line: keep the result.
     package mutating func stream(labels: LabelSet, tenant: String = "") -> StreamID {
-        let key = StreamKey(labels: labels.description.compacted, tenant: tenant)
-        if let known = identifiers[key] { return known }
+        let key = labels.description.compacted
+        let number = number(of: key, tenant)
+        if let known = identifiers[number] { return known }
         let (kept, moved) = cardinality?.split(labels) ?? (labels, [])
         var constants = ByteBuffer()
         for label in moved { StructuredMetadata.append(label.name, label.value, to: &constants) }
-        let text = moved.isEmpty ? key.labels : kept.description
+        let text = moved.isEmpty ? key : kept.description
         let id: StreamID
         if let slot = free.popLast() {
             id = StreamID(index: slot)
-            streams[slot].reset(key: key.labels, labels: text, tenant: tenant, metadata: constants)
+            streams[slot].reset(key: key, labels: text, tenant: tenant, metadata: constants)
         } else {
             id = StreamID(index: streams.count)
-            streams.append(StreamBuffer(key: key.labels, labels: text, tenant: tenant, metadata: constants))
+            streams.append(StreamBuffer(key: key, labels: text, tenant: tenant, metadata: constants))
         }
-        identifiers[key] = id
+        identifiers[number] = id
         return id
+    }
+
+    private static func hash(_ key: String, _ tenant: String) -> Int {
+        var hasher = Hasher()
+        hasher.combine(key)
+        hasher.combine(tenant)
+        return hasher.finalize()
+    }
+
+    /// Where a stream is listed, or would be.
+    private func number(of key: String, _ tenant: String) -> Int {
+        var number = Self.hash(key, tenant)
+        while let known = identifiers[number],
+            streams[known.index].key != key || streams[known.index].tenant != tenant
+        {
+            number &+= 1
+        }
+        return number
     }
 
     /// Forgets a stream that will get no more lines; its pending ones are still committed.
     package mutating func forget(_ stream: StreamID) {
         let slot = stream.index
-        let key = streams[slot].key
-        let tenant = streams[slot].tenant
-        identifiers[StreamKey(labels: key, tenant: tenant)] = nil
+        var number = number(of: streams[slot].key, streams[slot].tenant)
+        identifiers[number] = nil
+        // Those behind it may be there only because its place was taken.
+        number &+= 1
+        while let other = identifiers.removeValue(forKey: number) {
+            identifiers[self.number(of: streams[other.index].key, streams[other.index].tenant)] = other
+            number &+= 1
+        }
         if streams[slot].entryCount == 0 { recycle(slot) } else { streams[slot].isForgotten = true }
     }
 
@@ -142,37 +165,80 @@ package struct EntryWriter: ~Copyable {
 
     /// Stores everything pending together with `positions`; see `CommitSink.commit`. After a throw the entries are
     /// still pending.
+    ///
+    /// What is more than a record holds goes into several: the entries first, so that a crash in between makes sources
+    /// repeat lines and never skip one.
     package mutating func commit(
         positions: [PositionUpdate], to sink: any CommitSink, policy: FullPolicy = .wait, stop: StopToken
     ) throws(CommitError) {
         guard !pending.isEmpty || !positions.isEmpty else { return }
-        record.removeAll()
-        var tenants: [String] = []
-        for slot in pending where !tenants.contains(streams[slot].tenant) { tenants.append(streams[slot].tenant) }
-        for tenant in tenants { encodeBlock(tenant: tenant) }
-        try sink.commit(&record, positions: positions, policy: policy, stop: stop)
-        metrics.entries.add(pendingEntries)
-        metrics.bytes.add(pendingBytes)
-        clear()
+        var tenants = pendingTenants()
+        while tenants.count > RecordFormat.blockLimit {
+            try commit(Array(tenants.prefix(RecordFormat.blockLimit)), [], sink, policy, stop)
+            tenants.removeFirst(RecordFormat.blockLimit)
+        }
+        let limit = RecordFormat.positionLimit
+        try commit(tenants, positions.count > limit ? Array(positions.prefix(limit)) : positions, sink, policy, stop)
+        for start in stride(from: limit, to: positions.count, by: limit) {
+            let rest = positions[start..<min(start + limit, positions.count)]
+            try commit([], Array(rest), sink, policy, stop)
+        }
     }
 
-    private mutating func encodeBlock(tenant: String) {
+    /// The streams with pending entries, by tenant; both in the order of their first entry.
+    private func pendingTenants() -> [[Int]] {
+        guard let first = pending.first else { return [] }
+        // Mostly there is one.
+        if pending.allSatisfy({ streams[$0].tenant == streams[first].tenant }) { return [pending] }
+        var numbers: [String: Int] = [:]
+        var tenants: [[Int]] = []
+        for slot in pending {
+            let number = numbers[streams[slot].tenant] ?? tenants.count
+            if number == tenants.count {
+                numbers[streams[slot].tenant] = number
+                tenants.append([])
+            }
+            tenants[number].append(slot)
+        }
+        return tenants
+    }
+
+    /// One record: a block for each tenant's streams, and the positions.
+    private mutating func commit(
+        _ tenants: [[Int]], _ positions: [PositionUpdate], _ sink: any CommitSink, _ policy: FullPolicy,
+        _ stop: StopToken
+    ) throws(CommitError) {
+        record.removeAll()
+        var bytes = 0
+        for slots in tenants { bytes += encodeBlock(slots) }
+        let entries = record.entryCount
+        try sink.commit(&record, positions: positions, policy: policy, stop: stop)
+        metrics.entries.add(entries)
+        metrics.bytes.add(bytes)
+        pendingEntries -= entries
+        pendingBytes -= bytes
+        clear(tenants)
+    }
+
+    /// Adds a block of these streams to the record; returns the bytes of their entries.
+    private mutating func encodeBlock(_ slots: [Int]) -> Int {
         request.removeAll()
         index.removeAll()
-        var count = 0
         var entries = 0
         var earliest = Timestamp(nanoseconds: .max)
         var latest = Timestamp(nanoseconds: .min)
-        for slot in pending where streams[slot].tenant == tenant {
+        var bytes = 0
+        for slot in slots {
             streams[slot].encode(into: &request, index: &index)
+            bytes += streams[slot].entries.count
             earliest = min(earliest, streams[slot].earliest)
             latest = max(latest, streams[slot].latest)
             entries += streams[slot].entryCount
-            count += 1
         }
         Self.append(
-            request, index, to: &record, tenant: tenant, entryCount: entries, earliest: earliest, latest: latest,
-            streamCount: count)
+            request, index, to: &record, tenant: slots.first.map { streams[$0].tenant } ?? "", entryCount: entries,
+            earliest: earliest, latest: latest, streamCount: slots.count)
+        return bytes
     }
 
     private static func append(
@@ -184,17 +250,24 @@ package struct EntryWriter: ~Copyable {
             streamCount: streamCount, streams: index.bytes)
     }
 
-    private mutating func clear() {
+    private mutating func clear(_ tenants: [[Int]]) {
         var retained = 0
-        for slot in pending {
-            streams[slot].clear()
-            retained += streams[slot].entries.capacity
-            if retained > Self.retainedCapacity { streams[slot].entries.release() }
-            if streams[slot].isForgotten { recycle(slot) }
+        var count = 0
+        for slots in tenants {
+            for slot in slots {
+                streams[slot].clear()
+                retained += streams[slot].entries.capacity
+                if retained > Self.retainedCapacity { streams[slot].entries.release() }
+                if streams[slot].isForgotten { recycle(slot) }
+            }
+            count += slots.count
         }
-        pending.removeAll(keepingCapacity: true)
-        pendingBytes = 0
-        pendingEntries = 0
+        if count == pending.count {
+            pending.removeAll(keepingCapacity: true)
+        } else if count > 0 {
+            // A stream without entries is not pending: it is named again with its next one.
+            pending.removeAll { streams[$0].entryCount == 0 }
+        }
     }
 
     /// Gives buffer memory back after a burst; call when idle.

@@ -21,9 +21,10 @@ package struct PushRequestError: Error, Equatable, CustomStringConvertible {
 /// }
 /// ```
 package struct PushRequestReader: Sendable {
-    private var offset = 0
+    private var offset: Int
 
-    package init() {}
+    /// `start` is where the request begins in the bytes that are given.
+    package init(from start: Int = 0) { offset = start }
 
     /// One stream of the request.
     package struct Stream: Sendable, Equatable {

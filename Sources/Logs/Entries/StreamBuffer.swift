@@ -10,7 +10,7 @@ struct StreamBuffer: ~Copyable {
     private(set) var labels: String
     private(set) var tenant: String
     /// Encoded structured metadata that every entry gets.
-    private var constants = ByteBuffer()
+    private var constants: [UInt8] = []
     var entries = ByteBuffer()
     private(set) var entryCount = 0
     private(set) var earliest = Timestamp(nanoseconds: .max)
@@ -24,15 +24,14 @@ struct StreamBuffer: ~Copyable {
         self.key = key
         self.labels = labels
         self.tenant = tenant
-        constants.append(metadata.bytes)
+        constants = [UInt8](metadata.bytes)
     }
 
     mutating func reset(key: String, labels: String, tenant: String, metadata: borrowing ByteBuffer) {
         self.key = key
         self.labels = labels
         self.tenant = tenant
-        constants.removeAll()
-        constants.append(metadata.bytes)
+        constants = [UInt8](metadata.bytes)
         isForgotten = false
         lastGiven = .min
         lastStored = .min
@@ -87,9 +86,7 @@ struct StreamBuffer: ~Copyable {
         return entries.count &- before
     }
 
-    private static func append(_ source: borrowing ByteBuffer, to target: inout ByteBuffer) {
-        target.append(source.bytes)
-    }
+    private static func append(_ source: [UInt8], to target: inout ByteBuffer) { target.append(source.span.bytes) }
 
     /// Appends this stream as a `StreamAdapter` to a PushRequest, and its line of the block's index.
     func encode(into request: inout ByteBuffer, index: inout ByteBuffer) {

@@ -12,6 +12,8 @@ final class ChangeWatcher {
         var isOverflow: Bool { mask & UInt32(IN_Q_OVERFLOW) != 0 }
         /// The watch is gone.
         var isIgnored: Bool { mask & UInt32(IN_IGNORED) != 0 }
+        /// What is watched was renamed.
+        var isMoved: Bool { mask & UInt32(IN_MOVE_SELF) != 0 }
     }
 
     private let inotify: Int32

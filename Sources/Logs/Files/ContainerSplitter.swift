@@ -3,8 +3,9 @@ import Telemetry
 
 /// Takes the records of a container's log apart and joins the pieces of long lines.
 struct ContainerSplitter {
-    let file: FollowedFile
+    let delivery: FileDelivery
     let generation: Generation
+    let cursor: ReadCursor
     /// The file's offset at which the chunk begins.
     let base: UInt64
 
@@ -12,19 +13,18 @@ struct ContainerSplitter {
     func split(
         _ bytes: RawSpan, from start: Int, _ output: inout LineOutput, isFinal: Bool, _ counts: inout LineCounts
     ) -> Int {
-        let limits = file.job.limits
+        let limits = delivery.limits
         let now = Timestamp.now
         var position = start
-        while !output.writer.isFull, position < bytes.byteCount {
+        while !output.isFull, position < bytes.byteCount {
             let newline = bytes.firstIndex(of: 0x0a, from: position)
             if newline == nil && !isFinal {
-                guard bytes.byteCount - position > max(limits.maxJoinedSize, limits.maxLineSize),
-                    let stream = file.streams[2]
-                else { break }
+                guard bytes.byteCount - position > max(limits.maxJoinedSize, limits.maxLineSize) else { break }
                 // No record is that long.
+                guard let stream = delivery.streams[2] else { return bytes.byteCount }
                 return position
                     + output.pieces(
-                        bytes.slice(position, bytes.byteCount), stream, now, limits, &generation.cut, isEnd: false)
+                        bytes.slice(position, bytes.byteCount), stream, now, limits, &cursor.cut, isEnd: false)
             }
             let end = newline ?? bytes.byteCount
             let line = bytes.slice(position, end)
@@ -42,17 +42,17 @@ struct ContainerSplitter {
         output.text.removeAll()
         output.attributes.removeAll()
         let record =
-            generation.cut.parts > 0
+            cursor.cut.parts > 0
             ? nil
-            : file.format == .docker
+            : delivery.format == .docker
                 ? DockerJSONDecoder.decode(line, into: &output.text, attributes: &output.attributes)
                 : CRIDecoder.decode(line, into: &output.text)
-        guard let record, let stream = file.streams[Int(record.stream.rawValue)] else {
+        guard let record, let stream = delivery.streams[Int(record.stream.rawValue)] else {
             takeMalformed(line, record, offset, now, limits, &output, &counts)
             return
         }
         var isReplay = false
-        if let replay = generation.replay, offset < replay.until {
+        if let replay = cursor.replay, offset < replay.until {
             guard let first = replay.starts[Int(record.stream.rawValue)], offset >= first else { return }
             isReplay = true
         }
@@ -61,8 +61,8 @@ struct ContainerSplitter {
             counts.lines += 1
             return
         }
-        let joins = file.joins ?? PartialJoins()
-        file.joins = joins
+        let joins = delivery.joins ?? PartialJoins()
+        delivery.joins = joins
         let done =
             record.stream == .stdout
             ? join(record, offset, stream, limits, isReplay, &joins.stdout, &output)
@@ -71,7 +71,7 @@ struct ContainerSplitter {
     }
 
     private func hasOpenJoin(_ stream: ContainerStream) -> Bool {
-        guard let joins = file.joins else { return false }
+        guard let joins = delivery.joins else { return false }
         return stream == .stdout ? joins.stdout.isOpen : joins.stderr.isOpen
     }
 
@@ -80,12 +80,12 @@ struct ContainerSplitter {
         _ line: RawSpan, _ record: ContainerRecord?, _ offset: UInt64, _ now: Timestamp, _ limits: LineLimits,
         _ output: inout LineOutput, _ counts: inout LineCounts
     ) {
-        if let replay = generation.replay, offset < replay.until { return }
+        if let replay = cursor.replay, offset < replay.until { return }
         // A record of a stream whose labels are dropped is dropped with them.
-        guard record == nil, let stream = file.streams[2], line.byteCount > 0 || generation.cut.parts > 0 else {
+        guard record == nil, let stream = delivery.streams[2], line.byteCount > 0 || cursor.cut.parts > 0 else {
             return
         }
-        output.finish(line, stream, now, limits, &generation.cut)
+        output.finish(line, stream, now, limits, &cursor.cut)
         counts.lines += 1
         counts.malformed += 1
     }

@@ -13,7 +13,8 @@ extension FileEngine {
             kept.append(same ?? FileReadingJob(job, metrics: metrics))
         }
         for job in jobs where !kept.contains(where: { $0 === job }) {
-            for file in files where file.job === job { drop(file) }
+            // Jobs that stay go on where they were, as soon as the file is followed again for them.
+            for file in files where file.deliveries.contains(where: { $0.job === job }) { drop(file) }
             for directory in job.directories { forgetDirectory(directory, besides: job) }
         }
         jobs = kept
@@ -23,44 +24,49 @@ extension FileEngine {
     func discover(_ now: Timestamp) throws(SourceError) {
         lastDiscovery = now
         nextDiscovery = now.adding(watcher.isExhausted ? tuning.idleSweep : tuning.discoveryInterval)
+        let wanted = wantedFiles()
+        dropVanished(wanted, now)
+        // Rotated names after the names they derive from: those may claim them.
+        var names: [String: Set<String>] = [:]
+        for path in wanted.keys {
+            let (directory, name) = DirectoryListing.split(path)
+            names[directory, default: []].insert(name)
+        }
+        for paths in [Array(known.others.keys), files.map(\.path)] {
+            for path in paths {
+                let (directory, name) = DirectoryListing.split(path)
+                if names[directory] != nil { names[directory]?.insert(name) }
+            }
+        }
+        var later: [(path: String, base: String)] = []
+        for path in wanted.keys.sorted() {
+            guard let one = wanted[path] else { continue }
+            if let file = filesByPath[path], file.isRotatedName, file.active == nil, file.queue.isEmpty { drop(file) }
+            if let file = filesByPath[path] {
+                update(file, one, now)
+            } else if let base = Self.base(of: path, names) {
+                later.append((path, base))
+            } else {
+                follow(path, one, now)
+            }
+        }
+        for (path, base) in later { if let one = wanted[path] { considerRotated(path, one, base, now) } }
+        awaited = awaited.filter { filesByPath[$0.key] == nil && now.seconds(since: $0.value) < 3600 }
+        for key in problems.keys where key.hasPrefix(Self.labelProblem) {
+            if wanted[String(key.dropFirst(Self.labelProblem.count))] == nil { setProblem(key, nil) }
+        }
+    }
+
+    /// All jobs' targets, by path.
+    private func wantedFiles() -> [String: WantedFile] {
+        var wanted: [String: WantedFile] = [:]
         for job in jobs {
             let found = job.job.discovery.discover()
             watch(Set(found.watchedDirectories), of: job)
             setProblem("job \(job.name)", found.problems.first)
-            job.targets = [:]
-            for target in found.targets where job.targets[target.path] == nil { job.targets[target.path] = target }
+            for target in found.targets { wanted[target.path, default: WantedFile()].targets.append((job, target)) }
         }
-        dropVanished(now)
-        // Rotated names after the names they derive from: those may claim them.
-        var names: [String: Set<String>] = [:]
-        for job in jobs {
-            for path in job.targets.keys {
-                let (directory, name) = DirectoryListing.split(path)
-                names[directory, default: []].insert(name)
-            }
-        }
-        for path in knownByPath.keys {
-            let (directory, name) = DirectoryListing.split(path)
-            if names[directory] != nil { names[directory]?.insert(name) }
-        }
-        var later: [(FileReadingJob, TailTarget, String)] = []
-        for job in jobs {
-            for target in job.targets.values.sorted(by: { $0.path < $1.path }) {
-                if let file = filesByPath[target.path], file.isRotatedName, file.active == nil, file.queue.isEmpty {
-                    drop(file)
-                }
-                if let file = filesByPath[target.path] {
-                    update(file, target, job)
-                } else if let base = Self.base(of: target.path, names) {
-                    later.append((job, target, base))
-                } else {
-                    follow(target, job, now)
-                }
-            }
-        }
-        for (job, target, base) in later { considerRotated(target, job, base, now) }
-        awaited = awaited.filter { filesByPath[$0.key] == nil && now.seconds(since: $0.value) < 3600 }
-        for job in jobs { job.targets = [:] }
+        return wanted
     }
 
     /// The path among the targets of which this one is a rotated generation, by its name.
@@ -83,25 +89,25 @@ extension FileEngine {
     }
 
     /// A target whose name says that it is an older generation of another: read there, if it is that.
-    private func considerRotated(_ target: TailTarget, _ job: FileReadingJob, _ basePath: String, _ now: Timestamp) {
-        guard !target.path.hasSuffix(".gz"), let status = try? FileStatus.of(path: target.path) else { return }
-        guard owners[status.identity] == nil else { return }
+    private func considerRotated(_ path: String, _ wanted: WantedFile, _ basePath: String, _ now: Timestamp) {
+        guard !path.hasSuffix(".gz"), let status = try? FileStatus.of(path: path) else { return }
+        guard known.owner(of: status.identity) == nil else { return }
         if let position = position(of: status.identity) {
             // Its own, or that of a file nobody follows any more: go on there.
-            guard position.path == target.path || filesByPath[position.path] == nil else { return }
-            if position.path != target.path, isAwaited(target.path, now) { return }
+            guard position.path == path || filesByPath[position.path] == nil else { return }
+            if position.path != path, isAwaited(path, now) { return }
         } else if let base = filesByPath[basePath], !base.wasUnknown || base.isSettled {
             guard status.size > 0 else { return }
             // Rotated just now, before we looked?
             look(at: base, now)
-            guard owners[status.identity] == nil, known[status.identity] == nil else { return }
-            if base.active == nil, isAwaited(target.path, now) { return }
+            guard known.owner(of: status.identity) == nil, !known.hasPosition(status.identity) else { return }
+            if base.active == nil, isAwaited(path, now) { return }
             // A copy that copytruncate makes, or is making.
-            if isCopy(target.path, status, of: base) { return }
-        } else if filesByPath[basePath] == nil, isAwaited(target.path, now) {
+            if isCopy(path, status, of: base) { return }
+        } else if filesByPath[basePath] == nil, isAwaited(path, now) {
             return
         }
-        follow(target, job, now, isRotatedName: true)
+        follow(path, wanted, now, isRotatedName: true)
     }
 
     private func isCopy(_ path: String, _ status: FileStatus, of base: FollowedFile) -> Bool {
@@ -120,42 +126,63 @@ extension FileEngine {
         return false
     }
 
-    private func follow(
-        _ target: TailTarget, _ job: FileReadingJob, _ now: Timestamp, isRotatedName: Bool = false
-    ) {
-        if target.path.hasSuffix(".gz") {
+    private func follow(_ path: String, _ wanted: WantedFile, _ now: Timestamp, isRotatedName: Bool = false) {
+        if path.hasSuffix(".gz") {
             setProblem(
-                target.path,
-                "\(target.path) is compressed and not followed (rotated files are read before they are compressed); "
+                path,
+                "\(path) is compressed and not followed (rotated files are read before they are compressed); "
                     + "leave it out with __path_exclude__")
             return
         }
-        let file = FollowedFile(target: target, job: job, metrics: metrics)
-        guard label(file, target.labels) else {
-            metrics.paths.remove(file.path)
-            return
-        }
+        guard let deliveries = OneOrMore(deliveries(of: path, wanted)) else { return }
+        let file = FollowedFile(path: path, wanted, deliveries, metrics: metrics)
         file.isRotatedName = isRotatedName
         filesByPath[file.path] = file
         files.append(file)
         look(at: file, now)
     }
 
-    /// Works out the file's streams; false where no labels are left to ship it under.
-    private func label(_ file: FollowedFile, _ labels: LabelSet) -> Bool {
-        let isPlain = file.format == .plain
-        var variants: [LabelSet?] = [nil, nil, labels]
-        if !isPlain {
+    /// What each job that wants the file gets of it; nothing for jobs that have no labels for it.
+    private func deliveries(of path: String, _ wanted: WantedFile) -> [FileDelivery] {
+        var deliveries: [FileDelivery] = []
+        var withoutLabels: String?
+        for (job, target) in wanted.targets {
+            var isEmpty = false
+            let streams = streams(of: target, job, &isEmpty)
+            if isEmpty { withoutLabels = job.name }
+            guard streams.indices.contains(where: { streams[$0] != nil }) else { continue }
+            let earlier = deliveries.count { $0.job.name == job.name }
+            deliveries.append(
+                FileDelivery(job: job, number: UInt16(clamping: earlier), format: target.format, streams: streams))
+        }
+        if withoutLabels != nil { metrics.droppedTargets.add() }
+        setProblem(
+            Self.labelProblem + path,
+            withoutLabels.map {
+                "\(path) has no labels left after relabelling and is not followed (Loki needs one at least); "
+                    + "keep one in relabel_configs of job \($0)"
+            })
+        return deliveries
+    }
+
+    private static let labelProblem = "labels of "
+
+    /// Works out a target's streams; none where relabelling drops it or leaves no labels to ship it under.
+    private func streams(
+        of target: TailTarget, _ job: FileReadingJob, _ isEmpty: inout Bool
+    ) -> [3 of StreamID?] {
+        var streams: [3 of StreamID?] = [nil, nil, nil]
+        var variants: [LabelSet?] = [nil, nil, target.labels]
+        if target.format != .plain {
             for stream in ContainerStream.allCases {
-                var labels = labels
+                var labels = target.labels
                 labels["__meta_docker_container_log_stream"] = stream.name
                 labels["stream"] = stream.name
                 variants[Int(stream.rawValue)] = labels
             }
         }
-        var isEmpty = false
         for (index, variant) in variants.enumerated() {
-            guard let variant, let relabelled = file.job.job.relabel(variant) else { continue }
+            guard let variant, let relabelled = job.job.relabel(variant) else { continue }
             let tenant = relabelled["__tenant_id__"] ?? ""
             let labels = LabelSet(relabelled.labels.filter { !$0.name.hasPrefix("__") })
             guard !labels.isEmpty else {
@@ -163,43 +190,44 @@ extension FileEngine {
                 continue
             }
             let stream = reader.output.writer.stream(labels: labels, tenant: tenant)
-            file.streams[index] = stream
-            streamUses[stream, default: 0] += 1
+            streams[index] = stream
+            while streamUses.count <= stream.index { streamUses.append(0) }
+            streamUses[stream.index] += 1
         }
-        if isEmpty {
-            metrics.droppedTargets.add()
-            setProblem(
-                file.path,
-                "\(file.path) has no labels left after relabelling and is not followed (Loki needs one at least); "
-                    + "keep one in relabel_configs of job \(file.job.name)")
-        }
-        return file.streams.indices.contains { file.streams[$0] != nil }
+        return streams
     }
 
-    private func update(_ file: FollowedFile, _ target: TailTarget, _ job: FileReadingJob) {
-        guard file.job === job else {
-            setProblem(
-                "job \(job.name) \(target.path)",
-                "\(target.path) is followed by job \(file.job.name) already; job \(job.name) does not get it")
-            return
-        }
+    private func update(_ file: FollowedFile, _ wanted: WantedFile, _ now: Timestamp) {
         file.isSettled = true
-        let isRelabelled = file.isRelabelled(by: target)
-        guard isRelabelled || target.isFinished != file.isFinished else { return }
-        file.take(target)
-        if isRelabelled {
-            let old = file.streams
-            file.streams = [nil, nil, nil]
-            _ = label(file, target.labels)
-            forgetStreams(old)
+        let fingerprint = wanted.fingerprint
+        guard fingerprint != file.fingerprint || wanted.isFinished != file.isFinished else { return }
+        if fingerprint != file.fingerprint {
+            let made = deliveries(of: file.path, wanted)
+            let isSame =
+                made.count == file.deliveries.count
+                && zip(made, file.deliveries).allSatisfy { $0.job === $1.job && $0.format == $1.format }
+            guard isSame else {
+                // Others want it now: they begin where those before them are.
+                let isRotatedName = file.isRotatedName
+                for delivery in made { forgetStreams(delivery.streams) }
+                drop(file)
+                follow(file.path, wanted, now, isRotatedName: isRotatedName)
+                return
+            }
+            for (new, old) in zip(made, file.deliveries) {
+                forgetStreams(old.streams)
+                old.streams = new.streams
+            }
+            file.fingerprint = fingerprint
         }
-        if !target.isFinished { file.isDone = false }
+        file.isFinished = wanted.isFinished
+        if !file.isFinished { file.isDone = false }
         file.isDue = true
     }
 
     /// Lets go of the files that are no targets any more. One that is gone is read to its end first.
-    private func dropVanished(_ now: Timestamp) {
-        for file in files where file.job.targets[file.path] == nil {
+    private func dropVanished(_ wanted: [String: WantedFile], _ now: Timestamp) {
+        for file in files where wanted[file.path] == nil {
             look(at: file, now)
             if file.active != nil || file.queue.isEmpty { drop(file) }
         }
@@ -210,11 +238,12 @@ extension FileEngine {
         if file.active == nil { flushJoins(of: file, .monotonic) }
         for generation in file.generations { release(generation, of: file) }
         markPending(.monotonic)
-        forgetStreams(file.streams)
-        metrics.paths.remove(file.path)
+        for delivery in file.deliveries { forgetStreams(delivery.streams) }
+        metrics.paths.remove(file.counts)
         areGaugesStale = true
         clearTrouble(file)
         setProblem(file.path, nil)
+        setProblem(Self.labelProblem + file.path, nil)
         files.removeAll { $0 === file }
         filesByPath[file.path] = nil
     }
@@ -222,9 +251,8 @@ extension FileEngine {
     private func forgetStreams(_ streams: [3 of StreamID?]) {
         for index in streams.indices {
             guard let stream = streams[index] else { continue }
-            let uses = (streamUses[stream] ?? 1) - 1
-            streamUses[stream] = uses > 0 ? uses : nil
-            if uses <= 0 { reader.output.writer.forget(stream) }
+            streamUses[stream.index] -= 1
+            if streamUses[stream.index] == 0 { reader.output.writer.forget(stream) }
         }
     }
 
@@ -239,7 +267,16 @@ extension FileEngine {
             guard watch >= 0 else { continue }
             directoryWatches[directory] = watch
             directories[watch] = directory
+            // What appeared in it between the look and the watch is found by another look.
+            nextDiscovery = min(nextDiscovery, lastDiscovery.adding(tuning.discoverySpacing))
         }
+    }
+
+    /// Watches all directories anew: that one of them went and another came in its place may have gone unnoticed.
+    private func forgetWatchedDirectories() {
+        for watch in directoryWatches.values { watcher.remove(watch) }
+        directoryWatches = [:]
+        directories = [:]
     }
 
     private func forgetDirectory(_ directory: String, besides job: FileReadingJob) {
@@ -255,12 +292,15 @@ extension FileEngine {
         watcher.drain { event in
             if event.isOverflow {
                 for file in files { file.isDue = true }
+                forgetWatchedDirectories()
                 nextDiscovery = lastDiscovery
             } else if let file = watches[event.watch] {
                 file.isDue = true
                 if event.isIgnored { watches[event.watch] = nil }
             } else if let directory = directories[event.watch] {
-                if event.isIgnored {
+                if event.isIgnored || event.isMoved {
+                    // A directory that was renamed keeps its watch; what is at its old path now is another.
+                    if !event.isIgnored { watcher.remove(event.watch) }
                     directories[event.watch] = nil
                     directoryWatches[directory] = nil
                 }
@@ -274,15 +314,15 @@ extension FileEngine {
     func collect(_ now: Timestamp) {
         guard now.seconds(since: lastCollection) >= min(60, tuning.forgetAfter) else { return }
         lastCollection = now
-        for (path, identities) in knownByPath {
-            var unowned = identities.filter { owners[$0] == nil }
+        for (path, identities) in known.others {
+            var unowned = identities.filter { known.owner(of: $0) == nil }
             if unowned.isEmpty { continue }
             let siblings = Sibling.all(of: path, self.siblings)
             var present = Set(siblings.map(\.status.identity))
             if let status = try? FileStatus.of(path: path) { present.insert(status.identity) }
             // The newest one tells which of the files beside it have been seen, as long as there are any.
             if !siblings.isEmpty,
-                let newest = identities.max(by: {
+                let newest = (identities + (filesByPath[path].map { known.own(of: $0) } ?? [])).max(by: {
                     (position(of: $0)?.sequence ?? 0) < (position(of: $1)?.sequence ?? 0)
                 })
             {

@@ -15,8 +15,8 @@ extension FileEngine {
                 if wasTold || status.size != active.size || status.modified != active.modified || !active.isAtEnd {
                     let isChanged = status.size != active.size || status.modified != active.modified
                     if isChanged { file.lastChange = now }
-                    if isChanged && active.offset == 0 { takeUnread(of: file, status, now) }
-                    if active.offset == 0 && status.size < active.size { active.shrink(to: status.size) }
+                    if isChanged && active.isUnread { takeUnread(of: file, status, now) }
+                    if active.isUnread && status.size < active.size { active.shrink(to: status.size) }
                     active.size = status.size
                     active.modified = status.modified
                     file.hasMore = true
@@ -24,7 +24,7 @@ extension FileEngine {
             } else {
                 try replaceActive(of: file, status, now)
             }
-            clearTrouble(file)
+            if !file.isTroubleOfReading { clearTrouble(file) }
         } catch {
             if error.isMissing {
                 detachActive(of: file, now)
@@ -44,6 +44,7 @@ extension FileEngine {
     }
 
     private func lookAtLingering(_ file: FollowedFile, _ now: Timestamp) {
+        let hasLingered = !file.lingering.isEmpty
         for generation in file.lingering {
             guard let status = try? generation.content?.status() else { continue }
             generation.modified = status.modified
@@ -60,6 +61,8 @@ extension FileEngine {
                 release(generation, of: file)
             }
         }
+        // Gone for good, perhaps: whether it is still wanted, the next look at the file system says.
+        if file.generations.isEmpty && !file.isDone && hasLingered { nextDiscovery = min(nextDiscovery, now) }
     }
 
     /// Closes a generation, its position staying what it is.
@@ -67,7 +70,7 @@ extension FileEngine {
         if generation.isDirty { note(generation, of: file) }
         generation.content = nil
         unwatch(generation)
-        if owners[generation.identity] === file { owners[generation.identity] = nil }
+        if known.owner(of: generation.identity) === file { known.setOwner(nil, of: generation.identity) }
         file.queue.removeAll { $0 === generation }
         file.lingering.removeAll { $0 === generation }
         if file.active === generation { file.active = nil }
@@ -118,7 +121,7 @@ extension FileEngine {
         guard status.isRegular else { throw FileError(code: EISDIR, path: file.path) }
         if file.active != nil { metrics.rotations.add() }
         detachActive(of: file, now)
-        if let owner = owners[status.identity] {
+        if let owner = known.owner(of: status.identity) {
             // Its own file renamed back, or another path to a file that is read already.
             guard owner === file, let own = file.generations.first(where: { $0.identity == status.identity }) else {
                 return
@@ -133,7 +136,7 @@ extension FileEngine {
             file.hasMore = true
             return
         }
-        if file.isRotatedName, !file.generations.isEmpty || knownByPath[file.path]?.isEmpty == false,
+        if file.isRotatedName, !file.generations.isEmpty || !known.others(at: file.path).isEmpty,
             position(of: status.identity)?.path != file.path
         {
             // The names have moved on by one: the file of this name before it is asked about the new one.
@@ -168,18 +171,19 @@ extension FileEngine {
         if checkpoints.isEmpty && file.queue.isEmpty { file.wasUnknown = true }
         let older = search(file, active: status.identity, checkpoints, now)
         let active = Generation(
-            identity: status.identity, path: file.path, content: content, sequence: file.takeSequence())
+            identity: status.identity, path: file.path, content: content, sequence: file.takeSequence(),
+            deliveries: file.deliveries.count)
         if let saved {
             let sequence = active.sequence
-            active.resume(at: saved)
+            active.resume(at: saved, file.keys)
             if saved.path != file.path { active.sequence = sequence }
         }
         active.size = status.size
         active.modified = status.modified
         // So that a rotation while we are down is seen even if nothing was read by then.
-        active.isDirty = active.replay == nil && (saved == nil || saved?.path != file.path)
+        active.isDirty = !active.isReplaying && (saved == nil || saved?.path != file.path)
         take(older, file)
-        if known[status.identity] == nil {
+        if !known.hasPosition(status.identity) {
             active.noteHead()
             fresh.append((active, file))
         }
@@ -197,8 +201,8 @@ extension FileEngine {
     /// What is known of the generations of this path, those that are being read included.
     private func checkpoints(of file: FollowedFile) -> [Checkpoint] {
         var checkpoints: [Checkpoint] = []
-        for identity in knownByPath[file.path] ?? [] {
-            guard owners[identity] == nil, let position = position(of: identity) else { continue }
+        for identity in known.others(at: file.path) {
+            guard known.owner(of: identity) == nil, let position = position(of: identity) else { continue }
             checkpoints.append(Checkpoint(identity: identity, position: position))
         }
         for generation in file.generations {
@@ -213,27 +217,30 @@ extension FileEngine {
         _ file: FollowedFile, active: FileIdentity?, _ checkpoints: [Checkpoint], _ now: Timestamp
     ) -> GenerationSearch {
         GenerationSearch.run(
-            path: file.path, active: active, checkpoints: checkpoints, index: siblings,
+            file, active: active, checkpoints: checkpoints, index: siblings,
             others: { self.positionsOfRotated(file.path) }, now: now,
-            isKnown: { self.known[$0] != nil || self.owners[$0] != nil }, takeSequence: { file.takeSequence() })
+            isKnown: { self.known.hasPosition($0) || self.known.owner(of: $0) != nil })
     }
 
     /// Of generations that were read under their own names, when the active file was away for long.
     private func positionsOfRotated(_ active: String) -> [FilePosition] {
         let (directory, name) = DirectoryListing.split(active)
         var positions: [FilePosition] = []
-        for (path, identities) in knownByPath where path != active && path.hasPrefix(directory) {
+        func take(_ path: String, _ identities: () -> [FileIdentity]) {
+            guard path != active, path.hasPrefix(directory) else { return }
             let other = DirectoryListing.split(path)
-            guard other.directory == directory, RotatedName(other.name, of: name) != nil else { continue }
-            positions += identities.compactMap { position(of: $0) }
+            guard other.directory == directory, RotatedName(other.name, of: name) != nil else { return }
+            positions += identities().compactMap { position(of: $0) }
         }
+        for (path, identities) in known.others { take(path) { identities } }
+        for file in files { take(file.path) { known.own(of: file) } }
         return positions
     }
 
     /// `kept` bytes after a truncated generation's offset, the beginning of a line, are given out.
     private func take(_ search: GenerationSearch, _ file: FollowedFile, kept: Int = 0) {
         for generation in search.generations {
-            if known[generation.identity] == nil && generation.offset == 0 {
+            if !known.hasPosition(generation.identity) && generation.isUnread {
                 generation.noteHead()
                 fresh.append((generation, file))
             }
@@ -259,7 +266,7 @@ extension FileEngine {
     }
 
     private func own(_ generation: Generation, _ file: FollowedFile) {
-        owners[generation.identity] = file
+        known.setOwner(file, of: generation.identity)
         if generation.detached == nil, let path = generation.content?.watchPath {
             generation.watch = watcher.watchFile(path)
             if generation.watch >= 0 { watches[generation.watch] = file }
@@ -307,10 +314,17 @@ extension FileEngine {
     }
 
     func clearTrouble(_ file: FollowedFile) {
+        file.isTroubleOfReading = false
         guard file.trouble != nil else { return }
         file.trouble = nil
         setProblem(file.path, nil)
     }
 
-    func reportReading(_ error: FileError, _ file: FollowedFile) { report(error, file) }
+    /// What is there cannot be read at present: it is tried again at every look.
+    func reportReading(_ error: FileError, _ file: FollowedFile) {
+        report(error, file)
+        file.isTroubleOfReading = true
+        // A descriptor of a network file system may stay dead after the server has come back.
+        if error.code == ESTALE { park(file) }
+    }
 }

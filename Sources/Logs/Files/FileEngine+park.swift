@@ -32,8 +32,8 @@ extension FileEngine {
 
     /// Closes the active file, unless older ones or pieces of a line still need it.
     func park(_ file: FollowedFile) {
-        guard let active = file.active, file.queue.count == 1, file.lingering.isEmpty, active.replay == nil,
-            file.joins?.isOpen != true
+        guard let active = file.active, file.queue.count == 1, file.lingering.isEmpty, !active.isReplaying,
+            !file.hasOpenJoins
         else { return }
         active.content = nil
     }

@@ -12,9 +12,9 @@ extension FileEngine {
             if context.stop.isStopped { return }
             if reader.output.writer.isFull { try commit() }
             if generation.content == nil, !reopen(generation, file) { return }
-            let before = generation.offset
             let outcome = reader.read(generation, of: file)
-            if generation.offset != before { markPending(now) }
+            if generation.isDirty { markPending(now) }
+            if file.isTroubleOfReading, !outcome.isFailure { clearTrouble(file) }
             switch outcome {
             case .progress:
                 chunks += 1
@@ -34,7 +34,7 @@ extension FileEngine {
                     return
                 }
                 guard isOver(generation, file, now) else { return }
-                if generation.partialLength > 0 || generation.cut.parts > 0 {
+                if generation.isLineOpen {
                     _ = reader.read(generation, of: file, isFinal: true)
                     markPending(now)
                 }
@@ -47,7 +47,7 @@ extension FileEngine {
     /// writer gets a moment to end it, and the next generation waits so long.
     private func isOver(_ generation: Generation, _ file: FollowedFile, _ now: Timestamp) -> Bool {
         let isLast = file.queue.count == 1
-        let isOpen = generation.partialLength > 0 || generation.cut.parts > 0 || (isLast && file.active == nil)
+        let isOpen = generation.isLineOpen || (isLast && file.active == nil)
         guard isOpen, let detached = generation.detached else { return true }
         let deadline = detached.adding(tuning.rotationGrace)
         if now >= deadline { return true }
@@ -61,7 +61,7 @@ extension FileEngine {
         if let damage = generation.content?.damage { context.logger.warning("\(name): \(damage)") }
         file.queue.removeFirst()
         generation.isFinished = true
-        generation.isDirty = generation.replay == nil
+        generation.isDirty = !generation.isReplaying
         file.lingering.append(generation)
         file.nextPoll = min(file.nextPoll, now.adding(tuning.activeSweep))
         markPending(now)
@@ -70,7 +70,7 @@ extension FileEngine {
     /// The container has exited: its last line ends where the file does.
     private func finishTarget(_ file: FollowedFile, _ now: Timestamp) {
         guard let active = file.active else { return }
-        if active.partialLength > 0 || active.cut.parts > 0 {
+        if active.isLineOpen {
             _ = reader.read(active, of: file, isFinal: true)
         }
         flushJoins(of: file, now)
@@ -82,30 +82,35 @@ extension FileEngine {
 
     /// Gives out the lines whose last piece will not come.
     func flushJoins(of file: FollowedFile, _ now: Timestamp) {
-        guard let joins = file.joins, joins.isOpen else { return }
-        if let stream = file.streams[0], joins.stdout.isOpen {
-            reader.output.finish(&joins.stdout, stream, file.job.limits)
+        for delivery in file.deliveries {
+            guard let joins = delivery.joins, joins.isOpen else { continue }
+            if let stream = delivery.streams[0], joins.stdout.isOpen {
+                reader.output.finish(&joins.stdout, stream, delivery.limits)
+            }
+            if let stream = delivery.streams[1], joins.stderr.isOpen {
+                reader.output.finish(&joins.stderr, stream, delivery.limits)
+            }
+            joins.stdout.close()
+            joins.stderr.close()
+            markPending(now)
         }
-        if let stream = file.streams[1], joins.stderr.isOpen {
-            reader.output.finish(&joins.stderr, stream, file.job.limits)
-        }
-        joins.stdout.close()
-        joins.stderr.close()
-        markPending(now)
     }
 
     /// Gives out the beginning of a line whose rest went with a truncation.
     func givePartial(of generation: Generation, _ file: FollowedFile, _ now: Timestamp) {
-        guard !generation.partial.isEmpty || generation.cut.parts > 0, let stream = file.streams[2] else { return }
-        if generation.transcoder != nil {
-            reader.output.text.removeAll()
-            generation.transcoder?.append(generation.partial.span.bytes, to: &reader.output.text)
-            reader.output.finishText(stream, .now, file.job.limits, &generation.cut)
-        } else {
-            reader.output.finish(
-                generation.partial.span.bytes, stream, .now, file.job.limits, &generation.cut)
+        for (delivery, cursor) in zip(file.deliveries, generation.cursors) {
+            let rest = generation.partial.dropFirst(Int(clamping: cursor.offset - generation.offset))
+            guard !rest.isEmpty || cursor.cut.parts > 0, let stream = delivery.streams[2] else { continue }
+            let partial = Array(rest)
+            if cursor.transcoder != nil {
+                reader.output.text.removeAll()
+                cursor.transcoder?.append(partial.span.bytes, to: &reader.output.text)
+                reader.output.finishText(stream, .now, delivery.limits, &cursor.cut)
+            } else {
+                reader.output.finish(partial.span.bytes, stream, .now, delivery.limits, &cursor.cut)
+            }
+            markPending(now)
         }
         generation.partial = []
-        markPending(now)
     }
 }

@@ -15,12 +15,7 @@ final class FileEngine {
     /// In the order in which they were found.
     var files: [FollowedFile] = []
     var filesByPath: [String: FollowedFile] = [:]
-    /// Who reads a physical file at present.
-    var owners: [FileIdentity: FollowedFile] = [:]
-    /// The positions as the store has them or, where changed, will have them.
-    /// Encoded: the arrays are the very ones that the store keeps.
-    private(set) var known: [FileIdentity: [UInt8]] = [:]
-    private(set) var knownByPath: [String: [FileIdentity]] = [:]
+    var known = KnownFiles()
     /// To be saved with the next commit; nothing forgets.
     private(set) var changes: [FileIdentity: [UInt8]] = [:]
     /// Since when known files are gone (monotonic).
@@ -33,7 +28,8 @@ final class FileEngine {
     let siblings = SiblingIndex()
     /// With more files open than this, each is closed as soon as it has been read to its end.
     let descriptorLimit = FileEngine.descriptorLimit()
-    var streamUses: [StreamID: Int] = [:]
+    /// How many deliveries give lines to a stream, by its index.
+    var streamUses: [Int32] = []
     /// What is wrong, by path or sentence, as shown in readiness.
     var problems: [String: String] = [:]
     var oldestPending: Timestamp?
@@ -62,12 +58,12 @@ final class FileEngine {
             output: LineOutput(writer: writer, metrics: metrics), metrics: metrics, chunkSize: tuning.chunkSize)
         for update in context.store.positions(prefix: FileIdentity.keyPrefix) {
             guard let identity = FileIdentity(key: update.key) else { continue }
-            guard let position = FilePosition(decoding: update.value) else {
+            guard FilePosition(decoding: update.value) != nil else {
                 context.logger.warning(
                     "the position \(update.key) is not readable; its file is read from the beginning")
                 continue
             }
-            remember(identity, position, update.value)
+            known.setPosition(update.value, of: identity)
         }
     }
 
@@ -150,13 +146,13 @@ final class FileEngine {
     /// their names from then on, they are known again.
     private func commitFresh() throws(SourceError) {
         // What has been read of one meanwhile goes with its lines.
-        fresh.removeAll { $0.generation.offset > 0 }
+        fresh.removeAll { !$0.generation.isUnread }
         let rotated = fresh.filter { $0.file.generations.count > 1 }
         if !rotated.isEmpty {
             // A new generation's position says that nothing else is to be looked for: those before it go with it, in
             // a shape in which they are known again.
             for (_, file) in rotated {
-                for generation in file.queue where generation.offset == 0 {
+                for generation in file.queue where generation.isUnread {
                     generation.noteHead()
                     generation.isDirty = true
                 }
@@ -171,9 +167,8 @@ final class FileEngine {
             var updates: [PositionUpdate] = []
             updates.reserveCapacity(batch.count)
             for (generation, file) in batch {
-                let position = file.position(of: generation)
-                let encoded = position.encoded()
-                remember(generation.identity, position, encoded)
+                let encoded = file.position(of: generation).encoded()
+                known.setPosition(encoded, of: generation.identity)
                 updates.append(PositionUpdate(key: generation.identity.key, value: encoded))
             }
             do {
@@ -189,7 +184,7 @@ final class FileEngine {
                 // Was to be forgotten until it was found again.
                 changes[generation.identity] = nil
             }
-            fresh.removeFirst(batch.count)
+            fresh = Array(fresh.dropFirst(batch.count))
             committedSinceIdle = true
         }
     }
@@ -227,40 +222,22 @@ final class FileEngine {
 
     /// Takes a generation's position into the next commit.
     func note(_ generation: Generation, of file: FollowedFile) {
-        guard generation.replay == nil else { return }
-        let position = file.position(of: generation)
-        let value = position.encoded()
-        remember(generation.identity, position, value)
+        guard !generation.isReplaying else { return }
+        let value = file.position(of: generation).encoded()
+        known.setPosition(value, of: generation.identity)
         changes[generation.identity] = value
         generation.isDirty = false
     }
 
     /// The position known of a physical file.
-    func position(of identity: FileIdentity) -> FilePosition? {
-        // What does not decode never comes in.
-        known[identity].flatMap { FilePosition(decoding: $0) }
-    }
-
-    private func remember(_ identity: FileIdentity, _ position: FilePosition, _ encoded: [UInt8]) {
-        if let old = self.position(of: identity)?.path, old != position.path { unlist(identity, at: old) }
-        known[identity] = encoded
-        if knownByPath[position.path]?.contains(identity) != true {
-            knownByPath[position.path, default: []].append(identity)
-        }
-    }
+    func position(of identity: FileIdentity) -> FilePosition? { known.position(of: identity) }
 
     func forget(_ identity: FileIdentity) {
-        guard let path = position(of: identity)?.path else { return }
-        known[identity] = nil
-        unlist(identity, at: path)
+        guard known.hasPosition(identity) else { return }
+        known.setPosition(nil, of: identity)
         goneSince[identity] = nil
         changes[identity] = []
         markPending(.monotonic)
-    }
-
-    private func unlist(_ identity: FileIdentity, at path: String) {
-        knownByPath[path]?.removeAll { $0 == identity }
-        if knownByPath[path]?.isEmpty == true { knownByPath[path] = nil }
     }
 
     // MARK: What others see

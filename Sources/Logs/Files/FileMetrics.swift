@@ -67,28 +67,44 @@ struct FileMetrics: Sendable {
 
 /// What is counted of one followed file. Safe from any thread.
 final class PathCounts: Sendable {
+    let path: String
     let lines = Atomic<UInt64>(0)
     /// As of the last look.
     let readBytes = Atomic<UInt64>(0)
     let fileBytes = Atomic<UInt64>(0)
+    /// Its place in the list of all.
+    fileprivate let index: Atomic<Int>
+
+    fileprivate init(_ path: String, _ index: Int) {
+        self.path = path
+        self.index = Atomic(index)
+    }
 }
 
 /// The series of all followed files, under promtail's names: made when they are asked for, because kept they would take
 /// as much memory as everything else that is known of an idle file.
 final class PathMetrics: Sendable {
-    private let counts = Mutex<[String: PathCounts]>([:])
+    private let counts = Mutex<[PathCounts]>([])
 
-    /// The counts of a path, exported from now on.
+    /// The counts of a path that is not there yet, exported from now on.
     func add(_ path: String) -> PathCounts {
         counts.withLock { counts in
-            if let known = counts[path] { return known }
-            let made = PathCounts()
-            counts[path] = made
+            let made = PathCounts(path, counts.count)
+            counts.append(made)
             return made
         }
     }
 
-    func remove(_ path: String) { counts.withLock { $0[path] = nil } }
+    func remove(_ gone: PathCounts) {
+        counts.withLock { counts in
+            let index = gone.index.load(ordering: .relaxed)
+            guard counts.indices.contains(index), counts[index] === gone else { return }
+            let last = counts.removeLast()
+            guard last !== gone else { return }
+            counts[index] = last
+            last.index.store(index, ordering: .relaxed)
+        }
+    }
 
     var families: [MetricRegistry.Family] {
         let counts = counts.withLock { $0 }
@@ -97,7 +113,7 @@ final class PathMetrics: Sendable {
         ) -> MetricRegistry.Family {
             var series: [LabelSet: MetricValue] = [:]
             series.reserveCapacity(counts.count)
-            for (path, count) in counts { series[["path": path]] = .computed { Double(value(count)) } }
+            for count in counts { series[["path": count.path]] = .computed { Double(value(count)) } }
             return MetricRegistry.Family(name: name, help: help, type: type, series: series)
         }
         return [

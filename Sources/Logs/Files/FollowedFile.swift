@@ -7,8 +7,6 @@ final class FileReadingJob {
     let lines: Counter
     let bytes: Counter
     var limits: LineLimits { job.configuration.limits }
-    /// As just discovered; empty between two discoveries.
-    var targets: [String: TailTarget] = [:]
     var directories: Set<String> = []
 
     init(_ job: FileJob, metrics: FileMetrics) {
@@ -19,25 +17,40 @@ final class FileReadingJob {
     }
 }
 
+/// What the jobs want of one path, as just discovered: one or several targets, each with its job.
+struct WantedFile {
+    var targets: [(job: FileReadingJob, target: TailTarget)] = []
+
+    /// Nothing more will be written.
+    var isFinished: Bool { targets.contains { $0.target.isFinished } }
+
+    /// Tells whether jobs, formats or labels have changed, at a fraction of their size.
+    var fingerprint: Int {
+        var hasher = Hasher()
+        for (job, target) in targets {
+            hasher.combine(ObjectIdentifier(job))
+            hasher.combine(target.format)
+            hasher.combine(target.labels)
+        }
+        return hasher.finalize()
+    }
+}
+
 /// One path that is followed, through all the physical files that stand behind it one after the other.
 final class FollowedFile {
     let path: String
-    private(set) var format: FileFormat
     /// Nothing more will be written.
-    private(set) var isFinished = false
-    /// Tells whether labels have changed, at a fraction of their size.
-    private var labelHash = 0
-    let job: FileReadingJob
+    var isFinished: Bool
+    /// Of what was wanted of it when its deliveries were last made.
+    var fingerprint: Int
+    /// To whom its lines go; at least one.
+    let deliveries: OneOrMore<FileDelivery>
     let counts: PathCounts
     /// What is still to be read, oldest first; the active file, where there is one, is the last.
     var queue: [Generation] = []
     /// Read to the end but kept open a while, because a writer may not yet have moved on to the new file.
     var lingering: [Generation] = []
     var active: Generation?
-    /// The unfinished lines of a container; nil until there is one.
-    var joins: PartialJoins?
-    /// By container stream, and last for lines without one.
-    var streams: [3 of StreamID?] = [nil, nil, nil]
     var nextSequence: UInt64 = 1
     /// When to look again without being told to (monotonic).
     var nextPoll = Timestamp(nanoseconds: 0)
@@ -53,6 +66,8 @@ final class FollowedFile {
     var isDone = false
     /// The trouble last reported, so that it is reported once.
     var trouble: FileError?
+    /// It was met while reading, so only reading shows that it is over.
+    var isTroubleOfReading = false
     /// Nothing was known of this path when it was first seen: older generations beside it are files of their own.
     var wasUnknown = false
     /// Its path is the name of a rotated generation: another file that appears there later is not one of this file's.
@@ -60,25 +75,20 @@ final class FollowedFile {
     /// It has been there for more than one look at the file system.
     var isSettled = false
 
-    init(target: TailTarget, job: FileReadingJob, metrics: FileMetrics) {
+    init(path: String, _ wanted: WantedFile, _ deliveries: OneOrMore<FileDelivery>, metrics: FileMetrics) {
         // A copy, so that all that was made for the discovery can go in one piece.
-        path = target.path.compacted
-        format = target.format
-        self.job = job
-        counts = metrics.paths.add(path)
-        take(target)
+        self.path = path.compacted
+        self.deliveries = deliveries
+        isFinished = wanted.isFinished
+        fingerprint = wanted.fingerprint
+        counts = metrics.paths.add(self.path)
     }
 
-    /// Takes note of what was discovered of it.
-    func take(_ target: TailTarget) {
-        format = target.format
-        isFinished = target.isFinished
-        labelHash = target.labels.hashValue
-    }
+    /// Under which the deliveries' places are saved.
+    var keys: [String] { deliveries.map(\.key) }
 
-    func isRelabelled(by target: TailTarget) -> Bool {
-        format != target.format || labelHash != target.labels.hashValue
-    }
+    /// Whether a container's line is unfinished.
+    var hasOpenJoins: Bool { deliveries.contains { $0.joins?.isOpen == true } }
 
     var generations: [Generation] { queue + lingering }
 
@@ -98,8 +108,12 @@ final class FollowedFile {
         position.size = generation.greatestSize
         position.head = generation.head
         position.tail = generation.tail
-        position.cut = generation.cut
-        if let joins, joins.isOpen { position.joinStarts = joins.starts(in: generation) }
+        position.places = zip(deliveries, generation.cursors).map { delivery, cursor in
+            var place = FilePosition.Place(offset: cursor.offset, cut: cursor.cut)
+            if let joins = delivery.joins, joins.isOpen { place.joinStarts = joins.starts(in: generation) }
+            return place
+        }
+        if deliveries.count > 1 { position.keys = keys }
         return position
     }
 }

@@ -9,15 +9,17 @@ final class Generation {
     let identity: FileIdentity
     /// The path it was opened at.
     let path: String
+    /// How far each delivery of its file has got, in their order.
+    let cursors: OneOrMore<ReadCursor>
     /// The bytes; nil while closed.
     var content: FileContent?
     var sequence: UInt64
-    /// Where the next unread line begins.
+    /// Where reading goes on: the least offset of the cursors.
     private(set) var offset: UInt64 = 0
     private(set) var head = Fingerprint.empty
+    /// Of the bytes before `offset`.
     private(set) var tail = Fingerprint.empty
-    var cut = LineCut()
-    /// The beginning of a last line that has no newline yet, for when the file is truncated.
+    /// What stands after `offset`, the beginning of a last line that has no newline yet, for when the file is truncated.
     var partial: [UInt8] = []
     /// Bytes after `offset` seen at the last read.
     var partialLength = 0
@@ -30,44 +32,40 @@ final class Generation {
     var modified: Int64 = 0
     /// When it stopped being the active file (monotonic); nil for the active one.
     var detached: Timestamp?
-    /// Up to here records have been given out before; they are only read again for the lines that were unfinished.
-    var replay: Replay?
     /// Its position is not the one last committed.
     var isDirty = false
     /// Not active any more, and read to the end.
     var isFinished = false
     var watch: Int32 = -1
-    /// Nothing but NULs has been read so far.
-    var isAtHole = false
-    /// Turns its lines into UTF-8; nil where they are UTF-8.
-    var transcoder: Transcoder?
-    /// Whether the first bytes have been looked at for a byte-order mark.
-    var isEncodingKnown = false
 
-    struct Replay {
-        var until: UInt64
-        var starts: [UInt64?]
-    }
-
-    init(identity: FileIdentity, path: String, content: FileContent, sequence: UInt64) {
+    init(identity: FileIdentity, path: String, content: FileContent, sequence: UInt64, deliveries: Int) {
         self.identity = identity
         self.path = path
         self.content = content
         self.sequence = sequence
+        cursors = OneOrMore((0..<deliveries).map { _ in ReadCursor() }) ?? OneOrMore(ReadCursor())
     }
 
-    var isAtEnd: Bool { offset + UInt64(partialLength) >= size && replay == nil }
+    /// Whether lines are only read again for the sake of unfinished ones. Nothing is given out until this is over, so
+    /// that the position saved last stays right.
+    var isReplaying: Bool { cursors.contains { $0.replay != nil } }
 
-    /// Goes on from a saved position, which must have been verified.
-    func resume(at position: FilePosition) {
+    /// Nothing has been given out yet to anyone.
+    var isUnread: Bool { cursors.allSatisfy { $0.offset == 0 } }
+
+    var isAtEnd: Bool { offset + UInt64(partialLength) >= size && !isReplaying }
+
+    /// The beginning of a line has been seen or given out, and its end has not.
+    var isLineOpen: Bool { partialLength > 0 || cursors.contains { $0.cut.parts > 0 } }
+
+    /// Goes on from a saved position, which must have been verified, for the deliveries of these keys.
+    func resume(at position: FilePosition, _ keys: [String]) {
         sequence = position.sequence
         head = position.head
         tail = position.tail
-        cut = position.cut
-        offset = position.offset
-        guard position.resumeOffset < position.offset, let content else { return }
-        offset = position.resumeOffset
-        replay = Replay(until: position.offset, starts: position.joinStarts)
+        for (cursor, place) in zip(cursors, position.places(for: keys)) { cursor.resume(at: place) }
+        offset = least
+        guard offset != position.offset, let content else { return }
         var bytes = ByteBuffer()
         let length = min(UInt64(Fingerprint.tailLength), offset)
         if let count = try? content.read(at: offset - length, length: Int(length), into: &bytes),
@@ -76,6 +74,8 @@ final class Generation {
             tail = Fingerprint(bytes.bytes)
         }
     }
+
+    private var least: UInt64 { cursors.reduce(.max) { min($0, $1.offset) } }
 
     /// It was made shorter before anything of it was read.
     func shrink(to size: UInt64) {
@@ -92,33 +92,38 @@ final class Generation {
         offset = 0
         head = .empty
         tail = .empty
-        cut = LineCut()
         partial = []
         partialLength = 0
-        replay = nil
-        isAtHole = false
-        transcoder = nil
-        isEncodingKnown = false
+        for cursor in cursors { cursor.restart() }
         isDirty = true
     }
 
-    /// Moves past `consumed` bytes of `chunk`, of which the first `context` lie before `offset`.
-    func advance(_ chunk: RawSpan, context: Int, by consumed: Int) {
-        guard consumed > 0 else { return }
-        let end = context + consumed
-        if offset == 0 { head = Fingerprint(chunk.slice(context, min(end, context + Fingerprint.headLength))) }
-        offset += UInt64(consumed)
-        // context = min(64, old offset), so the bytes are there.
-        let length = min(end, Fingerprint.tailLength)
-        tail = Fingerprint(chunk.slice(end - length, end))
-        if let limit = replay?.until, offset >= limit { replay = nil }
-        isDirty = isDirty || replay == nil
+    /// The cursors have moved on in `chunk`, of which the first `context` bytes lie before `offset`.
+    func settle(_ chunk: RawSpan, context: Int, hasMoved: Bool) {
+        let furthest = cursors.reduce(0) { max($0, $1.offset) }
+        if offset == 0, furthest > 0 {
+            head = Fingerprint(
+                chunk.slice(context, min(chunk.byteCount, Int(clamping: furthest), Fingerprint.headLength)))
+        }
+        isDirty = isDirty || (hasMoved && !isReplaying)
+        let next = least
+        guard next > offset else { return }
+        let end = next - offset + UInt64(context)
+        if end <= UInt64(chunk.byteCount) {
+            // context = min(64, old offset), so the bytes are there.
+            tail = Fingerprint(chunk.slice(max(0, Int(end) - Fingerprint.tailLength), Int(end)))
+        } else {
+            // Behind a hole, which was not read.
+            let zeros = [UInt8](repeating: 0, count: Int(min(next, UInt64(Fingerprint.tailLength))))
+            tail = Fingerprint(zeros.span.bytes)
+        }
+        offset = next
     }
 
     /// Takes note of the first bytes before anything is read, so that the file is known again as a copy, too.
     func noteHead() {
         var bytes = ByteBuffer(capacity: Fingerprint.headLength)
-        guard offset == 0, let content,
+        guard isUnread, let content,
             (try? content.read(at: 0, length: Fingerprint.headLength, into: &bytes)) != nil
         else { return }
         head = Fingerprint(bytes.bytes)
@@ -131,13 +136,5 @@ final class Generation {
         let wanted = min(Int(clamping: offset), Fingerprint.headLength)
         guard let count = try? content.read(at: 0, length: wanted, into: &scratch), count == wanted else { return }
         head = Fingerprint(scratch.bytes)
-    }
-
-    /// Skips a hole, which reads as NULs, without reading it.
-    func skipHole(to start: UInt64) {
-        offset = start
-        let zeros = [UInt8](repeating: 0, count: Int(min(start, UInt64(Fingerprint.tailLength))))
-        tail = Fingerprint(zeros.span.bytes)
-        isDirty = true
     }
 }

@@ -70,15 +70,20 @@ struct GenerationSearch {
     var moved: [FileIdentity] = []
     /// Checkpoints whose file is nowhere to be found.
     var missing: [Checkpoint] = []
+    /// Of the deliveries that read what is found.
+    private let keys: [String]
+
+    private init(keys: [String]) { self.keys = keys }
 
     /// Looks for the checkpointed generations of `path` and for those that came and went unseen since the newest
     /// checkpoint. `isKnown` tells files that have a position or are being read; `others` are positions of files
     /// beside it that were read under their own names.
     static func run(
-        path: String, active: FileIdentity?, checkpoints unsorted: [Checkpoint], index: SiblingIndex,
-        others: () -> [FilePosition], now: Timestamp, isKnown: (FileIdentity) -> Bool, takeSequence: () -> UInt64
+        _ file: FollowedFile, active: FileIdentity?, checkpoints unsorted: [Checkpoint], index: SiblingIndex,
+        others: () -> [FilePosition], now: Timestamp, isKnown: (FileIdentity) -> Bool
     ) -> GenerationSearch {
-        var search = GenerationSearch()
+        let path = file.path
+        var search = GenerationSearch(keys: file.keys)
         let checkpoints = unsorted.sorted { $0.position.sequence < $1.position.sequence }
         guard let newest = checkpoints.last else { return search }
         let siblings = Sibling.all(of: path, index).filter { $0.status.identity != active }
@@ -135,7 +140,8 @@ struct GenerationSearch {
                 !sibling.name.isCompressed || content.hasBytes
             else { continue }
             let generation = Generation(
-                identity: sibling.status.identity, path: sibling.path, content: content, sequence: takeSequence())
+                identity: sibling.status.identity, path: sibling.path, content: content,
+                sequence: file.takeSequence(), deliveries: file.deliveries.count)
             generation.place(sibling.status, now)
             generation.isDirty = true
             search.generations.append(generation)
@@ -169,10 +175,11 @@ struct GenerationSearch {
         _ now: Timestamp
     ) {
         let generation = Generation(
-            identity: identity, path: sibling.path, content: content, sequence: position.sequence)
-        generation.resume(at: position)
+            identity: identity, path: sibling.path, content: content, sequence: position.sequence,
+            deliveries: keys.count)
+        generation.resume(at: position, keys)
         generation.place(sibling.status, now)
-        generation.isDirty = generation.replay == nil
+        generation.isDirty = !generation.isReplaying
         generations.append(generation)
     }
 
@@ -218,7 +225,7 @@ extension Generation {
 extension FilePosition {
     /// Whether the file, unchanged since, has nothing more to give.
     fileprivate func isAllRead(of status: FileStatus) -> Bool {
-        guard joinStarts.allSatisfy({ $0 == nil }) else { return false }
+        guard places.allSatisfy({ $0.offset == offset && $0.resumeOffset == offset }) else { return false }
         return isCompressed ? isFinished && status.modified == modified : status.size == offset
     }
 

@@ -8,6 +8,8 @@ struct LineOutput: ~Copyable {
     /// Text of the container record at hand, and its attributes as structured metadata.
     var text = ByteBuffer()
     var attributes = ByteBuffer()
+    /// What was given to one delivery is given to the others too, full or not.
+    var mayOverfill = false
     private var metadata = ByteBuffer()
     private let cutLines: Counter
     private let truncatedLines: Counter
@@ -16,6 +18,11 @@ struct LineOutput: ~Copyable {
         self.writer = writer
         cutLines = metrics.cutLines
         truncatedLines = metrics.truncatedLines
+    }
+
+    /// Whether to stop giving out lines until there was a commit.
+    var isFull: Bool {
+        @inline(__always) get { writer.isFull && !mayOverfill }
     }
 
     /// Gives out one whole line, or what is left of one whose first pieces have been given out.

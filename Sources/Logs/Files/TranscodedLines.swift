@@ -11,7 +11,7 @@ extension LineSplitter {
     ) -> Int {
         guard let unit = transcoder?.unitSize else { return start }
         var position = start
-        while !output.writer.isFull {
+        while !output.isFull {
             let end = transcoder?.lineEnd(bytes, from: position)
             if end == nil && !isFinal {
                 let rest = bytes.slice(position, bytes.byteCount)

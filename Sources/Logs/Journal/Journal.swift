@@ -7,7 +7,7 @@ import Glibc
 struct JournalPlace: Sendable, Equatable {
     /// Empty for the host's own.
     var directory: String = ""
-    /// Empty for the default namespace, `*` for all. Not together with a directory.
+    /// Empty for the default namespace. Not together with a directory.
     var namespace: String = ""
     /// One file alone; instead of the others.
     var file: String = ""
@@ -69,8 +69,6 @@ struct Journal: ~Copyable {
             result = open(file: place.file, &opened)
         } else if !place.directory.isEmpty {
             result = sd_journal_open_directory(&opened, place.directory, 0)
-        } else if place.namespace == "*" {
-            result = sd_journal_open_namespace(&opened, nil, Int32(SD_JOURNAL_ALL_NAMESPACES | SD_JOURNAL_LOCAL_ONLY))
         } else if !place.namespace.isEmpty {
             result = sd_journal_open_namespace(&opened, place.namespace, Int32(SD_JOURNAL_LOCAL_ONLY))
         } else {

@@ -15,15 +15,33 @@ struct JournalAccess: Sendable, Equatable {
     /// What is configured and not there, as a sentence with what to do; it may still come.
     private(set) var absence: String?
 
+    /// Where the host's journals are.
+    static let bases = ["/var/log/journal", "/run/log/journal"]
+
+    /// The namespaces of which there is a journal on this host, the default one by an empty name.
+    static func namespaces(root: String = "") -> [String] {
+        let machine = firstLine(of: root + "/etc/machine-id")
+        var access = JournalAccess()
+        var found: Set<String> = []
+        for name in bases.flatMap({ access.list(root + $0) ?? [] }) {
+            let parts = name.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts[0].utf8.count == 32, machine.isEmpty || parts[0] == machine else { continue }
+            found.insert(parts.count == 2 ? String(parts[1]) : "")
+        }
+        return found.sorted()
+    }
+
+    private init() {}
+
     /// Looks through the directories in which libsystemd looks.
     init(_ place: JournalPlace, root: String = "") {
         if place.directory.isEmpty {
             let machine = Self.firstLine(of: root + "/etc/machine-id")
-            for base in ["/var/log/journal", "/run/log/journal"] {
+            for base in Self.bases {
                 add(root + base) { name in Self.isWanted(name, machine: machine, namespace: place.namespace) }
             }
             let hasOwn = directories.contains { $0.hasSuffix("." + place.namespace) }
-            if !place.namespace.isEmpty, place.namespace != "*", !hasOwn, denied.isEmpty {
+            if !place.namespace.isEmpty, !hasOwn, denied.isEmpty {
                 absence =
                     "the journal namespace \"\(place.namespace)\" is not there: expected the directory "
                     + "/var/log/journal/\(machine).\(place.namespace) or the same under /run/log/journal; it comes with "
@@ -76,7 +94,6 @@ struct JournalAccess: Sendable, Equatable {
     private static func isWanted(_ name: String, machine: String, namespace: String) -> Bool {
         let parts = name.split(separator: ".", maxSplits: 1)
         guard let head = parts.first, machine.isEmpty || head == machine else { return false }
-        if namespace == "*" { return true }
         return namespace.isEmpty ? parts.count == 1 : parts.count == 2 && parts[1] == namespace
     }
 

@@ -3,7 +3,8 @@ import Telemetry
 
 /// The systemd journal, read by libsystemd: of this host, a namespace of it, or a directory.
 ///
-/// Its position goes with its lines, under the key `journal:<name>`; see `JournalPosition`.
+/// Its position goes with its lines, under the key `journal:<name>`; see `JournalPosition`. Those of all namespaces
+/// are sources of their own, `<name>@<namespace>`; see `JournalNamespaces`.
 package final class JournalSource: LogSource {
     package let name: String
     private let configuration: ScrapeConfiguration
@@ -64,10 +65,22 @@ package final class JournalSource: LogSource {
         }
         let labelling = JournalLabelling(
             job: configuration.jobName, constant: journal.labels, relabel: relabel, inputs: relabelInputs)
-        var reader = JournalReader(
-            name: name, journal: journal, filter: filter, labelling: labelling, limits: configuration.limits,
-            context: context, faults: faults)
-        try reader.run()
+        guard journal.namespace == "*" else {
+            var reader = JournalReader(
+                name: name, journal: journal, filter: filter, labelling: labelling, limits: configuration.limits,
+                context: context, faults: faults)
+            return try reader.run()
+        }
+        JournalNamespaces(name: name, context: context) { name, namespace, isNew in
+            var journal = journal
+            journal.namespace = namespace
+            if isNew { journal.maxAge = .infinity }
+            var configuration = self.configuration
+            configuration.source = .journal(journal)
+            return JournalSource(
+                name: name, configuration: configuration, relabel: self.relabel, relabelInputs: self.relabelInputs,
+                faults: self.faults)
+        }.run()
     }
 }
 

@@ -104,6 +104,14 @@ struct DestinationCheckpoint: Equatable {
             buffer.append(littleEndian: UInt32(clamping: held.streams.count))
             for stream in held.streams { buffer.append(sized: stream) }
         }
+        for held in state.held { buffer.append(sized: held.tenant) }
+        buffer.append(optional: state.batchEnd)
+        buffer.append(littleEndian: UInt32(clamping: state.waiting.count))
+        for waiting in state.waiting {
+            buffer.append(sized: waiting.tenant)
+            buffer.append(location: waiting.cursor)
+            buffer.append(optional: waiting.batchEnd)
+        }
         return buffer
     }
 
@@ -130,6 +138,20 @@ struct DestinationCheckpoint: Equatable {
                 streams.append(stream)
             }
             state.held.append(.init(record: record, block: Int(block), streams: streams))
+        }
+        for index in state.held.indices {
+            guard let tenant = reader.text(bytes) else { return nil }
+            state.held[index].tenant = tenant
+        }
+        guard let end = reader.optionalLocation(bytes), let waitingCount = reader.fixed(bytes, as: UInt32.self),
+            reader.mayHold(waitingCount, of: 18, bytes)
+        else { return nil }
+        state.batchEnd = end
+        for _ in 0..<waitingCount {
+            guard let tenant = reader.text(bytes), let cursor = reader.location(bytes),
+                let end = reader.optionalLocation(bytes)
+            else { return nil }
+            state.waiting.append(.init(tenant: tenant, cursor: cursor, batchEnd: end))
         }
         guard reader.offset == bytes.byteCount else { return nil }
     }

@@ -113,12 +113,6 @@ extension LogStore {
 
     private static func undelivered(_ loss: DamageLoss, _ place: RecordLocation, _ state: DestinationState) -> Int {
         if place >= state.cursor { return loss.entries }
-        var entries = 0
-        for held in state.held where held.record == place && held.block < loss.blocks.count {
-            for stream in loss.blocks[held.block].streams where held.streams.contains(stream.labels) {
-                entries &+= stream.entryCount
-            }
-        }
-        return entries
+        return state.undelivered(loss.blocks, at: place).entries
     }
 }

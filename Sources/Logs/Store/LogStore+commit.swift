@@ -22,11 +22,12 @@ extension LogStore {
         guard !record.isEmpty || !positions.isEmpty else { return }
         // The format counts positions in 16 bits. A second record holds the rest: should the machine fail between the
         // two, those sources read their lines again.
-        let first = positions.count > 0xffff ? Array(positions.prefix(0xffff)) : positions
+        let limit = RecordFormat.positionLimit
+        let first = positions.count > limit ? Array(positions.prefix(limit)) : positions
         try commitOne(&record, positions: first, policy: policy, stop: stop)
-        guard positions.count > 0xffff else { return }
+        guard positions.count > limit else { return }
         var rest = RecordBuilder()
-        try commit(&rest, positions: Array(positions.dropFirst(0xffff)), policy: policy, stop: stop)
+        try commit(&rest, positions: Array(positions.dropFirst(limit)), policy: policy, stop: stop)
     }
 
     private func commitOne(

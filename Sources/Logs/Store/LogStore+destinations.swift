@@ -57,6 +57,7 @@ extension LogStore {
                 known.state.cursor = next.start
             }
             known.state.held.removeAll { state.index($0.record.segment) == nil }
+            known.state.waiting.removeAll { $0.cursor >= known.state.cursor }
             known.isRegistered = true
             known.isDirty = true
             state.destinations[destination] = known

@@ -19,8 +19,9 @@ extension LogStore.State {
         else { return false }
         let end = RecordLocation(segment: segment.number, offset: segment.end)
         guard !segment.isEmpty else { return false }
-        return destination.state.cursor < end
-            || destination.state.held.contains { $0.record.segment == segment.number }
+        let state = destination.state
+        return state.cursor < end || state.held.contains { $0.record.segment == segment.number }
+            || state.waiting.contains { $0.cursor < end }
     }
 
     /// What is to be done so that something becomes free.
@@ -132,7 +133,7 @@ extension LogStore {
             case .torn, .end, nil: break scan
             case .record:
                 for (name, state) in losers where !countedBefore.contains(record.location) {
-                    let (entries, bytes) = Self.undelivered(record, state)
+                    let (entries, bytes) = state.undelivered(record.blocks, at: record.location)
                     lost[name, default: (0, 0)].entries += entries
                     lost[name, default: (0, 0)].bytes += bytes
                 }
@@ -147,23 +148,6 @@ extension LogStore {
                 see why it does not take them
                 """)
         }
-    }
-
-    /// What of a record a destination has not got.
-    private static func undelivered(
-        _ record: borrowing StoredRecord, _ state: DestinationState
-    ) -> (entries: Int, bytes: Int) {
-        if record.location >= state.cursor {
-            return (record.entryCount, Int(record.next.offset - record.location.offset))
-        }
-        var entries = 0
-        var bytes = 0
-        for held in state.held where held.record == record.location && held.block < record.blocks.count {
-            let block = record.blocks[held.block]
-            for stream in block.streams where held.streams.contains(stream.labels) { entries += stream.entryCount }
-            bytes += block.payloadLength
-        }
-        return (entries, bytes)
     }
 
     private func fullSentence() -> String {

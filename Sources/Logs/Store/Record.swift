@@ -22,6 +22,9 @@ package enum RecordFormat {
     /// More than any record we write: a length beyond it is damage.
     package static let metadataLimit = 64 << 20
     package static let payloadLimit = 256 << 20
+    /// Blocks and positions of a record are counted in 16 bits each.
+    package static let blockLimit = 0xffff
+    package static let positionLimit = 0xffff
 }
 
 /// A source's saved place: an opaque value under the source's own key. Empty values forget the key.
@@ -218,8 +221,12 @@ package struct RecordBuilder: ~Copyable {
     }
 
     /// Completes header and metadata. Nothing may be appended afterwards until `removeAll`; finishing again, with
-    /// other positions or another number, replaces what the first time wrote.
+    /// other positions or another number, replaces what the first time wrote. More blocks than `blockLimit` or positions
+    /// than `positionLimit` are an error of the caller's.
     package mutating func finish(positions: [PositionUpdate], sequence: UInt64) {
+        precondition(
+            blockCount <= RecordFormat.blockLimit && positions.count <= RecordFormat.positionLimit,
+            "a record of \(blockCount) blocks and \(positions.count) positions; it holds 65,535 of each")
         if head.count < RecordFormat.headerSize { removeAll() }
         if let blocksEnd { head.truncate(to: blocksEnd) }
         blocksEnd = head.count

@@ -42,31 +42,6 @@ package enum RecordReadResult: Sendable, Equatable {
     case damaged(next: RecordLocation)
 }
 
-/// How far a destination has come; saved by the store beside the segments, in two checksummed generations.
-package struct DestinationState: Sendable, Equatable {
-    /// Everything before it has been delivered, but for `held`.
-    package var cursor: RecordLocation
-    /// Streams whose server-side limit holds them back while the rest goes on, oldest record first.
-    package var held: [Held] = []
-
-    /// What of one record is still to be sent.
-    package struct Held: Sendable, Equatable {
-        package var record: RecordLocation
-        /// Index of the block in the record.
-        package var block: Int
-        /// The label strings of the streams still to be sent.
-        package var streams: [String]
-
-        package init(record: RecordLocation, block: Int, streams: [String]) {
-            self.record = record
-            self.block = block
-            self.streams = streams
-        }
-    }
-
-    package init(cursor: RecordLocation) { self.cursor = cursor }
-}
-
 /// What a destination reads its blocks from, and where it keeps how far it has come: the store. Any thread.
 package protocol RecordFeed: AnyObject, Sendable {
     /// The saved state of a destination; a new one begins at the oldest record. From now on nothing it has not

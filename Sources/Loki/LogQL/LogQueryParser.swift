@@ -24,18 +24,6 @@ package struct LogQueryParser {
         return try parser.query()
     }
 
-    /// Parses a stream selector alone, `{job="a"}`, as a stored stream's label string is written too.
-    package static func labels(_ text: String) -> LabelSet? {
-        var parser = LogQueryParser(text: [UInt8](text.utf8))
-        guard let matchers = try? parser.selector(), parser.offset == parser.text.count else { return nil }
-        var labels = LabelSet()
-        for matcher in matchers {
-            guard matcher.operation == .equal else { return nil }
-            labels[matcher.name] = matcher.value
-        }
-        return labels
-    }
-
     private init(text: [UInt8]) { self.text = text }
 
     private mutating func query() throws(LogQueryError) -> LogQuery {
@@ -148,49 +136,11 @@ package struct LogQueryParser {
     private mutating func escape(into bytes: inout [UInt8]) throws(LogQueryError) {
         let column = offset + 1
         offset += 1
-        guard offset < text.count else { throw LogQueryError(column: column, message: "nothing after `\\`") }
-        let kind = text[offset]
-        offset += 1
-        switch kind {
-        case UInt8(ascii: "n"): bytes.append(0x0a)
-        case UInt8(ascii: "t"): bytes.append(0x09)
-        case UInt8(ascii: "r"): bytes.append(0x0d)
-        case UInt8(ascii: "a"): bytes.append(0x07)
-        case UInt8(ascii: "b"): bytes.append(0x08)
-        case UInt8(ascii: "v"): bytes.append(0x0b)
-        case UInt8(ascii: "f"): bytes.append(0x0c)
-        case UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "'"): bytes.append(kind)
-        case UInt8(ascii: "x"): bytes.append(UInt8(truncatingIfNeeded: try digits(2, radix: 16, column)))
-        case UInt8(ascii: "u"): try scalar(try digits(4, radix: 16, column), into: &bytes, column)
-        case UInt8(ascii: "U"): try scalar(try digits(8, radix: 16, column), into: &bytes, column)
-        case UInt8(ascii: "0")...UInt8(ascii: "7"):
-            offset -= 1
-            let value = try digits(3, radix: 8, column)
-            guard value < 256 else { throw LogQueryError(column: column, message: "octal escape above \\377") }
-            bytes.append(UInt8(value))
-        default:
-            throw LogQueryError(
-                column: column,
-                message: "unknown escape `\\\(Character(Unicode.Scalar(kind)))`; write `\\\\` for a backslash, "
-                    + "or the string between backquotes")
+        do throws(GoEscapeError) {
+            try GoEscape.decode(text[...], at: &offset, into: &bytes)
+        } catch {
+            throw LogQueryError(column: column, message: error.message)
         }
-    }
-
-    private mutating func digits(_ count: Int, radix: Int, _ column: Int) throws(LogQueryError) -> UInt32 {
-        let end = min(offset + count, text.count)
-        let digits = String(decoding: text[offset..<end], as: UTF8.self)
-        guard digits.utf8.count == count, let value = UInt32(digits, radix: radix) else {
-            throw LogQueryError(column: column, message: "expected \(count) digits of base \(radix) in the escape")
-        }
-        offset = end
-        return value
-    }
-
-    private func scalar(_ value: UInt32, into bytes: inout [UInt8], _ column: Int) throws(LogQueryError) {
-        guard let scalar = Unicode.Scalar(value) else {
-            throw LogQueryError(column: column, message: "no such character: U+\(String(value, radix: 16))")
-        }
-        bytes.append(contentsOf: scalar.utf8)
     }
 
     private func isNameByte(_ byte: UInt8, first: Bool) -> Bool {

@@ -117,7 +117,7 @@ package struct LogSearch: ~Copyable {
     private mutating func labels(of text: String) -> LabelSet? {
         if let known = labels[text] { return known }
         if labels.count >= Self.rememberedStreams { labels.removeAll() }
-        let parsed = LogQueryParser.labels(text).flatMap { query.selects($0) ? $0 : nil }
+        let parsed = StreamLabelsReader.read(text).flatMap { query.selects($0) ? $0 : nil }
         labels[text] = .some(parsed)
         return parsed
     }

@@ -4,96 +4,74 @@ import Logs
 import Telemetry
 
 extension DeliveryLane {
-    /// Delivers every block of the record read last; false when it is time to end and some of it is not delivered.
-    func deliverRecord(_ buffers: inout LaneBuffers) -> Bool {
-        var offset = 0
-        for index in buffers.record.blocks.indices {
-            let length = buffers.record.blocks[index].payloadLength
-            guard length <= buffers.record.payload.count - offset else {
-                giveUp(buffers.record.blocks[index], "damaged_block", "its payload is shorter than its index says")
-                return true
-            }
-            guard deliverBlock(index, offset..<(offset + length), &buffers) else { return false }
-            offset += length
-        }
-        return true
+    /// What became of a tenant's blocks of a batch.
+    enum Delivery {
+        case done
+        case stopped
+        /// The server does not serve the tenant now; with what is left to do where a part of it is done.
+        case held(PushJob?)
     }
 
-    private func deliverBlock(_ index: Int, _ range: Range<Int>, _ buffers: inout LaneBuffers) -> Bool {
-        let block = buffers.record.blocks[index]
-        guard let sender = readySender() else { return false }
-        var job = PushJob(tenant: block.tenant)
-        if mustTakeApart(block) {
-            guard load(block, range, &buffers) else { return true }
-            select(block, &job, &buffers)
-        } else {
-            let settlement = sendWhole(block, range, sender, &buffers)
+    /// Delivers the batch's blocks of one tenant: one as it is stored, several in one request, or what `job` has left.
+    func deliver(_ tenant: String, _ rest: PushJob?, _ buffers: inout LaneBuffers) -> Delivery {
+        guard let sender = readySender() else { return .stopped }
+        let pieces = buffers.batch.pieces.filter { $0.block.tenant == tenant }
+        guard let first = pieces.first else { return .done }
+        var settled: PushSettlement?
+        if rest == nil, pieces.count == 1, !mustTakeApart(first.block) {
+            let settlement = sendWhole(first, sender, &buffers)
             switch settlement {
-            case .delivered, .dropped: return true
-            case .stopped: return false
-            case .partial, .streamsLimited, .tooLarge, .overBurst, .refused:
-                guard load(block, range, &buffers) else { return true }
-                if case .tooLarge = settlement { learnRefusedSize(block.payloadLength) }
-                let all = Array(buffers.block.entries.indices)[...]
-                resolve(settlement, all, &job, buffers.block)
+            case .delivered, .dropped: return .done
+            case .stopped: return .stopped
+            case .held: return .held(nil)
+            case .tooLarge: learnRefusedSize(first.block.payloadLength)
+            case .partial, .streamsLimited, .overBurst, .refused: break
             }
+            settled = settlement
         }
-        guard sendParts(&job, sender, &buffers) else { return false }
-        remember(job.limited, of: index, &buffers)
-        return true
-    }
-
-    /// Sends a held block's `streams`; returns those that are still over their limit, or nil when it is time to end.
-    func deliverHeld(
-        _ held: DestinationState.Held, streams: [String], _ buffers: inout LaneBuffers
-    ) -> Set<String>? {
-        guard let sender = readySender() else { return nil }
-        do {
-            let result = try feed.read(at: held.record, metadataOnly: false, into: &buffers.record)
-            guard result == .record, buffers.record.location == held.record,
-                buffers.record.blocks.indices.contains(held.block)
-            else {
-                context.logger.error("a held record is no longer in the store", metadata: ["streams": "\(streams)"])
-                return []
-            }
-        } catch {
-            context.logger.error("the store cannot be read", metadata: ["reason": "\(error)"])
-            return Set(streams)
+        guard load({ $0.block.tenant == tenant }, &buffers) else { return .done }
+        var job = PushJob(tenant: tenant, buffers.block)
+        let all = Array(buffers.block.entries.indices)[...]
+        if let rest, rest.entryCount == job.entryCount {
+            job = rest
+        } else if let settled {
+            resolve(settled, all, &job, buffers.block)
+        } else if pieces.contains(where: { mustTakeApart($0.block) }) {
+            select(&job, &buffers)
+        } else {
+            job.parts = [all]
         }
-        let block = buffers.record.blocks[held.block]
-        let offset = buffers.record.blocks[..<held.block].reduce(0) { $0 + $1.payloadLength }
-        guard offset + block.payloadLength <= buffers.record.payload.count,
-            load(block, offset..<(offset + block.payloadLength), &buffers)
-        else { return [] }
-        var job = PushJob(tenant: block.tenant)
-        // Each alone, so that its answer is about it.
-        for stream in buffers.block.streams.reversed() where streams.contains(stream.labels) {
-            if !stream.entries.isEmpty { job.parts.append(Array(stream.entries)[...]) }
+        switch sendParts(&job, sender, &buffers) {
+        case .stopped: return .stopped
+        case .held: return .held(job.isUntouched ? nil : job)
+        case .done:
+            hold(job.limited, tenant, buffers)
+            return .done
         }
-        guard sendParts(&job, sender, &buffers) else { return nil }
-        return Set(job.limited.map { buffers.block.streams[$0].labels })
     }
 
     /// Whether the block cannot go as it is stored.
-    private func mustTakeApart(_ block: BlockIndex) -> Bool {
+    func mustTakeApart(_ block: BlockIndex) -> Bool {
         let limits = context.configuration.limits
         if limits.concernsEntries || block.payloadLength >= sizeLimit { return true }
         if limits.violatesTime(earliest: block.earliest, latest: block.latest, now: .now) { return true }
         guard limits.concernsLabels || !heldKeys.isEmpty || !hot.isEmpty else { return false }
         return block.streams.contains {
-            heldKeys.contains($0.labels) || hot[$0.labels] != nil
+            let key = StreamKey(tenant: block.tenant, labels: $0.labels)
+            return heldKeys.contains(key) || hot[key] != nil
                 || (limits.concernsLabels
                     && StreamLabelsReader.read(outgoing($0.labels)).flatMap(limits.violation(of:)) != nil)
         }
     }
 
     private func sendWhole(
-        _ block: BlockIndex, _ range: Range<Int>, _ sender: PushSender, _ buffers: inout LaneBuffers
+        _ piece: Batch.Piece, _ sender: PushSender, _ buffers: inout LaneBuffers
     ) -> PushSettlement {
+        let block = piece.block
         if !context.configuration.externalLabels.isEmpty {
             buffers.request.removeAll()
             buffers.compressed.removeAll()
-            guard Self.uncompress(buffers.record.payload, range, into: &buffers.compressed),
+            guard Self.uncompress(buffers.batch.payload, piece.bytes, into: &buffers.compressed),
                 Self.relabel(buffers.compressed, outgoing, into: &buffers.request)
             else { return .refused("the stored block cannot be read") }
             Self.compress(buffers.request, into: &buffers.compressed)
@@ -102,22 +80,26 @@ extension DeliveryLane {
                 size: block.uncompressedLength)
         }
         return sender.settle(
-            buffers.record.payload.bytes.slice(range.lowerBound, range.upperBound), tenant: block.tenant,
+            buffers.batch.payload.bytes.slice(piece.bytes.lowerBound, piece.bytes.upperBound), tenant: block.tenant,
             entries: block.entryCount, size: block.uncompressedLength)
     }
 
-    /// Takes the block apart into `buffers.block`; false, and counted, where it is damaged.
-    private func load(_ block: BlockIndex, _ range: Range<Int>, _ buffers: inout LaneBuffers) -> Bool {
-        do {
-            try Self.load(&buffers.block, buffers.record.payload, range)
-            return true
-        } catch {
-            giveUp(block, "damaged_block", "\(error)")
-            return false
+    /// Takes the batch's blocks that are `wanted` apart into `buffers.block`; what is damaged is counted and left out.
+    /// False where nothing is left.
+    func load(_ wanted: (Batch.Piece) -> Bool, _ buffers: inout LaneBuffers) -> Bool {
+        buffers.block.clear()
+        for piece in buffers.batch.pieces where wanted(piece) {
+            do {
+                try Self.append(&buffers.block, buffers.batch.payload, piece.bytes)
+            } catch {
+                giveUp(piece.block, "damaged_block", "\(error)")
+            }
         }
+        buffers.block.finish()
+        return !buffers.block.entries.isEmpty
     }
 
-    private func giveUp(_ block: BlockIndex, _ reason: String, _ detail: String) {
+    func giveUp(_ block: BlockIndex, _ reason: String, _ detail: String) {
         context.metrics.dropped(
             reason, entries: block.entryCount, bytes: block.uncompressedLength, tenant: block.tenant)
         context.logger.error(
@@ -126,7 +108,7 @@ extension DeliveryLane {
 
     /// Decides what of the loaded block is sent: not what breaks a configured limit, not what must wait for its stream's
     /// earlier lines; streams that were over their limit lately go alone.
-    private func select(_ block: BlockIndex, _ job: inout PushJob, _ buffers: inout LaneBuffers) {
+    private func select(_ job: inout PushJob, _ buffers: inout LaneBuffers) {
         let limits = context.configuration.limits
         let now = Timestamp.now
         hot = hot.filter { $0.value > Timestamp.monotonic }
@@ -134,7 +116,8 @@ extension DeliveryLane {
         var alone: [ArraySlice<Int>] = []
         var refused: [(entry: Int, reason: PushRejection.Reason)] = []
         for (number, stream) in buffers.block.streams.enumerated() {
-            if heldKeys.contains(stream.labels) {
+            let key = StreamKey(tenant: job.tenant, labels: stream.labels)
+            if heldKeys.contains(key) {
                 job.limited.insert(number)
                 continue
             }
@@ -157,15 +140,18 @@ extension DeliveryLane {
                     kept.append(entry)
                 }
             }
-            if hot[stream.labels] != nil, !kept.isEmpty { alone.append(kept[...]) } else { together += kept }
+            if hot[key] != nil, !kept.isEmpty { alone.append(kept[...]) } else { together += kept }
         }
         setAside(refused.map { ($0.entry, $0.reason.rawValue) }, job.tenant, buffers.block)
         if !together.isEmpty { job.parts.append(together[...]) }
         job.parts += alone.reversed()
     }
 
-    /// Sends the job's parts until none is left; false when it is time to end.
-    private func sendParts(_ job: inout PushJob, _ sender: PushSender, _ buffers: inout LaneBuffers) -> Bool {
+    /// What became of a job's parts.
+    enum PartsDelivery { case done, held, stopped }
+
+    /// Sends the job's parts until none is left, or the rest has to wait.
+    func sendParts(_ job: inout PushJob, _ sender: PushSender, _ buffers: inout LaneBuffers) -> PartsDelivery {
         while let part = job.parts.popLast() {
             buffers.request.removeAll()
             let streams = buffers.block.streams
@@ -178,11 +164,17 @@ extension DeliveryLane {
             }
             let settlement = sender.settle(
                 buffers.compressed.bytes, tenant: job.tenant, entries: part.count, size: buffers.request.count)
-            if case .stopped = settlement { return false }
-            if case .tooLarge = settlement { learnRefusedSize(buffers.compressed.count) }
+            switch settlement {
+            case .stopped: return .stopped
+            case .held:
+                job.parts.append(part)
+                return .held
+            case .tooLarge: learnRefusedSize(buffers.compressed.count)
+            default: break
+            }
             resolve(settlement, part, &job, buffers.block)
         }
-        return true
+        return .done
     }
 
     /// Draws the consequences of one part's settlement.
@@ -190,7 +182,7 @@ extension DeliveryLane {
         _ settlement: PushSettlement, _ part: ArraySlice<Int>, _ job: inout PushJob, _ block: borrowing PushBlock
     ) {
         switch settlement {
-        case .delivered, .dropped, .stopped: break
+        case .delivered, .dropped, .stopped, .held: break
         case .partial(let rejections):
             let refused = self.refused(rejections, part, block)
             context.metrics.acknowledged(entries: part.count - refused.count, bytes: 0)
@@ -221,14 +213,6 @@ extension DeliveryLane {
         job.parts.append(part)
     }
 
-    private func remember(_ limited: Set<Int>, of index: Int, _ buffers: inout LaneBuffers) {
-        guard !limited.isEmpty else { return }
-        let keys = limited.sorted().map { buffers.block.streams[$0].labels }
-        let until = Timestamp.monotonic.advanced(seconds: 600)
-        for key in keys where hot.count < 256 || hot[key] != nil { hot[key] = until }
-        hold(keys, of: buffers.record.location, block: index)
-    }
-
     // The buffers come in as parameters: a span of one of them would borrow all that hold them.
 
     private static func compress(_ input: borrowing ByteBuffer, into output: inout ByteBuffer) {
@@ -249,9 +233,9 @@ extension DeliveryLane {
         PushBlock.relabel(input.bytes, labels: labels, into: &output)
     }
 
-    private static func load(
+    private static func append(
         _ block: inout PushBlock, _ payload: borrowing ByteBuffer, _ range: Range<Int>
     ) throws(PushBlockError) {
-        try block.load(payload.bytes.slice(range.lowerBound, range.upperBound))
+        try block.append(payload.bytes.slice(range.lowerBound, range.upperBound))
     }
 }

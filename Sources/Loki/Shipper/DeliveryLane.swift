@@ -8,6 +8,7 @@ import Transport
 /// The buffers a lane reuses: at rest they are given back.
 struct LaneBuffers: ~Copyable {
     var record = StoredRecord()
+    var batch = Batch()
     var block = PushBlock()
     var request = ByteBuffer()
     var compressed = ByteBuffer()
@@ -16,6 +17,7 @@ struct LaneBuffers: ~Copyable {
         record.blocks = []
         record.payload.removeAll()
         record.payload.release()
+        batch.release()
         block.release()
         request.removeAll()
         request.release()
@@ -24,30 +26,41 @@ struct LaneBuffers: ~Copyable {
     }
 }
 
-/// The loop of one destination: reads record after record at the cursor, delivers each block, keeps streams that are over a
-/// server-side limit aside and sends them later, in order. For its own thread.
+/// The loop of one destination: brings record after record at the cursor, delivers their blocks, keeps streams that are
+/// over a server-side limit and tenants that the server does not serve aside and sends them later, each in order. For its
+/// own thread.
 final class DeliveryLane {
-    /// At so much held back, nothing new is sent until some of it has gone.
-    static let heldLimit = 512
+    /// A stream of a tenant.
+    struct StreamKey: Hashable {
+        var tenant: String
+        var labels: String
+    }
 
     let context: ShipperContext
     let feed: any RecordFeed
+    let troubles: Troubles
     private let target: HTTPTarget
     private let userAgent: String
     private let progress: Progress
     var state: DestinationState
     var quarantine: Quarantine
     var relabeled: [String: String] = [:]
-    /// Streams that have been over their limit, by key, and until when they are sent alone: Loki reports the error of the
-    /// last stream of a request only.
-    var hot: [String: Timestamp] = [:]
-    /// Keys of the streams in `state.held`.
-    var heldKeys: Set<String> = []
+    /// Streams that have been over their limit, and until when they are sent alone: Loki reports the error of the last
+    /// stream of a request only.
+    var hot: [StreamKey: Timestamp] = [:]
+    /// The streams in `state.held`.
+    var heldKeys: Set<StreamKey> = []
+    var heldBackoff: Backoff
+    var heldDue = Timestamp(nanoseconds: 0)
+    /// What is left of the batches of waiting tenants of which a part has been sent.
+    var jobs: [String: PushJob] = [:]
     /// The smallest request refused for its size, and until when that is remembered.
     var refusedSize = (bytes: Int.max, until: Timestamp(nanoseconds: 0))
     private var sender: PushSender?
-    private var heldBackoff: Backoff
-    private var heldDue = Timestamp(nanoseconds: 0)
+    /// Tenants whose part of the batch at the cursor is settled.
+    private var served: Set<String> = []
+    /// Whether the first batch since the start is still to come: it may be a replay.
+    private var isReplay = true
 
     init(
         _ context: ShipperContext, feed: any RecordFeed, state: DestinationState, target: HTTPTarget,
@@ -59,71 +72,100 @@ final class DeliveryLane {
         self.target = target
         self.userAgent = userAgent
         self.progress = progress
+        troubles = Troubles(context)
         quarantine = Quarantine(directory: quarantineDirectory, destination: context.configuration.name)
-        heldBackoff = Backoff(
-            minimum: context.configuration.backoff.minPeriod, maximum: context.configuration.backoff.maxPeriod)
+        heldBackoff = context.configuration.backoff.backoff
     }
 
     func run() {
-        heldKeys = Set(state.held.flatMap(\.streams))
+        noteHeldKeys()
         var buffers = LaneBuffers()
         var isAtRest = true
         lane: while !context.aborting.isStopped {
             if !state.held.isEmpty, Timestamp.monotonic >= heldDue, !sendHeld(&buffers) { break lane }
-            if state.held.count >= Self.heldLimit {
-                if context.stopping.wait(seconds: heldWait) { break lane }
-                continue
-            }
-            switch read(&buffers) {
-            case .record:
+            guard serveWaiting(&buffers) else { break lane }
+            switch gatherNext(&buffers) {
+            case .batch:
                 isAtRest = false
-                guard deliverRecord(&buffers) else { break lane }
-                state.cursor = buffers.record.next
-                acknowledge()
+                guard deliverNext(&buffers) else { break lane }
             case .damaged(let next):
                 // The store has counted it. A place that does not move on would be read for ever.
                 if next > state.cursor {
-                    state.cursor = next
-                    acknowledge()
+                    advance(to: next)
                 } else if context.stopping.wait(seconds: 1) {
                     break lane
                 }
             case .end:
+                if wait == 0 { continue lane }
                 if context.stopping.isStopped { break lane }
                 if !isAtRest {
                     isAtRest = true
                     buffers.release()
                     clinux_trim_heap()
                 }
-                _ = feed.wait(for: state.cursor, seconds: min(60, heldWait), stop: context.stopping)
-            case nil:
+                _ = feed.wait(for: state.cursor, seconds: min(60, wait), stop: context.stopping)
+            case .unreadable:
                 if context.stopping.wait(seconds: 1) { break lane }
             }
         }
         acknowledge()
     }
 
-    /// Nil where the store cannot be read now.
-    private func read(_ buffers: inout LaneBuffers) -> RecordReadResult? {
-        do {
-            return try feed.read(at: state.cursor, metadataOnly: false, into: &buffers.record)
-        } catch {
-            context.readiness.set(context.part, .degraded("the store cannot be read: \(error)"))
-            context.logger.error("the store cannot be read", metadata: ["reason": "\(error)"])
-            return nil
-        }
+    /// Seconds until something that is kept aside is due.
+    private var wait: Double { min(heldWait, waitingTenantsWait) }
+
+    private func gatherNext(_ buffers: inout LaneBuffers) -> Gathering {
+        let passed = served.union(state.waiting.map(\.tenant))
+        // What was under way when the process was killed is sent again as it was: alone, where no end of it is noted.
+        let course = Course(
+            start: state.cursor, fixedEnd: state.batchEnd, recordLimit: isReplay ? 1 : Batch.recordLimit,
+            skipsMuch: !passed.isEmpty)
+        return gather(course, &buffers) { !passed.contains($0) }
     }
 
-    private func acknowledge() {
+    /// Delivers the batch at the cursor, tenant by tenant; false when it is time to end and some of it is not delivered.
+    private func deliverNext(_ buffers: inout LaneBuffers) -> Bool {
+        if buffers.batch.recordCount > 1, state.batchEnd == nil {
+            state.batchEnd = buffers.batch.end
+            acknowledge()
+        }
+        for tenant in buffers.batch.tenants {
+            switch mustWait(tenant) ? .held(jobs[tenant]) : deliver(tenant, jobs[tenant], &buffers) {
+            case .stopped: return false
+            case .done: jobs[tenant] = nil
+            case .held(let rest):
+                jobs[tenant] = rest
+                guard putAside(tenant, buffers.batch.start, buffers.batch.end) else {
+                    // Too many wait already: the batch stays as it is until this one is served.
+                    state.batchEnd = buffers.batch.end
+                    acknowledge()
+                    return !context.stopping.wait(seconds: max(0.01, min(wait, secondsUntilDue(tenant))))
+                }
+            }
+            served.insert(tenant)
+        }
+        if !buffers.batch.isEmpty { isReplay = false }
+        advance(to: buffers.batch.end)
+        return true
+    }
+
+    private func advance(to place: RecordLocation) {
+        state.cursor = place
+        state.batchEnd = nil
+        served = []
+        acknowledge()
+    }
+
+    func acknowledge() {
         feed.acknowledge(state, destination: context.configuration.name)
         progress.location = state.oldest
         context.metrics.heldStreams.set(heldKeys.count)
+        context.metrics.waitingTenants.set(state.waiting.count)
     }
 
-    /// Seconds until held streams are tried again.
-    private var heldWait: Double {
-        guard !state.held.isEmpty else { return .infinity }
-        return max(0.001, heldDue.seconds(since: .monotonic))
+    /// Seconds until the tenant may be sent to.
+    func secondsUntilDue(_ tenant: String) -> Double {
+        max(0, (sender?.due(tenant) ?? Timestamp(nanoseconds: 0)).seconds(since: .monotonic))
     }
 
     /// Nil when there is no client yet and it is time to end.
@@ -133,64 +175,15 @@ final class DeliveryLane {
         while !context.aborting.isStopped {
             do {
                 let client = try HTTPClient(target, configuration: context.configuration.http, userAgent: userAgent)
-                let made = PushSender(context, client: client)
+                let made = PushSender(context, troubles: troubles, client: client)
                 sender = made
-                context.readiness.set(context.part, .ok)
+                troubles.end(of: .destination)
                 return made
             } catch {
-                context.readiness.set(context.part, .failed("\(error)"))
-                context.logger.error(
-                    "destination cannot be used",
-                    metadata: ["destination": "\(context.configuration.name)", "reason": "\(error)"])
+                troubles.report(.failed("\(error)"), of: .destination)
             }
             if context.stopping.wait(seconds: backoff.next()) { return nil }
         }
         return nil
-    }
-
-    /// Holds `streams` of the record at `location` back.
-    func hold(_ streams: [String], of location: RecordLocation, block: Int) {
-        guard !streams.isEmpty else { return }
-        if state.held.isEmpty {
-            heldBackoff.reset()
-            heldDue = Timestamp.monotonic.advanced(seconds: heldBackoff.next())
-        }
-        heldKeys.formUnion(streams)
-        state.held.append(DestinationState.Held(record: location, block: block, streams: streams))
-    }
-
-    /// Sends what is held, oldest first; a stream that is refused again keeps all it has held. False when it is time
-    /// to end.
-    private func sendHeld(_ buffers: inout LaneBuffers) -> Bool {
-        var refused: Set<String> = []
-        var kept: [DestinationState.Held] = []
-        var goesOn = true
-        var hasProgress = false
-        for held in state.held {
-            let (due, waiting) = (
-                held.streams.filter { !refused.contains($0) }, held.streams.filter { refused.contains($0) }
-            )
-            guard goesOn, !due.isEmpty else {
-                kept.append(held)
-                continue
-            }
-            guard let left = deliverHeld(held, streams: due, &buffers) else {
-                goesOn = false
-                kept.append(held)
-                continue
-            }
-            if left.count < due.count { hasProgress = true }
-            refused.formUnion(left)
-            let streams = held.streams.filter { left.contains($0) || waiting.contains($0) }
-            if !streams.isEmpty {
-                kept.append(DestinationState.Held(record: held.record, block: held.block, streams: streams))
-            }
-        }
-        state.held = kept
-        heldKeys = Set(kept.flatMap(\.streams))
-        if hasProgress { heldBackoff.reset() }
-        heldDue = Timestamp.monotonic.advanced(seconds: heldBackoff.next())
-        acknowledge()
-        return goesOn
     }
 }

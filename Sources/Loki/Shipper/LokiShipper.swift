@@ -81,8 +81,3 @@ final class Progress: Sendable {
         set { current.withLock { $0 = newValue } }
     }
 }
-
-extension DestinationState {
-    /// Everything before it is delivered, held streams included.
-    var oldest: RecordLocation { held.reduce(cursor) { min($0, $1.record) } }
-}

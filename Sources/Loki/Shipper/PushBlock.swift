@@ -2,9 +2,11 @@ import Bytes
 import Logs
 import Telemetry
 
-/// A block taken apart, so that parts of it can be sent: only where it cannot be sent as it is.
+/// Blocks of one tenant taken apart, so that parts of them can be sent or several go together: only where one cannot be
+/// sent as it is.
 ///
-/// Follows Loki's `pkg/push/push.proto`. Entries are numbered through the block in the order in which they stand.
+/// Follows Loki's `pkg/push/push.proto`. Streams are numbered in the order of their first entries, entries through all
+/// of them, stream by stream, each stream's in the order in which they were given.
 struct PushBlock: ~Copyable {
     struct Stream: Sendable {
         var labels: String
@@ -25,26 +27,67 @@ struct PushBlock: ~Copyable {
 
     private(set) var streams: [Stream] = []
     private(set) var entries: [Entry] = []
-    /// The uncompressed request.
+    /// By label string.
+    private var numbers: [String: Int] = [:]
+    /// The uncompressed requests, one after the other.
     private(set) var request = ByteBuffer()
 
     init() {}
 
     /// Takes `payload`, a snappy-compressed PushRequest, apart. Throws where it is not one.
     mutating func load(_ payload: RawSpan) throws(PushBlockError) {
+        clear()
+        try append(payload)
+        finish()
+    }
+
+    /// Begins with nothing; `append` what belongs together, then `finish`.
+    mutating func clear() {
         streams.removeAll(keepingCapacity: true)
         entries.removeAll(keepingCapacity: true)
+        numbers.removeAll(keepingCapacity: true)
         request.removeAll()
+    }
+
+    /// Adds the streams of `payload`, a snappy-compressed PushRequest. Throws, and adds nothing, where it is not one.
+    mutating func append(_ payload: RawSpan) throws(PushBlockError) {
+        let before = (request.count, entries.count, streams.count)
         do { try Snappy.uncompress(payload, into: &request, limit: 256 << 20) } catch {
             throw PushBlockError("the block is not snappy: \(error)")
         }
-        do { try Self.scan(request, &streams, &entries) } catch { throw PushBlockError("\(error)") }
+        do {
+            try Self.scan(request, from: before.0, &streams, &numbers, &entries)
+        } catch {
+            request.truncate(to: before.0)
+            entries.removeSubrange(before.1...)
+            for stream in streams[before.2...] { numbers[stream.labels] = nil }
+            streams.removeSubrange(before.2...)
+            throw PushBlockError("\(error)")
+        }
+    }
+
+    /// Brings the entries of each stream together.
+    mutating func finish() {
+        var isSorted = true
+        for index in entries.indices.dropFirst() where entries[index].stream < entries[index - 1].stream {
+            isSorted = false
+            break
+        }
+        if !isSorted { entries.sort { ($0.stream, $0.encoded.lowerBound) < ($1.stream, $1.encoded.lowerBound) } }
+        var first = 0
+        for number in streams.indices {
+            var end = first
+            while end < entries.count, entries[end].stream == number { end += 1 }
+            streams[number].entries = first..<end
+            first = end
+        }
     }
 
     /// Gives the memory back.
     mutating func release() {
         streams = []
         entries = []
+        numbers = [:]
         request.removeAll()
         request.release()
     }
@@ -81,15 +124,18 @@ struct PushBlock: ~Copyable {
                 append(selection[index], line: lines[selection[index]], to: &body)
                 index += 1
             }
-            let name = labels(stream)
-            let length = name.utf8.count
-            output.append(0x0a)
-            output.append(varint: UInt64(1 + Varint.length(UInt64(length)) + length + body.count))
-            output.append(0x0a)
-            output.append(varint: UInt64(length))
-            output.append(name)
-            output.append(body.bytes)
+            Self.append(stream: labels(stream), entries: body.bytes, to: &output)
         }
+    }
+
+    private static func append(stream labels: String, entries: RawSpan, to output: inout ByteBuffer) {
+        let length = labels.utf8.count
+        output.append(0x0a)
+        output.append(varint: UInt64(1 + Varint.length(UInt64(length)) + length + entries.byteCount))
+        output.append(0x0a)
+        output.append(varint: UInt64(length))
+        output.append(labels)
+        output.append(entries)
     }
 
     private func append(_ index: Int, line: [UInt8]?, to body: inout ByteBuffer) {
@@ -130,14 +176,8 @@ struct PushBlock: ~Copyable {
                 let head = 1 + Varint.length(UInt64(stream.labels.count))
                 guard stream.labels.lowerBound - stream.body.lowerBound == head else { return false }
                 let text = labels(String(lossy: request.slice(stream.labels)))
-                let rest = stream.labels.upperBound..<stream.body.upperBound
-                let length = text.utf8.count
-                output.append(0x0a)
-                output.append(varint: UInt64(1 + Varint.length(UInt64(length)) + length + rest.count))
-                output.append(0x0a)
-                output.append(varint: UInt64(length))
-                output.append(text)
-                output.append(request.slice(rest))
+                let entries = request.slice(stream.labels.upperBound, stream.body.upperBound)
+                append(stream: text, entries: entries, to: &output)
             }
         } catch {
             return false
@@ -146,16 +186,22 @@ struct PushBlock: ~Copyable {
     }
 
     private static func scan(
-        _ request: borrowing ByteBuffer, _ streams: inout [Stream], _ entries: inout [Entry]
+        _ request: borrowing ByteBuffer, from start: Int, _ streams: inout [Stream], _ numbers: inout [String: Int],
+        _ entries: inout [Entry]
     ) throws(PushRequestError) {
         let bytes = request.bytes
-        var reader = PushRequestReader()
+        var reader = PushRequestReader(from: start)
         while let stream = try reader.nextStream(bytes) {
-            let first = entries.count
+            let labels = String(lossy: bytes.slice(stream.labels))
+            let number = numbers[labels] ?? streams.count
+            if number == streams.count {
+                numbers[labels] = number
+                streams.append(Stream(labels: labels, entries: 0..<0))
+            }
             var own = stream.entries
             while let entry = try own.next(bytes) {
                 var known = Entry(
-                    stream: streams.count, encoded: entry.encoded, line: entry.line, time: entry.timestamp,
+                    stream: number, encoded: entry.encoded, line: entry.line, time: entry.timestamp,
                     metadata: entry.metadata)
                 var pairs = entry.metadata
                 while let pair = try pairs.next(bytes) {
@@ -164,7 +210,6 @@ struct PushBlock: ~Copyable {
                 }
                 entries.append(known)
             }
-            streams.append(Stream(labels: String(lossy: bytes.slice(stream.labels)), entries: first..<entries.count))
         }
     }
 }

@@ -1,15 +1,27 @@
 import Bytes
 import Telemetry
 
-/// One block on its way: which parts of it are still to be sent, and what has been learned of its streams.
+/// One block, or several as one, on its way: which parts of it are still to be sent, and what has been learned of its streams.
 struct PushJob {
     let tenant: String
+    /// Entries of the whole block: to recognise it when what is left is sent later.
+    let entryCount: Int
     /// Entries to send, one request each; the last is next.
     var parts: [ArraySlice<Int>] = []
     /// Lines that go shorter than they are stored.
     var cutLines: [Int: [UInt8]] = [:]
     /// Streams the server has put over a limit.
     var limited: Set<Int> = []
+
+    init(tenant: String, _ block: borrowing PushBlock) {
+        self.tenant = tenant
+        entryCount = block.entries.count
+    }
+
+    /// Whether the whole block is still to be sent, as it is: then nothing need be remembered.
+    var isUntouched: Bool {
+        parts.count == 1 && parts.allSatisfy { $0.count == entryCount } && cutLines.isEmpty && limited.isEmpty
+    }
 
     /// Puts the halves of `part` in its place, the earlier one next.
     mutating func split(_ part: ArraySlice<Int>) {

@@ -10,6 +10,8 @@ enum PushSettlement: Sendable {
     case dropped
     /// Told to stop; nothing is known about the request.
     case stopped
+    /// Not now for this tenant: again when `due` says, as it is.
+    case held
     case partial([PushRejection])
     case streamsLimited([PushRejection])
     case tooLarge
@@ -32,96 +34,149 @@ struct ShipperContext: Sendable {
     var part: String { "destination/\(configuration.name)" }
 }
 
-/// Sends one request at a time until its fate is settled: with backoff while the server cannot, slowly while it will not,
-/// at the pace it has told. For the lane's thread.
+/// Sends one request at a time until its fate is settled: with backoff while the server cannot take it, whoever's it is.
+/// What concerns one tenant only, its rate or its right to push, puts that tenant off and is not waited for. For the lane's thread.
 final class PushSender {
     private let context: ShipperContext
+    private let troubles: Troubles
     private var client: HTTPClient
-    private var pace = Pace()
-    private var trouble: String?
-    private var troubleLogged = Timestamp(nanoseconds: 0)
+    /// Of tenants with whom not all is well.
+    private var roads: [String: TenantRoad] = [:]
     private static let contentHeaders = [
         HTTPHeader("Content-Type", "application/x-protobuf"), HTTPHeader("Content-Encoding", "snappy"),
     ]
     /// Compressed bytes that any push endpoint must take.
     private static let plainlySmall = 4 << 10
+    /// At so many, those whose rate is no longer known are forgotten.
+    private static let roadLimit = 1024
     /// An empty PushRequest: a snappy block of length 0.
     private static let emptyRequest: [UInt8] = [0]
 
-    init(_ context: ShipperContext, client: consuming HTTPClient) {
+    init(_ context: ShipperContext, troubles: Troubles, client: consuming HTTPClient) {
         self.context = context
+        self.troubles = troubles
         self.client = client
     }
 
+    /// When the tenant may be sent to again; in the past where nothing is wrong with it.
+    func due(_ tenant: String) -> Timestamp { roads[tenant]?.due ?? Timestamp(nanoseconds: 0) }
+
     /// Sends `body`, a compressed PushRequest with `entries` entries of `size` bytes uncompressed.
     func settle(_ body: RawSpan, tenant: String, entries: Int, size: Int) -> PushSettlement {
-        let configuration = context.configuration
-        var backoff = Backoff(
-            minimum: configuration.backoff.minPeriod, maximum: configuration.backoff.maxPeriod)
-        // What people have to put right needs no hurry.
-        var slow = Backoff(
-            minimum: min(configuration.backoff.minPeriod * 10, configuration.backoff.maxPeriod),
-            maximum: min(configuration.backoff.maxPeriod, max(60, configuration.backoff.minPeriod)))
-        var rateRefusals = 0
+        if due(tenant) > .monotonic { return .held }
+        var road = roads.removeValue(forKey: tenant) ?? TenantRoad(context.configuration.backoff)
+        let settlement = settle(body, tenant, entries, size, &road)
+        switch settlement {
+        case .held, .stopped: break
+        case .delivered, .dropped, .partial, .streamsLimited, .tooLarge, .overBurst, .refused: road.settled()
+        }
+        if case .delivered = settlement, let due = road.pace.spend(size) { road.due = due }
+        if !road.isClear {
+            if roads.count >= Self.roadLimit { roads = roads.filter { !$0.value.isClear } }
+            roads[tenant] = road
+        }
+        return settlement
+    }
+
+    private func settle(
+        _ body: RawSpan, _ tenant: String, _ entries: Int, _ size: Int, _ road: inout TenantRoad
+    ) -> PushSettlement {
+        let periods = context.configuration.backoff
+        var (backoff, slow) = (periods.backoff, periods.slowBackoff)
         var retries = 0
-        while true {
-            guard wait(pace.delay(for: size)) else { return .stopped }
+        var cuts = 0
+        while !context.aborting.isStopped {
             let (verdict, retryAfter) = attempt(body, tenant: tenant, entries: entries)
-            var pause: Double
             switch verdict {
             case .delivered:
-                recovered()
+                hasAnswered()
+                troubles.end(of: .tenant(tenant))
                 context.metrics.acknowledged(entries: entries, bytes: body.byteCount)
                 return .delivered
             case .partial(let rejections):
-                recovered()
+                hasAnswered()
+                troubles.end(of: .tenant(tenant))
                 return .partial(rejections)
             case .streamsLimited(let rejections):
-                report(.degraded("some streams are over a limit of the server and are held back"))
+                hasAnswered()
+                troubles.report(
+                    .degraded("some streams are over a limit of the server and are held back"), of: .tenant(tenant))
                 return .streamsLimited(rejections)
             case .tooLarge(let reason):
+                hasAnswered()
                 guard entries == 1, body.byteCount <= Self.plainlySmall else { return .tooLarge }
                 // No line is to blame for a server that takes no request at all.
-                report(
-                    .failed(
-                        "the server refuses even \(body.byteCount) bytes as too large (413); raise its limit"
-                            + " (nginx: client_max_body_size): \(reason)"))
-                pause = slow.next()
+                return held(
+                    "the server refuses even \(body.byteCount) bytes as too large (413); raise its limit"
+                        + " (nginx: client_max_body_size): \(reason)", tenant, &road, retryAfter)
             case .refused(let reason, let isCertain):
+                hasAnswered()
                 if isCertain || takesEmptyRequest(tenant: tenant) { return .refused(reason) }
-                report(.failed("the server refuses every request (400): \(reason); check url and tenant_id"))
-                pause = slow.next()
+                return held(
+                    "the server refuses every request (400): \(reason); check url and tenant_id", tenant, &road,
+                    retryAfter)
             case .held(let reason):
-                // A secret that has been replaced in its file is tried at once.
-                pause = client.reloadCredentials() ? 0 : slow.next()
-                report(.failed(reason))
+                hasAnswered()
+                return held(reason, tenant, &road, retryAfter)
             case .rateLimited(let limit, let requested):
-                if configuration.dropRateLimitedBatches { return dropped("rate_limited", tenant, entries, size) }
-                rateRefusals += 1
-                if let limit { pace.learn(limit: limit) }
-                // A request over the server's burst never succeeds; the burst is not told, but the rate is.
-                let mayBeOverBurst = (requested ?? size) > (limit ?? 0)
-                if rateRefusals >= 3, mayBeOverBurst, entries > 1, size > 64 << 10 { return .overBurst }
+                hasAnswered()
+                return rateLimited(limit, requested, tenant, entries, size, &road, retryAfter)
+            case .unusable(let reason):
+                troubles.report(.failed(reason), of: .destination)
+                guard pause(client.reloadCredentials() ? 0 : slow.next(), tenant)
+                else { return .stopped }
+            case .cutOff(let reason), .retry(let reason):
                 retries += 1
-                if giveUp(retries) { return dropped("rate_limited", tenant, entries, size) }
-                report(.degraded("the server limits this tenant's rate (429)"))
-                pause = backoff.next()
-            case .retry(let reason):
-                retries += 1
+                if case .cutOff = verdict {
+                    cuts += 1
+                    if cuts >= 3, entries > 1, body.byteCount > 64 << 10 { return .tooLarge }
+                }
                 if giveUp(retries) { return dropped("ingester_error", tenant, entries, size) }
-                report(.degraded("sending fails and is tried again: \(reason)"))
-                pause = backoff.next()
+                troubles.report(.degraded("sending fails and is tried again: \(reason)"), of: .destination)
+                guard pause(max(backoff.next(), min(retryAfter ?? 0, 3600)), tenant) else { return .stopped }
             }
-            if let retryAfter { pause = max(pause, min(retryAfter, 3600)) }
-            context.metrics.retried(tenant: tenant)
-            // The data is safe in the store: a destination in trouble must not hold up the end.
-            if context.stopping.isStopped { return .stopped }
-            guard wait(pause) else { return .stopped }
         }
+        return .stopped
     }
 
-    /// Sleeps; false when it is time to end. Wakes early for one last try when it is told to finish.
-    private func wait(_ seconds: Double) -> Bool {
+    /// The tenant is not served as things are configured, on either side.
+    private func held(
+        _ reason: String, _ tenant: String, _ road: inout TenantRoad, _ retryAfter: Double?
+    ) -> PushSettlement {
+        troubles.report(.failed(reason), of: .tenant(tenant))
+        context.metrics.retried(tenant: tenant)
+        road.putOff(slowly: true, retryAfter: retryAfter)
+        // A secret that has been replaced in its file is tried at once.
+        if client.reloadCredentials() { road.due = .monotonic }
+        return .held
+    }
+
+    private func rateLimited(
+        _ limit: Int?, _ requested: Int?, _ tenant: String, _ entries: Int, _ size: Int, _ road: inout TenantRoad,
+        _ retryAfter: Double?
+    ) -> PushSettlement {
+        if context.configuration.dropRateLimitedBatches { return dropped("rate_limited", tenant, entries, size) }
+        road.refuse()
+        if let limit { road.pace.learn(limit: limit) }
+        // A request over the server's burst never succeeds; the burst is not told, but the rate is.
+        let mayBeOverBurst = (requested ?? size) > (limit ?? 0)
+        if road.refusals >= 3, mayBeOverBurst, entries > 1, size > 64 << 10 { return .overBurst }
+        if giveUp(road.retries) { return dropped("rate_limited", tenant, entries, size) }
+        troubles.report(.degraded("the server limits this tenant's rate (429)"), of: .tenant(tenant))
+        context.metrics.retried(tenant: tenant)
+        road.putOff(slowly: false, retryAfter: retryAfter)
+        return .held
+    }
+
+    /// There is a way to the server.
+    private func hasAnswered() { troubles.end(of: .destination) }
+
+    /// Waits before the same request is sent again; false when it is time to end. Wakes early for one last try when it is
+    /// told to finish.
+    private func pause(_ seconds: Double, _ tenant: String) -> Bool {
+        context.metrics.retried(tenant: tenant)
+        // The data is safe in the store: a destination in trouble must not hold up the end.
+        if context.stopping.isStopped { return false }
         if seconds > 0 { context.stopping.wait(seconds: seconds) }
         return !context.aborting.isStopped
     }
@@ -152,7 +207,8 @@ final class PushSender {
             context.metrics.requested(code: 0, seconds: seconds, entries: entries, bytes: body.byteCount)
             switch error {
             case .stopped, .timedOut, .connection: return (.retry("\(error)"), nil)
-            case .trust, .configuration, .noLibrary: return (.held("\(error)"), nil)
+            case .cutOff: return (.cutOff("\(error)"), nil)
+            case .trust, .configuration, .noLibrary: return (.unusable("\(error)"), nil)
             }
         }
     }
@@ -166,53 +222,5 @@ final class PushSender {
         case .refused(let reason, _): return reason.contains("at least one valid stream is required")
         default: return false
         }
-    }
-
-    private func recovered() {
-        guard trouble != nil else { return }
-        trouble = nil
-        context.readiness.set(context.part, .ok)
-        context.logger.info("destination takes data again", metadata: ["destination": "\(context.configuration.name)"])
-    }
-
-    /// Shows a trouble in readiness, and logs it when it is a new one, but not more than once in ten seconds.
-    private func report(_ state: PartState) {
-        let reason: String
-        switch state {
-        case .degraded(let text), .failed(let text): reason = text
-        case .ok, .starting: return
-        }
-        let isNew = trouble != reason
-        trouble = reason
-        context.readiness.set(context.part, state)
-        let now = Timestamp.monotonic
-        guard isNew, now.seconds(since: troubleLogged) > 10 else { return }
-        troubleLogged = now
-        context.logger.warning(
-            "destination in trouble", metadata: ["destination": "\(context.configuration.name)", "reason": "\(reason)"])
-    }
-}
-
-/// Keeps under a rate that the server has told by refusing: at 80 % of it for a minute, never waiting more than 5 s.
-private struct Pace {
-    private var rate = 0.0
-    private var until = Timestamp(nanoseconds: 0)
-    private var free = Timestamp(nanoseconds: 0)
-
-    /// `limit` is in bytes per second.
-    mutating func learn(limit: Int) {
-        guard limit > 0 else { return }
-        rate = Double(limit) * 0.8
-        until = Timestamp.monotonic.advanced(seconds: 60)
-    }
-
-    /// Seconds to wait before `size` bytes may go.
-    mutating func delay(for size: Int) -> Double {
-        let now = Timestamp.monotonic
-        guard rate > 0, now < until else { return 0 }
-        let start = max(now, free)
-        let wait = min(5, start.seconds(since: now))
-        free = now.advanced(seconds: wait + min(5, Double(size) / rate))
-        return wait
     }
 }

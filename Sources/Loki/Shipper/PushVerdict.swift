@@ -6,8 +6,12 @@ enum PushVerdict: Sendable, Equatable {
     case delivered
     /// Not now; nothing is known about what was stored. Again later, as it is.
     case retry(String)
-    /// The destination does not take data as it is configured, on either side: hold everything, try slowly, tell people.
+    /// As `retry`; the connection ended on the way. A server that answers 413 and closes without reading looks so too.
+    case cutOff(String)
+    /// Not as it is configured, on either side, for this tenant at least: hold its data, try slowly, tell people.
     case held(String)
+    /// There is no way to the server as it is configured, for anybody.
+    case unusable(String)
     /// Valid entries are stored, these are refused for good.
     case partial([PushRejection])
     /// Nothing is stored; some part of the request is not understood. `isCertain` where Loki itself says so.
@@ -23,7 +27,13 @@ enum PushVerdict: Sendable, Equatable {
         let text = response.body[...]
         switch response.status {
         case 200, 202, 204:
-            self = .delivered
+            // A login page, or any other server's: Loki answers without a body.
+            self =
+                Self.isPage(text)
+                ? .held(
+                    "the server answers \(response.status) with a web page; is the url a Loki push endpoint"
+                        + " (…/loki/api/v1/push)?")
+                : .delivered
         case 260:
             self = .held("the server blocks ingestion for this tenant and discards what is sent (260): \(excerpt)")
         case 201, 203, 205..<300:
@@ -45,6 +55,7 @@ enum PushVerdict: Sendable, Equatable {
                 "the server wants other credentials (401); set basic_auth, authorization or tenant_id: \(excerpt)")
         case 403: self = .held("the server forbids it (403); check credentials and tenant_id: \(excerpt)")
         case 404: self = .held("no push endpoint at this url (404); it ends in /loki/api/v1/push: \(excerpt)")
+        case 407: self = .held("the proxy wants other credentials (407); set user and password in proxy_url")
         case 413: self = .tooLarge(excerpt)
         case 422: self = .refused(excerpt, isCertain: false)
         case 429: self = Self.limited(response.body)
@@ -67,6 +78,11 @@ enum PushVerdict: Sendable, Equatable {
         return .rateLimited(
             limit: text.range(of: "(limit: ").flatMap { text[$0...].number() },
             requested: text.range(of: "totaling '").flatMap { text[$0...].number() })
+    }
+
+    private static func isPage(_ body: ArraySlice<UInt8>) -> Bool {
+        let beginning = String(decoding: body.drop { $0 <= 0x20 }.prefix(14), as: UTF8.self).lowercased()
+        return beginning.hasPrefix("<!doctype html") || beginning.hasPrefix("<html")
     }
 
     /// The first line of the body, short enough for a log line.

@@ -9,7 +9,7 @@ struct Quarantine: ~Copyable {
     static let sizeLimit: Int64 = 16 << 20
     let path: String
     private let directory: String
-    private var line = ByteBuffer()
+    private var writer = JSONWriter()
 
     struct Entry {
         var destination: String
@@ -35,13 +35,13 @@ struct Quarantine: ~Copyable {
     mutating func append(_ entries: [Entry]) -> String? {
         guard !entries.isEmpty else { return nil }
         mkdir(directory, 0o750)
-        line.removeAll()
-        for entry in entries { Self.encode(entry, into: &line) }
+        writer.buffer.removeAll()
+        for entry in entries { Self.encode(entry, into: &writer) }
         let descriptor = clinux_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { return "cannot open \(path): \(String(cString: strerror(-descriptor)))" }
         defer { close(descriptor) }
-        defer { line.release(downTo: 64 << 10) }
-        let problem = Self.write(line, to: descriptor, path)
+        defer { writer.buffer.release(downTo: 64 << 10) }
+        let problem = Self.write(writer.buffer, to: descriptor, path)
         var status = clinux_file_status()
         if clinux_status_of_descriptor(descriptor, &status) == 0, status.size > UInt64(Self.sizeLimit) {
             rename(path, path + ".1")
@@ -62,42 +62,25 @@ struct Quarantine: ~Copyable {
         }
     }
 
-    private static func encode(_ entry: Entry, into output: inout ByteBuffer) {
-        output.append("{\"destination\":")
-        append(json: entry.destination, to: &output)
-        output.append(",\"reason\":")
-        append(json: entry.reason, to: &output)
-        output.append(",\"tenant\":")
-        append(json: entry.tenant, to: &output)
-        output.append(",\"stream\":")
-        append(json: entry.stream, to: &output)
-        output.append(",\"timestamp\":\"\(entry.time.nanoseconds)\",\"line\":")
-        append(json: String(decoding: entry.line, as: UTF8.self), to: &output)
-        output.append(",\"structured_metadata\":{")
-        for (index, pair) in entry.metadata.enumerated() {
-            if index > 0 { output.append(UInt8(ascii: ",")) }
-            append(json: pair.name, to: &output)
-            output.append(UInt8(ascii: ":"))
-            append(json: pair.value, to: &output)
+    private static func encode(_ entry: Entry, into writer: inout JSONWriter) {
+        writer.beginObject()
+        let fields = [
+            ("destination", entry.destination), ("reason", entry.reason), ("tenant", entry.tenant),
+            ("stream", entry.stream), ("timestamp", "\(entry.time.nanoseconds)"),
+            ("line", String(decoding: entry.line, as: UTF8.self)),
+        ]
+        for (name, value) in fields {
+            writer.key(name)
+            writer.string(value)
         }
-        output.append("}}\n" as StaticString)
-    }
-
-    private static func append(json text: String, to output: inout ByteBuffer) {
-        let digits = Array("0123456789abcdef".utf8)
-        output.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): output.append("\\\"" as StaticString)
-            case UInt8(ascii: "\\"): output.append("\\\\" as StaticString)
-            case 0x0a: output.append("\\n" as StaticString)
-            case 0..<0x20:
-                output.append("\\u00" as StaticString)
-                output.append(digits[Int(byte >> 4)])
-                output.append(digits[Int(byte & 15)])
-            default: output.append(byte)
-            }
+        writer.key("structured_metadata")
+        writer.beginObject()
+        for (name, value) in entry.metadata {
+            writer.key(name)
+            writer.string(value)
         }
-        output.append(UInt8(ascii: "\""))
+        writer.endObject()
+        writer.endObject()
+        writer.endLine()
     }
 }

@@ -12,6 +12,7 @@ struct ShipperMetrics: Sendable {
     let retries: Counter
     let duration: Histogram
     let heldStreams: Gauge
+    let waitingTenants: Gauge
     private let promtailEncodedBytes: Counter
     private let promtailSentBytes: Counter
     private let promtailSentEntries: Counter
@@ -36,6 +37,10 @@ struct ShipperMetrics: Sendable {
         heldStreams = registry.gauge(
             "tocsin_destination_held_streams",
             help: "Streams held back by a limit of the destination while the others go on.", labels)
+        waitingTenants = registry.gauge(
+            "tocsin_destination_waiting_tenants",
+            help: "Tenants the destination does not serve now (their rate, their rights) while it serves others.",
+            labels)
         let promtail: LabelSet = ["host": host]
         promtailEncodedBytes = registry.counter(
             "promtail_encoded_bytes_total", help: "Number of bytes encoded and ready to send.", promtail)

@@ -84,6 +84,14 @@ extension SampleBatch {
         text.append(0x22)
     }
 
+    /// Labels of the set begun that were written before, escaped and in order: `a="1",b="2"`; or none. Their names are
+    /// such as need no quotes.
+    package mutating func label(written labels: RawSpan) {
+        guard labels.byteCount > 0 else { return }
+        if text.count > labelStart { text.append(0x2c) }
+        text.append(labels)
+    }
+
     private mutating func startLabel(_ name: StaticString) {
         if text.count > labelStart { text.append(0x2c) }
         text.append(name)

@@ -87,6 +87,9 @@ package struct SampleBatch: ~Copyable {
 
     package var isEmpty: Bool { samples.isEmpty }
 
+    /// Whether it takes no more samples: what costs much to find out need not be found out any more.
+    package var isFull: Bool { samples.count >= sampleLimit }
+
     /// The bytes of a name, help or label text.
     @_lifetime(borrow self)
     package func bytes(_ range: TextRange) -> RawSpan {

@@ -4,7 +4,7 @@ import NIOHTTP1
 extension Request {
     /// The request as NIO's parser gives it.
     init(
-        _ head: HTTPRequestHead, body: [UInt8], local: SocketAddress?, remote: SocketAddress?
+        _ head: HTTPRequestHead, body: [UInt8], certificate: String?, local: SocketAddress?, remote: SocketAddress?
     ) throws(HTTPError) {
         guard let method = Method(rawValue: head.method.rawValue) else {
             throw HTTPError(501, "The method \(head.method.rawValue) is not one that this server knows.")
@@ -22,6 +22,7 @@ extension Request {
         self.init(
             method: method, path: String(parts[0]), query: query, headers: headers, body: body,
             origin: Origin(local: local, remote: remote), peer: remote.map { "\($0)" } ?? "")
+        identity = certificate.map(Identity.certificate)
     }
 
     /// What is left of `http://host/path` is the path; a path is itself.

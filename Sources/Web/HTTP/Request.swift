@@ -10,6 +10,14 @@ package struct Request: Sendable {
         case network
     }
 
+    /// Who asks, as far as that has been proven.
+    package enum Identity: Sendable, Equatable {
+        /// By a user's password.
+        case user(String)
+        /// By a verified certificate, with this subject.
+        case certificate(String)
+    }
+
     package var method: Method
     /// Percent-encoded, without the query.
     package var path: String
@@ -20,6 +28,10 @@ package struct Request: Sendable {
     package var origin: Origin
     /// The client's address as text, for the log.
     package var peer: String
+    /// nil: nobody has asked who it is.
+    package var identity: Identity?
+    /// When the whole request was there.
+    package var received = ContinuousClock.now
     /// What stood in the path where the route has a name, decoded.
     package var parameters: [String: String] = [:]
 
@@ -34,5 +46,24 @@ package struct Request: Sendable {
         self.body = body
         self.origin = origin
         self.peer = peer
+    }
+}
+
+extension Request {
+    /// Taken off a scrape's timeout, for the way of the answer.
+    private static let scrapeMargin = Duration.milliseconds(500)
+
+    /// How long a scraper waits for the answer, as `X-Prometheus-Scrape-Timeout-Seconds` tells; nil where it does not.
+    package var scrapeTimeout: Duration? {
+        guard let seconds = headers["X-Prometheus-Scrape-Timeout-Seconds"].flatMap({ Double($0) }), seconds > 0,
+            seconds <= 86_400
+        else { return nil }
+        return .seconds(seconds)
+    }
+
+    /// When what has been collected should go out: half a second before the scraper gives up, or, where that leaves
+    /// less, after half of its timeout. Part of the samples in time is worth more than all of them too late.
+    package var scrapeDeadline: ContinuousClock.Instant? {
+        scrapeTimeout.map { received + max($0 - Request.scrapeMargin, $0 / 2) }
     }
 }

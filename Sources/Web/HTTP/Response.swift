@@ -1,9 +1,12 @@
 import Bytes
+import NIOCore
 
 /// What a client gets.
 package struct Response: Sendable {
     package enum Body: Sendable {
         case bytes([UInt8])
+        /// Goes to the socket as it is, where `bytes` is copied once.
+        case buffer(NIOCore.ByteBuffer)
         /// Written piece by piece until the function returns. It is cancelled when the client goes away, when the
         /// client takes nothing for `ServerConfiguration.idleTimeout`, and when the server stops.
         case stream(@Sendable (BodyWriter) async throws -> Void)

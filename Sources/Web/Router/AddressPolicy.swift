@@ -1,5 +1,5 @@
-/// Who may ask for what while no authentication is configured: everything answers on this host, on other addresses
-/// only what tells nothing of the logs.
+/// Who may ask for what: everything answers on this host and to whoever has proven who it is, by a password or by a
+/// certificate; to others only what tells nothing of the logs.
 package struct AddressPolicy: Middleware {
     /// The paths that answer on every address.
     package static let openPaths: Set<String> = ["/metrics", "/-/healthy", "/health", "/-/ready", "/ready"]
@@ -7,14 +7,15 @@ package struct AddressPolicy: Middleware {
     package init() {}
 
     package func respond(to request: Request, next: Handler) async throws -> Response {
-        if AddressPolicy.openPaths.contains(request.path) { return try await next(request) }
+        if request.identity != nil || AddressPolicy.openPaths.contains(request.path) { return try await next(request) }
         switch request.origin {
         case .unixSocket: break
         case .network:
             throw HTTPError(
                 403,
-                "\(request.path) answers only on this host: ask on 127.0.0.1, on [::1] or on the unix socket. On "
-                    + "other addresses only /metrics and the health paths answer.")
+                "\(request.path) answers only on this host: ask on 127.0.0.1, on [::1] or on the unix socket, or "
+                    + "set server.web_config with users or client certificates. Without, only /metrics and the "
+                    + "health paths answer on other addresses.")
         case .loopback:
             // A web page can make its visitor's browser ask 127.0.0.1 under the page's own name (DNS rebinding).
             guard AddressPolicy.isLocal(host: request.headers["Host"]) else {

@@ -9,13 +9,9 @@ extension Router {
             let selection = try CollectorSelection(request.query, known: metrics.host?.names ?? [])
             let accept = request.headers.list("Accept")
             let coding = request.headers.list("Accept-Encoding")
-            let timeout = request.headers["X-Prometheus-Scrape-Timeout-Seconds"].flatMap(Double.init) ?? 10
-            // Files of the host may hang; the cooperative pool may not.
-            let page = try await Blocking.run {
-                metrics.render(
-                    accept: accept, acceptEncoding: coding, selection: selection,
-                    timeout: timeout.isFinite && timeout > 0 ? min(timeout, 300) : 10)
-            }
+            let timeout = request.scrapeTimeout.map { $0 / .seconds(1) } ?? 10
+            let page = try await metrics.rendered(
+                accept: accept, acceptEncoding: coding, selection: selection, timeout: min(timeout, 300))
             var response = Response(
                 headers: ["Content-Type": page.contentType, "Vary": "Accept, Accept-Encoding"],
                 body: .bytes(page.body))

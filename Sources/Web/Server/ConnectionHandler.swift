@@ -29,6 +29,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private let configuration: ServerConfiguration
     private let connections: Connections
     private let logger: Logger
+    private let metrics: WebMetrics
+    /// nil for plain HTTP.
+    private let tls: TLSHandler?
 
     private var state = State.waiting
     private var context: ChannelHandlerContext?
@@ -40,14 +43,24 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isClosing = false
     private var bodyLimit = 0
     private var isStreaming = false
+    /// Whether the handler is at work, and nothing of the response is written.
+    private var isAnswering = false
+    /// Whether the time of the next request runs: from the connection's start for the first one, from its first byte
+    /// for every other.
+    private var hasBegun = true
     private var task: Task<Void, Never>?
     private var deadline: Scheduled<Void>?
 
-    init(router: Router, configuration: ServerConfiguration, connections: Connections, logger: Logger) {
+    init(
+        router: Router, configuration: ServerConfiguration, connections: Connections, logger: Logger,
+        metrics: WebMetrics, tls: TLSHandler?
+    ) {
         self.router = router
         self.configuration = configuration
         self.connections = connections
         self.logger = logger
+        self.metrics = metrics
+        self.tls = tls
     }
 
     // MARK: Channel events
@@ -55,6 +68,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
         guard connections.insert(self) else {
+            metrics.refused(.connections)
             logger.warning(
                 "a connection was closed at once: too many are open",
                 metadata: ["limit": "\(configuration.connectionLimit)"])
@@ -62,8 +76,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
             context.close(promise: nil)
             return
         }
-        let isRemote = Request.Origin(local: context.localAddress, remote: context.remoteAddress) == .network
-        bodyLimit = min(configuration.bodyLimit, isRemote ? configuration.networkBodyLimit : .max)
         setDeadline(TimeAmount(configuration.receiveTimeout))
         context.fireChannelActive()
     }
@@ -115,6 +127,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     // MARK: Receiving
 
+    /// Bytes have come: the time in which a request has to arrive begins with its first one, so that nobody holds a
+    /// connection by sending a byte now and then.
+    func bytesArrived() {
+        guard case .waiting = state, !hasBegun else { return }
+        hasBegun = true
+        setDeadline(TimeAmount(configuration.receiveTimeout))
+    }
+
     private func take(_ part: HTTPServerRequestPart) {
         switch part {
         case .head(let head): begin(head)
@@ -127,7 +147,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             state = .receiving(head, body: body)
         case .end:
             guard case .receiving(let head, let body) = state else { return }
-            setDeadline(nil)
+            setDeadline(TimeAmount(configuration.answerTimeout))
             respond(to: head, body)
         }
     }
@@ -137,6 +157,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func begin(_ head: HTTPRequestHead) {
+        // Whoever has shown a certificate is known already; a password comes with the request itself.
+        let isUnknown =
+            tls?.peer == nil
+            && Request.Origin(local: context?.localAddress, remote: context?.remoteAddress) == .network
+        bodyLimit = min(configuration.bodyLimit, isUnknown ? configuration.networkBodyLimit : .max)
         // The parser stops for good behind what might be an upgrade.
         isClosing = isClosing || !head.isKeepAlive || head.headers.contains(name: "Upgrade")
         if head.version != .http1_0, head.headers["Host"].count != 1 {
@@ -157,11 +182,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard let context else { return }
         let request: Request
         do {
-            request = try Request(head, body: body, local: context.localAddress, remote: context.remoteAddress)
+            request = try Request(
+                head, body: body, certificate: tls?.peer, local: context.localAddress,
+                remote: context.remoteAddress)
         } catch {
             return fail(error)
         }
         state = .responding(head)
+        isAnswering = true
         let exchange = Exchange(
             request: request, router: router, logger: logger,
             connection: NIOLoopBound(self, eventLoop: context.eventLoop), loop: context.eventLoop)
@@ -171,16 +199,16 @@ final class ConnectionHandler: ChannelDuplexHandler {
     // MARK: Responding; called by the exchange
 
     /// Writes a response whose body is known, and goes on to the next request.
-    func finish(_ response: Response, body: [UInt8]) {
+    func finish(_ response: Response, body: ByteBuffer) {
         guard let context, case .responding(let request) = state else { return }
+        isAnswering = false
         var head = responseHead(response, to: request)
         if response.status != 204, response.status != 304 {
-            head.headers.replaceOrAdd(name: "Content-Length", value: String(body.count))
+            head.headers.replaceOrAdd(name: "Content-Length", value: String(body.readableBytes))
         }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if request.method != .HEAD, !body.isEmpty {
-            context.write(
-                wrapOutboundOut(.body(.byteBuffer(context.channel.allocator.buffer(bytes: body)))), promise: nil)
+        if request.method != .HEAD, body.readableBytes > 0 {
+            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         }
         end()
     }
@@ -191,7 +219,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         // Without chunks only the connection's end tells the body's; and NIO's encoder would write the last chunk
         // even to HEAD.
         if request.version == .http1_0 || request.method == .HEAD { isClosing = true }
+        isAnswering = false
         isStreaming = true
+        setDeadline(nil)
         let head = responseHead(response, to: request)
         context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
         return request.method != .HEAD
@@ -259,6 +289,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         task = nil
         if isClosing { return close() }
         state = .waiting
+        hasBegun = false
         setDeadline(TimeAmount(configuration.idleTimeout))
         let parts = queue
         queue = []
@@ -306,7 +337,18 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func expire() {
-        guard case .receiving = state else { return close() }
-        fail(HTTPError(408, "The request did not arrive within \(configuration.receiveTimeout)."))
+        switch state {
+        case .receiving:
+            metrics.refused(.timeout)
+            fail(HTTPError(408, "The request did not arrive within \(configuration.receiveTimeout)."))
+        case .responding where isAnswering:
+            metrics.refused(.timeout)
+            task?.cancel()
+            fail(HTTPError(503, "The answer was not there within \(configuration.answerTimeout)."))
+        case .waiting where hasBegun, .responding:
+            metrics.refused(.timeout)
+            close()
+        case .waiting, .lingering, .closed: close()
+        }
     }
 }

@@ -4,19 +4,25 @@ import NIOCore
 final class Connections {
     private var open: [ObjectIdentifier: ConnectionHandler] = [:]
     private let limit: Int
+    private let metrics: WebMetrics
     private var whenEmpty: EventLoopPromise<Void>?
 
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int, metrics: WebMetrics) {
+        self.limit = limit
+        self.metrics = metrics
+    }
 
     /// Whether there was room for one more.
     func insert(_ connection: ConnectionHandler) -> Bool {
         guard open.count < limit, whenEmpty == nil else { return false }
         open[ObjectIdentifier(connection)] = connection
+        metrics.setConnections(open.count)
         return true
     }
 
     func remove(_ connection: ConnectionHandler) {
         open.removeValue(forKey: ObjectIdentifier(connection))
+        metrics.setConnections(open.count)
         if open.isEmpty { finish() }
     }
 

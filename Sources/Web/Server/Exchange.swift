@@ -12,7 +12,9 @@ struct Exchange: Sendable {
     func run() async {
         let response = await answer()
         switch response.body {
-        case .bytes(let bytes): loop.execute { connection.value.finish(response, body: bytes) }
+        case .bytes(let bytes):
+            loop.execute { connection.value.finish(response, body: ByteBuffer(bytes: bytes)) }
+        case .buffer(let buffer): loop.execute { connection.value.finish(response, body: buffer) }
         case .stream(let write): await stream(response, write)
         }
     }

@@ -17,12 +17,20 @@ package final class WebServer: Sendable {
     private let configuration: ServerConfiguration
     private let router: Router
     private let logger: Logger
+    private let access: WebAccess?
+    private let metrics: WebMetrics
     private let state = Mutex(State())
 
-    package init(configuration: ServerConfiguration, router: Router, logger: Logger) {
+    /// `access` says whether TCP connections speak TLS; its other demands are those of `AccessControl` in the router.
+    package init(
+        configuration: ServerConfiguration, router: Router, logger: Logger, access: WebAccess? = nil,
+        metrics: WebMetrics = WebMetrics()
+    ) {
         self.configuration = configuration
         self.router = router
         self.logger = logger
+        self.access = access
+        self.metrics = metrics
     }
 
     /// Serves until the task is cancelled; requests in progress then get `drainTimeout` to end.
@@ -38,8 +46,8 @@ package final class WebServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let limit = configuration.connectionLimit
         do {
-            let connections = try await group.next().submit { [loop = group.next()] in
-                NIOLoopBound(Connections(limit: limit), eventLoop: loop)
+            let connections = try await group.next().submit { [loop = group.next(), metrics] in
+                NIOLoopBound(Connections(limit: limit, metrics: metrics), eventLoop: loop)
             }.get()
             state.withLock {
                 $0.group = group
@@ -86,32 +94,46 @@ package final class WebServer: Sendable {
     private func listen(
         on address: ListenAddress, _ group: MultiThreadedEventLoopGroup, _ connections: NIOLoopBound<Connections>
     ) async throws -> any Channel {
+        let refused = handshakeReporter()
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { [router, configuration, logger] channel in
+            .childChannelInitializer { [router, configuration, logger, metrics, access] channel in
                 channel.eventLoop.makeCompletedFuture {
+                    let operations = channel.pipeline.syncOperations
+                    var tls: TLSHandler?
+                    if !address.isUnix, let context = access?.tls {
+                        tls = TLSHandler(context, logger: logger, refused: refused)
+                        // Never in the clear instead.
+                        guard let tls else { throw ChannelError.outputClosed }
+                        try operations.addHandler(tls)
+                    }
+                    let connection = ConnectionHandler(
+                        router: router, configuration: configuration, connections: connections.value,
+                        logger: logger, metrics: metrics, tls: tls)
+                    try operations.addHandler(ArrivalHandler(connection))
                     var limits = NIOHTTPDecoderLimitConfiguration()
                     limits.maxHeaderFieldSize = configuration.headerLimit
                     limits.maxHeaderListSize = configuration.headerLimit
-                    let operations = channel.pipeline.syncOperations
                     try operations.addHandler(HTTPResponseEncoder())
                     try operations.addHandler(
                         ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
-                    try operations.addHandler(
-                        ConnectionHandler(
-                            router: router, configuration: configuration, connections: connections.value,
-                            logger: logger))
+                    try operations.addHandler(connection)
                 }
             }
         do {
             switch address {
-            case .unix(let path):
+            case .unix(let path, let permissions):
                 try SocketFile.makeRoom(at: path)
                 let channel = try await bootstrap.bind(unixDomainSocketPath: path).get()
                 state.withLock { $0.socketPaths.append(path) }
                 // Until here only the owner could connect, under any usual umask.
-                guard chmod(path, 0o660) == 0 else { throw IOError(errnoCode: errno, reason: "chmod") }
+                do {
+                    try permissions.apply(to: path)
+                } catch {
+                    try? await channel.close().get()
+                    throw error
+                }
                 return channel
             case .tcp(let host, let port):
                 let tcp = bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -126,6 +148,19 @@ package final class WebServer: Sendable {
             // A name that does not resolve has a type of its own in NIO, which says more than it needs to.
             let reason = error is SocketAddressError.UnknownHost ? "no such host" : "\(error)"
             throw WebServerError("cannot listen on \(address): \(reason); set server.listen to an address of this host")
+        }
+    }
+
+    /// Counts failed handshakes and logs them, ten at once and one a second: anybody can make them fail.
+    private func handshakeReporter() -> @Sendable (String, SocketAddress?) -> Void {
+        let bucket = TokenBucket(RateLimit(interval: .seconds(1), burst: 10))
+        let start = ContinuousClock.now
+        return { [logger, metrics] reason, peer in
+            metrics.refused(.handshake)
+            guard bucket.take(at: start.duration(to: .now)) == nil else { return }
+            logger.info(
+                "a TLS handshake failed",
+                metadata: ["peer": "\(peer.map { "\($0)" } ?? "")", "error": "\(reason)"])
         }
     }
 

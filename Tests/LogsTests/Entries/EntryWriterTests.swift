@@ -13,10 +13,13 @@ private final class Recorder: CommitSink {
         var positions: [PositionUpdate]
     }
     let commits = Mutex<[Commit]>([])
+    /// Commits beyond this many are refused.
+    let limit = Mutex<Int>(.max)
 
     func commit(
         _ record: inout RecordBuilder, positions: [PositionUpdate], policy: FullPolicy, stop: StopToken
     ) throws(CommitError) {
+        guard commits.withLock({ $0.count }) < limit.withLock({ $0 }) else { throw .closed }
         record.finish(positions: positions, sequence: 7)
         guard let header = RecordHeader(decoding: record.head.bytes),
             let metadata = RecordMetadata(
@@ -125,5 +128,53 @@ private final class Recorder: CommitSink {
     func labels() {
         let labels: LabelSet = ["b": "x\"\\\n\u{1}é\u{200b}", "a": "1", "empty": ""]
         #expect(labels.description == #"{a="1", b="x\"\\\n\x01é\u200b"}"#)
+    }
+
+    @Test("more tenants and positions than a record holds go into several, positions last")
+    func manyTenants() throws {
+        var writer = writer()
+        let recorder = Recorder()
+        let count = 70_000
+        for number in 0..<count {
+            let stream = writer.stream(labels: ["n": "\(number % 3)"], tenant: "t\(number)")
+            writer.append(stream, Timestamp(nanoseconds: 1), Array("x".utf8).span.bytes)
+            if number + 1 == EntryWriter.targetStreams {
+                let isFull = writer.isFull
+                #expect(isFull, "one that commits when it is told to has far fewer")
+            }
+        }
+        let positions = (0..<140_000).map { PositionUpdate(key: "p\($0)", value: [1]) }
+        try writer.commit(positions: positions, to: recorder, stop: StopToken())
+        let commits = recorder.commits.withLock { $0 }
+        #expect(commits.map(\.blocks.count) == [65_535, 4_465, 0, 0])
+        #expect(commits.map(\.positions.count) == [0, 65_535, 65_535, 8_930])
+        #expect(commits.flatMap(\.blocks).map(\.tenant) == (0..<count).map { "t\($0)" })
+        #expect(commits.flatMap(\.positions) == positions)
+        let left = (writer.pendingEntries, writer.pendingBytes)
+        #expect(left == (0, 0))
+        try writer.commit(positions: [], to: recorder, stop: StopToken())
+        #expect(recorder.commits.withLock { $0.count } == commits.count)
+    }
+
+    @Test("where only a part could be stored, the rest is still pending and nothing is stored twice")
+    func partlyStored() throws {
+        var writer = writer()
+        let recorder = Recorder()
+        for number in 0..<66_000 {
+            let stream = writer.stream(labels: ["a": "b"], tenant: "t\(number)")
+            writer.append(stream, Timestamp(nanoseconds: 1), Array("x".utf8).span.bytes)
+        }
+        recorder.limit.withLock { $0 = 1 }
+        #expect(throws: CommitError.self) {
+            try writer.commit(positions: [], to: recorder, stop: StopToken())
+        }
+        recorder.limit.withLock { $0 = .max }
+        let left = writer.pendingEntries
+        #expect(left == 465)
+        let again = writer.stream(labels: ["a": "b"], tenant: "t0")
+        writer.append(again, Timestamp(nanoseconds: 2), Array("y".utf8).span.bytes)
+        try writer.commit(positions: [], to: recorder, stop: StopToken())
+        let tenants = recorder.commits.withLock { $0.flatMap(\.blocks).map(\.tenant) }
+        #expect(tenants == (0..<66_000).map { "t\($0)" } + ["t0"])
     }
 }

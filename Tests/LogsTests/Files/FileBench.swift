@@ -62,17 +62,38 @@ final class FileBench: @unchecked Sendable {
         return tuning
     }
 
-    var job: FileJob {
-        var group = FileTargetConfiguration(path: pattern)
+    var job: FileJob { job("test") }
+
+    /// The job of this name and label, with the bench's settings or others.
+    func job(
+        _ name: String, format: FileFormat? = nil, encoding: String? = nil, pattern: String? = nil,
+        relabel: (@Sendable (LabelSet) -> LabelSet?)? = nil
+    ) -> FileJob {
+        var group = FileTargetConfiguration(path: pattern ?? self.pattern)
         group.exclude = exclude
-        group.labels = ["job": "test"]
-        var configuration = ScrapeConfiguration(jobName: "test", source: .files([group]))
+        group.labels = ["job": name]
+        let format = format ?? self.format
+        var configuration = ScrapeConfiguration(jobName: name, source: .files([group]))
         configuration.limits = limits
         configuration.format = format
-        configuration.encoding = encoding
+        configuration.encoding = encoding ?? self.encoding
         return FileJob(
             configuration: configuration, discovery: discovery ?? GlobDiscovery(groups: [group], format: format),
-            relabel: relabel)
+            relabel: relabel ?? self.relabel)
+    }
+
+    /// What a start reads; nil for `job` alone.
+    var jobs: [FileJob]?
+
+    /// What was stored under a job's label.
+    func texts(of job: String) -> [String] {
+        sink.lines.filter { $0.labels.contains("job=\"\(job)\"") }.map(\.text)
+    }
+
+    /// Replaces the jobs, of this run and those to come.
+    func reload(_ jobs: [FileJob]) {
+        self.jobs = jobs
+        source?.reconfigure(jobs: jobs)
     }
 
     func start(commitInterval: Double = 0.01) {
@@ -81,7 +102,7 @@ final class FileBench: @unchecked Sendable {
         logger.logLevel = .critical
         var context = SourceContext(store: sink, metrics: metrics, readiness: readiness, logger: logger, stop: stop)
         context.commitInterval = commitInterval
-        let source = FileSource(name: "files", jobs: [job], tuning: tuning)
+        let source = FileSource(name: "files", jobs: jobs ?? [job], tuning: tuning)
         let started = context
         self.stop = stop
         self.source = source

@@ -98,8 +98,14 @@ struct NameTests {
             position.head = Fingerprint(length: Int.random(in: 0...256, using: &random), hash: random.next())
             let tail = Int.random(in: 0...64, using: &random)
             position.tail = Fingerprint(length: min(tail, Int(clamping: position.offset)), hash: random.next())
-            position.cut = LineCut(parts: Int.random(in: 0...9, using: &random), byteCount: 77)
-            position.joinStarts = [position.offset / 2, nil]
+            var place = FilePosition.Place(offset: position.offset)
+            place.cut = LineCut(parts: Int.random(in: 0...9, using: &random), byteCount: 77)
+            place.joinStarts = [position.offset / 2, nil]
+            position.places = [place]
+            if Bool.random(using: &random) {
+                position.keys = ["a", "é", ""]
+                position.places += [FilePosition.Place(offset: position.offset + 5), place]
+            }
             var bytes = position.encoded()
             #expect(FilePosition(decoding: bytes) == position)
             switch random.next() % 3 {

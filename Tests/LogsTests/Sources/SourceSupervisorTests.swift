@@ -66,4 +66,69 @@ struct SourceSupervisorTests {
         #expect(messages.all.withLock { $0 } == ["error a", "debug a", "debug a", "error b", "debug b", "error a"])
         store.close()
     }
+
+    @Test("a source that flaps is logged once, counted each time, and its pauses grow until a run has lasted")
+    func flapping() async throws {
+        let fixture = StoreFixture()
+        let store = try fixture.open(directory.path)
+        let messages = Messages()
+        let context = SourceContext(
+            store: store, metrics: fixture.registry, readiness: fixture.readiness,
+            logger: Logger(label: "test", factory: { _ in Recorder(messages: messages) }), stop: StopToken())
+        var pauses = SourceSupervisor.Pauses()
+        pauses.first = 0.02
+        pauses.last = 0.16
+        // Well for a moment each time; the sixth run lasts longer than the longest pause.
+        let source = FlappingSource([0.001, 0.001, 0.001, 0.001, 0.001, 0.4, 0.001, 0.001])
+        let supervisor = SourceSupervisor(source, context: context, pauses: pauses)
+        let begin = Timestamp.monotonic
+        while source.ends.withLock(\.count) < 8, Timestamp.monotonic.seconds(since: begin) < 20 {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        let starts = source.starts.withLock { $0 }
+        let ends = source.ends.withLock { $0 }
+        let failures = fixture.registry.counter("tocsin_source_errors_total", help: "", ["source": "flapping"]).current
+        supervisor.stop()
+        #expect(ends.count == 8)
+        let gaps = zip(ends, starts.dropFirst()).map { $1.seconds(since: $0) }
+        for (gap, least) in zip(gaps, [0.02, 0.04, 0.08, 0.16, 0.16, 0.02, 0.04]) {
+            #expect(gap >= least * 0.95, "pauses \(gaps)")
+        }
+        // After the run that lasted the pause is short again.
+        #expect(gaps[5] < gaps[4], "pauses \(gaps)")
+        #expect(source.seen.withLock { $0 } == Array(repeating: "failed", count: 7), "readiness in the pauses")
+        #expect(messages.all.withLock { $0.filter { $0 == "error flaps" }.count } == 2)
+        #expect(failures >= 7)
+        store.close()
+    }
+}
+
+/// Is well for so many seconds each time it runs, then fails.
+private final class FlappingSource: LogSource {
+    let name = "flapping"
+    let seconds: [Double]
+    let starts = Mutex<[Timestamp]>([])
+    let ends = Mutex<[Timestamp]>([])
+    /// What readiness showed when a run after the first began.
+    let seen = Mutex<[String]>([])
+
+    init(_ seconds: [Double]) { self.seconds = seconds }
+
+    func run(_ context: SourceContext) throws(SourceError) {
+        let turn = starts.withLock { starts in
+            starts.append(.monotonic)
+            return starts.count - 1
+        }
+        guard turn < seconds.count else { throw SourceError("flaps") }
+        let state = context.readiness.all.first { $0.name == "source/flapping" }?.state
+        if turn > 0 {
+            var text = "ok"
+            if case .failed = state { text = "failed" }
+            seen.withLock { $0.append(text) }
+        }
+        context.readiness.set("source/flapping", .ok)
+        context.stop.wait(seconds: seconds[turn])
+        ends.withLock { $0.append(.monotonic) }
+        throw SourceError("flaps")
+    }
 }

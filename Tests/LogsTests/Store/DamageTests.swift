@@ -92,7 +92,7 @@ struct DamageTests {
         store.close()
     }
 
-    @Test("a destination that had the record has lost nothing; one that holds a stream of it back has")
+    @Test("a destination that had the record has lost nothing; one that holds a stream or a tenant of it back has")
     func delivered() throws {
         let (path, places) = try write(isCheckpointed: true) { _ in "a" }
         try flip(path, [places[2] - 3])
@@ -106,8 +106,14 @@ struct DamageTests {
         ]
         _ = store.register(destination: "slow")
         store.acknowledge(state, destination: "slow")
+        state.held = []
+        for (name, tenant) in [("waiting", ""), ("other", "t")] {
+            state.waiting = [.init(tenant: tenant, cursor: RecordLocation(segment: 1, offset: UInt64(places[0])))]
+            _ = store.register(destination: name)
+            store.acknowledge(state, destination: name)
+        }
         _ = try lines(of: store)
-        #expect(counts(fixture) == Counts(records: 1, entries: 3, dropped: 3))
+        #expect(counts(fixture) == Counts(records: 1, entries: 3, dropped: 6))
         store.close()
     }
 }

@@ -82,6 +82,8 @@ struct DecoderFuzzTests {
             positions: [PositionKey("a"): [1], PositionKey("b"): [2, 3]], segments: [segment])
         var state = DestinationState(cursor: RecordLocation(segment: 3, offset: 64))
         state.held = [.init(record: RecordLocation(segment: 2, offset: 32), block: 1, streams: ["{a=\"b\"}"])]
+        state.batchEnd = RecordLocation(segment: 3, offset: 96)
+        state.waiting = [.init(tenant: "t", cursor: RecordLocation(segment: 2, offset: 32))]
         let destination = DestinationCheckpoint(name: "loki", state: state)
         let first = [UInt8](positions.encoded().bytes)
         let second = [UInt8](destination.encoded().bytes)

@@ -20,7 +20,11 @@ struct DestinationTests {
         let places = try locations(store)
         #expect(store.register(destination: "loki/0").cursor == places[0])
         var state = DestinationState(cursor: places[3])
-        state.held = [.init(record: places[1], block: 0, streams: ["{job=\"t\"}", "{job=\"ü\"}"])]
+        state.held = [.init(record: places[1], block: 0, tenant: "a", streams: ["{job=\"t\"}", "{job=\"ü\"}"])]
+        state.batchEnd = places[4]
+        state.waiting = [
+            .init(tenant: "b", cursor: places[0], batchEnd: places[2]), .init(tenant: "", cursor: places[1]),
+        ]
         store.acknowledge(state, destination: "loki/0")
         store.close()
         let again = try StoreFixture().open(directory.path)

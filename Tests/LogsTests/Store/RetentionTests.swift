@@ -176,6 +176,22 @@ struct RetentionTests {
         store.close()
     }
 
+    @Test("a waiting tenant keeps what it has not got, from its own cursor on")
+    func waiting() throws {
+        let fixture = fixture(cap: 1 << 30, retention: 60)
+        let store = try fixture.open(directory.path)
+        _ = store.register(destination: "loki")
+        try fill(store, 0..<60)
+        let segments = store.segments()
+        var state = DestinationState(cursor: end(store))
+        state.waiting = [.init(tenant: "t", cursor: segments[1].start)]
+        store.acknowledge(state, destination: "loki")
+        fixture.clock.advance(seconds: 3600)
+        store.maintain()
+        #expect(store.segments().map(\.number) == segments.dropFirst().map(\.number))
+        store.close()
+    }
+
     @Test("a record larger than the cap is stored all the same, alone")
     func huge() throws {
         let fixture = fixture(cap: 8_000)

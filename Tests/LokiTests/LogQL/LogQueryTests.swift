@@ -1,8 +1,9 @@
 import Bytes
-import Loki
 import Telemetry
 import TestSupport
 import Testing
+
+@testable import Loki
 
 @Suite struct LogQueryTests {
     @Test(
@@ -24,7 +25,7 @@ import Testing
         ])
     func queries(query: String, labels: String, line: String, expected: Bool) throws {
         let parsed = try LogQueryParser.parse(query)
-        let set = try #require(LogQueryParser.labels(labels))
+        let set = try #require(StreamLabelsReader.read(labels))
         let bytes = Array(line.utf8)
         #expect((parsed.selects(set) && parsed.accepts(bytes.span.bytes)) == expected)
     }
@@ -48,12 +49,6 @@ import Testing
         #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
     }
 
-    @Test("a label set read back from its own text is the same")
-    func roundTrip() {
-        let labels: LabelSet = ["a": "x\"y\\z\n", "b": "é\u{200b}\u{1F600}\u{1}", "c": "plain"]
-        #expect(LogQueryParser.labels(labels.description) == labels)
-    }
-
     @Test("random text is parsed or refused, never crashes")
     func fuzz() {
         var random = SeededRandom(seed: SeededRandom.seed())
@@ -61,7 +56,6 @@ import Testing
         for _ in 0..<20_000 {
             let text = (0..<Int.random(in: 0..<14, using: &random)).map { _ in pieces.randomElement() ?? "" }.joined()
             _ = try? LogQueryParser.parse(text)
-            _ = LogQueryParser.labels(text)
         }
     }
 }

@@ -9,115 +9,6 @@ import Testing
 
 @testable import Loki
 
-/// One destination, its feed and the lines its server has taken.
-private final class Rig: Sendable {
-    let feed = MemoryFeed()
-    let metrics = MetricRegistry()
-    let readiness = Readiness()
-    let server: PushServer
-    let shipper: LokiShipper
-    let directory: String
-    /// What the server has answered 204 to, or said it has stored: "labels line", in order.
-    let taken: Taken
-
-    final class Taken: Sendable {
-        private let state = Mutex<[String]>([])
-        var lines: [String] { state.withLock { $0 } }
-        func add(_ lines: [String]) { state.withLock { $0 += lines } }
-    }
-
-    /// `answer` gets the decoded lines and returns what to reply and which of them are stored.
-    init(
-        _ adjust: (inout ClientConfiguration) -> Void = { _ in },
-        answer: @escaping @Sendable (PushServer.Request, [String]) -> (PushServer.Reply, stored: [String])
-    ) throws {
-        let taken = Taken()
-        self.taken = taken
-        server = PushServer { request in
-            let (reply, stored) = answer(request, decode(request.body))
-            taken.add(stored)
-            return reply
-        }
-        var configuration = ClientConfiguration(name: "test", url: server.url)
-        configuration.backoff.minPeriod = 0.01
-        configuration.backoff.maxPeriod = 0.05
-        configuration.timeout = 1
-        adjust(&configuration)
-        directory = "/tmp/tocsin-quarantine-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        shipper = try LokiShipper(
-            configuration: configuration, feed: feed, metrics: metrics, readiness: readiness,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-            quarantineDirectory: directory, userAgent: "tocsin/test")
-    }
-
-    deinit { system("rm -rf '\(directory)'") }
-
-    /// Starts, waits until everything has been settled, and stops.
-    func run(until isDone: (Rig) -> Bool = { $0.isDrained }) {
-        shipper.start()
-        #expect(wait { isDone(self) }, "not settled in time; taken: \(taken.lines)")
-        end()
-    }
-
-    func end() {
-        shipper.stop(deadline: 2)
-        server.stop()
-    }
-
-    func wait(_ condition: () -> Bool) -> Bool {
-        let limit = Timestamp.monotonic.advanced(seconds: 20)
-        while !condition() {
-            if Timestamp.monotonic > limit { return false }
-            usleep(2000)
-        }
-        return true
-    }
-
-    var isDrained: Bool {
-        guard let state = feed.state("test") else { return false }
-        return state.held.isEmpty && state.cursor.offset == UInt64(feed.count)
-    }
-
-    func count(_ name: String, _ labels: LabelSet = ["destination": "test"]) -> Int {
-        for family in metrics.snapshot() where family.name == name {
-            if case .counter(let counter)? = family.series[labels] { return Int(counter.current) }
-        }
-        return 0
-    }
-
-    var quarantined: [String] {
-        defer {
-            unlink(directory + "/test.jsonl")
-            rmdir(directory)
-        }
-        guard let file = fopen(directory + "/test.jsonl", "r") else { return [] }
-        defer { fclose(file) }
-        var buffer = [CChar](repeating: 0, count: 1 << 20)
-        var lines: [String] = []
-        while fgets(&buffer, Int32(buffer.count), file) != nil {
-            lines.append(String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
-        }
-        return lines
-    }
-}
-
-private func decode(_ body: [UInt8]) -> [String] {
-    var block = PushBlock()
-    guard (try? block.load(body.span.bytes)) != nil else { return ["undecodable"] }
-    return block.entries.indices.map {
-        let entry = block.entries[$0]
-        return block.streams[entry.stream].labels + " " + String(decoding: block.line($0), as: UTF8.self)
-    }
-}
-
-private func lines(_ stream: String, _ range: Range<Int>) -> [MemoryFeed.Line] {
-    range.map {
-        MemoryFeed.Line(labels: "{app=\"\(stream)\"}", time: 1_767_225_600_000_000_000 + Int64($0), text: "l\($0)")
-    }
-}
-
-private func sent(_ stream: String, _ range: Range<Int>) -> [String] { range.map { "{app=\"\(stream)\"} l\($0)" } }
-
 @Suite("The shipper", .serialized)
 struct LokiShipperTests {
     @Test("records arrive in order, as they are stored, with the tenant of their block")
@@ -182,13 +73,7 @@ struct LokiShipperTests {
 
     @Test("after a partial refusal the rest counts as delivered and the refused are kept with the reason")
     func partial() throws {
-        let rig = try Rig { _, lines in
-            let refused = lines.filter { $0.contains("too-long-line") }
-            guard !refused.isEmpty else { return (.status(204), lines) }
-            let body =
-                #"max entry size '10' bytes exceeded for stream '{app="a", service_name="a"}' while adding an entry with length '13' bytes"#
-            return (.status(400, body: body), lines.filter { !$0.contains("too-long-line") })
-        }
+        let rig = try Rig { _, lines in refusingLongLines(lines) }
         var some = lines("a", 0..<3)
         some[1].text = "too-long-line"
         some[1].metadata = [("k", "v\"")]
@@ -231,13 +116,8 @@ struct LokiShipperTests {
     @Test("one line too large alone goes shortened, the whole of it is kept aside")
     func shrinks() throws {
         let rig = try Rig { request, lines in request.body.count > 30_000 ? (.status(413), []) : (.status(204), lines) }
-        var state: UInt64 = 7
-        let noise = (0..<100_000).map { _ -> Character in
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Character(Unicode.Scalar(UInt8(0x21 + (state >> 33) % 90)))
-        }
         var line = lines("a", 0..<1)[0]
-        line.text = String(noise)
+        line.text = noise(100_000)
         rig.feed.append([line])
         rig.run()
         #expect(rig.taken.lines.count == 1)
@@ -251,14 +131,10 @@ struct LokiShipperTests {
         let rig = try Rig { request, lines in
             request.body.count > 20_000 ? (.status(413), []) : (.status(204), lines)
         }
-        var state: UInt64 = 7
         func noisy(_ range: Range<Int>) -> [MemoryFeed.Line] {
             lines("a", range).map { line in
                 var line = line
-                for _ in 0..<1000 {
-                    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                    line.text.unicodeScalars.append(Unicode.Scalar(UInt8(0x21 + (state >> 33) % 90)))
-                }
+                line.text += noise(1000)
                 return line
             }
         }
@@ -266,6 +142,20 @@ struct LokiShipperTests {
         rig.run()
         #expect(rig.taken.lines.count == 200)
         #expect(rig.server.requests.filter { $0.body.count > 20_000 }.count <= 2)
+    }
+
+    @Test("a server that cuts the connection at large requests gets smaller ones")
+    func cutsOff() throws {
+        let rig = try Rig { request, lines in request.body.count > 100_000 ? (.reset, []) : (.status(204), lines) }
+        let all = lines("a", 0..<30).map { line in
+            var line = line
+            line.text += noise(10_000)
+            return line
+        }
+        rig.feed.append(all)
+        rig.run()
+        #expect(rig.taken.lines == all.map { $0.labels + " " + $0.text })
+        #expect(rig.quarantined.isEmpty)
     }
 
     @Test("a server that takes no request at all costs no line")

@@ -17,6 +17,8 @@ final class MemoryFeed: RecordFeed {
     private struct Contents: Sendable {
         var records: [Stored] = []
         var states: [String: DestinationState] = [:]
+        /// Records before it are gone.
+        var first: UInt64 = 0
     }
 
     private let contents = Mutex(Contents())
@@ -42,6 +44,9 @@ final class MemoryFeed: RecordFeed {
         contents.withLock { $0.records.append(Stored(blocks: [], payload: [], isDamaged: true)) }
     }
 
+    /// As retention does it.
+    func drop(before number: UInt64) { contents.withLock { $0.first = number } }
+
     var count: Int { contents.withLock { $0.records.count } }
     func state(_ destination: String) -> DestinationState? { contents.withLock { $0.states[destination] } }
 
@@ -62,8 +67,10 @@ final class MemoryFeed: RecordFeed {
     func read(
         at location: RecordLocation, metadataOnly: Bool, into record: inout StoredRecord
     ) throws(StoreError) -> RecordReadResult {
+        var location = location
         let stored = contents.withLock { contents -> Stored? in
-            location.offset < UInt64(contents.records.count) ? contents.records[Int(location.offset)] : nil
+            location.offset = max(location.offset, contents.first)
+            return location.offset < UInt64(contents.records.count) ? contents.records[Int(location.offset)] : nil
         }
         guard let stored else { return .end }
         let next = RecordLocation(segment: 1, offset: location.offset + 1)

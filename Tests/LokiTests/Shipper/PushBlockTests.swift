@@ -57,12 +57,8 @@ struct PushBlockTests {
 
     @Test("bytes that are no request are refused, never trapped on")
     func fuzz() {
-        let seed = SeededRandom.seed()
-        var state = seed
-        func random(_ bound: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int((state >> 33) % UInt64(bound))
-        }
+        var generator = SeededRandom(seed: SeededRandom.seed())
+        func random(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
         for _ in 0..<20_000 {
             var bytes = Self.request
             for _ in 0...random(4) { bytes[random(bytes.count)] = UInt8(random(256)) }

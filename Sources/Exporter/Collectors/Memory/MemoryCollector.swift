@@ -19,7 +19,7 @@ struct MemoryCollector: Collector {
             var fields = FieldCursor(lines.line)
             guard fields.next() else { continue }
             let name = fields.field
-            guard let value = fields.nextNumber() else {
+            guard Self.isName(name), let value = fields.nextNumber() else {
                 unreadable += 1
                 continue
             }
@@ -31,7 +31,18 @@ struct MemoryCollector: Collector {
             }
             batch.sample(family, .none, isKilobytes ? value * 1024 : value)
         }
-        if unreadable > 0 { reader.odd("\(file.path): \(unreadable) lines without a number") }
+        if unreadable > 0 { reader.odd("\(file.path): \(unreadable) lines are no name and number") }
+    }
+
+    private static func isName(_ text: RawSpan) -> Bool {
+        guard text.byteCount > 1, text.byteCount <= 128, text.byte(at: text.byteCount - 1) == 0x3a else { return false }
+        for offset in 0..<text.byteCount - 1 {
+            switch text.byte(at: offset) {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x5f, 0x28, 0x29: break
+            default: return false
+            }
+        }
+        return true
     }
 
     /// `Active(anon):` becomes `Active_anon`.

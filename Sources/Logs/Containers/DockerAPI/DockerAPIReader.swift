@@ -55,7 +55,9 @@ struct DockerAPIReader: ~Copyable {
     private mutating func look() throws(DockerAPIError) {
         nextLook = after(max(1, configuration.refreshInterval))
         writer.releaseMemory()
-        guard !logs.isEmpty || discovery.mayNeedAPI(socket: socket) else {
+        // Who wants events hears of the first such container at once.
+        let listens = configuration.useEvents && ContainerFiles.exists(socket)
+        guard listens || !logs.isEmpty || discovery.mayNeedAPI(socket: socket) else {
             context.readiness.set("source/\(source)", .ok)
             return
         }
@@ -152,7 +154,12 @@ struct DockerAPIReader: ~Copyable {
         if let events, readable.contains(events.descriptor) {
             scratch.removeAll()
             let progress = try? events.receive(into: &scratch)
-            if progress != .open { self.events = nil }
+            if progress != .open {
+                self.events = nil
+                // What happened since is found by a look, which opens the stream again. One that was refused is not
+                // asked for more often than containers are looked for anyway.
+                if events.status == 200 { nextLook = min(nextLook, after(1)) }
+            }
             // A burst of events is one reason to look, not many.
             if scratch.count > 0 { nextLook = min(nextLook, after(0.2)) }
         }
