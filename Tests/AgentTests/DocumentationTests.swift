@@ -13,14 +13,37 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("logs", LogsSection.configurationKeys),
     ("metrics", MetricsSection.configurationKeys),
     ("paths", PathsSection.configurationKeys),
-    ("probes", probeKeys),
+    ("global", GlobalSection.configurationKeys),
+    ("scraping", own(MetricScrapeJob.configurationKeys)),
+    ("targets", TargetGroup.configurationKeys),
+    ("file_sd_configs", FileDiscoveryConfiguration.configurationKeys),
+    ("scraping_docker_sd_configs", own(DockerDiscoveryConfiguration.configurationKeys)),
+    ("remote_write", RemoteWriteConfiguration.ownKeys),
+    ("queue_config", RemoteWriteConfiguration.QueueConfiguration.configurationKeys),
+    ("metadata_config", RemoteWriteConfiguration.MetadataConfiguration.configurationKeys),
+    ("remote_write_queue", RemoteWriteConfiguration.DiskQueueConfiguration.configurationKeys),
+    ("probes", own(ProbeConfiguration.configurationKeys)),
     ("limits_config", LimitsSection.configurationKeys),
 ]
 
-/// The client's keys have a table of their own.
-private let probeKeys = ProbeConfiguration.configurationKeys.filter { key in
-    !HTTPClientConfiguration.configurationKeys.contains { $0.name == key.name }
+/// Without the HTTP client's keys, which have a table of their own.
+private func own(_ keys: [ConfigurationKey]) -> [ConfigurationKey] {
+    keys.filter { key in !HTTPClientConfiguration.configurationKeys.contains { $0.name == key.name } }
 }
+
+/// Where in a file the keys of a table stand, by the table's name; `%` is the key with its value.
+private let places: [String: String] = [
+    "file": "%", "limits_config": "logs: {limits_config: {%}}", "paths": "metrics: {paths: {%}}",
+    "global": "metrics: {global: {%}}", "probes": "metrics: {probes: [{http: \"http://a/\", %}]}",
+    "scraping": "metrics: {scrape_configs: [{job_name: a, %}]}",
+    "targets": "metrics: {scrape_configs: [{job_name: a, static_configs: [{targets: [a], %}]}]}",
+    "file_sd_configs": "metrics: {scrape_configs: [{job_name: a, file_sd_configs: [{files: [a.json], %}]}]}",
+    "scraping_docker_sd_configs": "metrics: {scrape_configs: [{job_name: a, docker_sd_configs: [{%}]}]}",
+    "remote_write": "metrics: {remote_write: [{url: \"http://a/\", %}]}",
+    "queue_config": "metrics: {remote_write: [{url: \"http://a/\", queue_config: {%}}]}",
+    "metadata_config": "metrics: {remote_write: [{url: \"http://a/\", metadata_config: {%}}]}",
+    "remote_write_queue": "metrics: {remote_write: [{url: \"http://a/\", queue: {%}}]}",
+]
 
 @Suite("Documentation of the agent's configuration")
 struct DocumentationTests {
@@ -49,23 +72,16 @@ struct DocumentationTests {
     @Test("the defaults in the tables are those that hold")
     func defaults() throws {
         for (section, keys) in documented {
-            for key in keys where !key.defaultValue.isEmpty {
-                let plain = try read(section == "probes" ? "metrics: {probes: [{http: \"http://a/\"}]}" : "")
-                let entry =
-                    "\(key.name): \(key.type.contains("address") ? "\"\(key.defaultValue)\"" : key.defaultValue)"
-                let yaml =
-                    switch section {
-                    case "file": entry
-                    case "limits_config": "logs: {limits_config: {\(entry)}}"
-                    case "paths": "metrics: {paths: {\(entry)}}"
-                    case "probes": "metrics: {probes: [{http: \"http://a/\", \(entry)}]}"
-                    default: "\(section): {\(entry)}"
-                    }
-                let written = try read(yaml)
-                #expect(written.stateDirectory == plain.stateDirectory)
-                #expect(written.server == plain.server)
-                #expect(written.logs == plain.logs)
-                #expect(written.metrics == plain.metrics)
+            let place = places[section] ?? "\(section): {%}"
+            for key in keys where !key.defaultValue.isEmpty && key.support == .full {
+                let isText = key.type.contains("address") || key.type == "string"
+                let value = isText ? "\"\(key.defaultValue)\"" : key.defaultValue
+                let plain = try read(place.replacing(", %", with: "").replacing("%", with: ""))
+                let written = try read(place.replacing("%", with: "\(key.name): \(value)"))
+                #expect(written.stateDirectory == plain.stateDirectory, "\(section): \(key.name)")
+                #expect(written.server == plain.server, "\(section): \(key.name)")
+                #expect(written.logs == plain.logs, "\(section): \(key.name)")
+                #expect(written.metrics == plain.metrics, "\(section): \(key.name)")
             }
         }
     }

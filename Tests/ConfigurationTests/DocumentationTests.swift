@@ -36,8 +36,8 @@ struct DocumentationTests {
         let path = "/\(root)/docs/configuration.md"
         let text = String(decoding: try ConfigurationSurroundings.process.read(path).get(), as: UTF8.self)
         let (expected, strangers) = ConfigurationDocument.filled(text, with: documented)
-        // The agent's own sections, which AgentTests compare.
-        #expect(strangers.sorted() == ["file", "limits_config", "logs", "metrics", "paths", "probes", "server"])
+        // Those of the agent and of its metrics, which AgentTests compare.
+        #expect(Set(strangers).isDisjoint(with: documented.map(\.name)))
         if getenv("TOCSIN_UPDATE_DOCS") != nil {
             let file = try #require(fopen(path, "w"))
             fputs(expected, file)

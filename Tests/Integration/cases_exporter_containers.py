@@ -164,6 +164,9 @@ def exporter_docker(c):
     restarts, health, networks, names that change."""
     if not shutil.which("nsenter") or not shutil.which("ip"):
         raise Skip("needs nsenter and ip")
+    # What a container in the host's network leaves mounted; undone after dockerd's end.
+    c.closing.append(lambda: subprocess.run(
+        ["umount", os.path.join(c.directory, "dk", "exec", "netns", "default")], capture_output=True, check=False))
     daemon = Dockerd(c)
     work = "i=0; while [ $i -lt 9 ]; do %s sleep 1000 & i=$((i+1)); done; " % BUSYBOX
     start(daemon, "cpu", work + "while :; do :; done", "--cpus", "0.3", "--memory", "64m", "--pids-limit", "50",

@@ -1,4 +1,5 @@
 import Bytes
+import Configuration
 
 /// An option of a collector: a key of `metrics.collectors.NAME` and a flag of `tocsin metrics`.
 package struct CollectorOption: Sendable, Equatable {
@@ -19,6 +20,9 @@ package struct CollectorOption: Sendable, Equatable {
     /// As one would write it; empty for none.
     package var defaultValue: String
     package var doc: String
+
+    /// Seconds of a duration with its unit, or of a plain number of them.
+    static func seconds(_ text: String) -> Double? { DurationText.seconds(text) ?? Double(text) }
 
     package init(_ name: String, _ kind: Kind, default defaultValue: String = "", _ doc: String) {
         self.name = name
@@ -55,7 +59,7 @@ package struct CollectorOptions: Sendable, Equatable {
     package func bool(_ name: String) -> Bool { text(name) == "true" }
     package func integer(_ name: String) -> Int? { text(name).flatMap { Int($0) } }
     /// Seconds.
-    package func duration(_ name: String) -> Double? { text(name).flatMap { Double($0) } }
+    package func duration(_ name: String) -> Double? { text(name).flatMap { CollectorOption.seconds($0) } }
 
     package func pattern(_ name: String) throws -> Regex? {
         guard let pattern = text(name) else { return nil }

@@ -38,6 +38,7 @@ package enum Collectors {
         UDPQueuesCollector.description,
         // Storage
         BcacheCollector.description,
+        BcachefsCollector.description,
         BtrfsCollector.description,
         CertificatesCollector.description,
         FibreChannelCollector.description,

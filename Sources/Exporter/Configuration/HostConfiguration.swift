@@ -63,7 +63,7 @@ extension CollectorOption {
         case .integer:
             if Int(text) != nil { return nil }
         case .duration:
-            if Double(text) != nil { return nil }
+            if CollectorOption.seconds(text).map({ $0 >= 0 && $0 <= 86_400 }) == true { return nil }
         case .pattern:
             do throws(RegexError) {
                 _ = try Regex(text)

@@ -6,10 +6,10 @@ extension MetricScrapeJob: ConfigurationSection {
     package static let configurationKeys: [ConfigurationKey] =
         [
             ConfigurationKey("job_name", "string", "Name of the job, its targets' label `job`; required, each once."),
-            ConfigurationKey("scrape_interval", "duration", default: "1m", "How often each target is scraped."),
             ConfigurationKey(
-                "scrape_timeout", "duration", default: "10s",
-                "What a scrape may take; the interval where that is shorter and this is not given."),
+                "scrape_interval", "duration", "How often its targets are scraped; as `global` says by default."),
+            ConfigurationKey(
+                "scrape_timeout", "duration", "How long a scrape may take; as `global` says by default."),
             ConfigurationKey("metrics_path", "string", default: "/metrics", "Path of the page."),
             ConfigurationKey("scheme", "`http` or `https`", default: "http", "How the targets are reached."),
             ConfigurationKey("params", "mapping of lists", "Query parameters."),

@@ -30,6 +30,8 @@ extension SampleBatch {
     }
 
     private mutating func add(name: TextRange, help: TextRange, type: MetricType) -> FamilyID {
+        // Its name would become part of the labels.
+        assert(!isWritingLabels, "a family is begun between startLabels and endLabels")
         families.append(Family(name: name, help: help, unit: .empty, type: type))
         return FamilyID(index: Int32(families.count - 1))
     }
@@ -38,6 +40,7 @@ extension SampleBatch {
     package mutating func startLabels() {
         labelStart = text.count
         labelsAreQuoted = false
+        isWritingLabels = true
     }
 
     /// A label of the set begun. An empty value is as good as no label and is left out, unless `keepsEmpty`: in
@@ -100,7 +103,8 @@ extension SampleBatch {
 
     /// Ends the set begun.
     package mutating func endLabels() -> Labels {
-        Labels(text: range(from: labelStart), hasQuotedName: labelsAreQuoted)
+        isWritingLabels = false
+        return Labels(text: range(from: labelStart), hasQuotedName: labelsAreQuoted)
     }
 
     /// A set of one label.

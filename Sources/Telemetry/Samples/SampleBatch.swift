@@ -78,6 +78,7 @@ package struct SampleBatch: ~Copyable {
     // The labels being written.
     var labelStart = 0
     var labelsAreQuoted = false
+    var isWritingLabels = false
 
     package init(sampleLimit: Int = 100_000, textLimit: Int = 32 << 20) {
         self.sampleLimit = sampleLimit

@@ -176,4 +176,26 @@ private func samples(of collector: String, _ flags: String...) throws -> [String
     func tape() throws {
         #expect(try samples(of: "tapestats") == [#"node_tape_io_time_seconds_total{device="st0"} 1.5"#])
     }
+
+    @Test("bcachefs: sizes in words, counters since it was made, what devices did")
+    func bcachefs() throws {
+        let device = #"device="6",uuid="ba-1""#
+        let found = try samples(of: "bcachefs")
+        #expect(
+            found.contains(#"node_bcachefs_compression_compressed_bytes{algorithm="lz4",uuid="ba-1"} 5.2505975193e+10"#)
+        )
+        #expect(found.contains(#"node_bcachefs_btree_write_average_size_bytes{type="interior",uuid="ba-1"} 1290"#))
+        #expect(found.contains(#"node_bcachefs_errors_total{error_type="subvol_missing",uuid="ba-1"} 194"#))
+        #expect(found.contains(#"node_bcachefs_fsync_total{uuid="ba-1"} 1.515147e+06"#))
+        #expect(found.contains(#"node_bcachefs_device_info{device="6",label="",state="",uuid="ba-1"} 1"#))
+        #expect(
+            found.filter { $0.contains("io_") } == [
+                "node_bcachefs_device_io_done_bytes_total{data_type=\"user\",device=\"6\",operation=\"read\","
+                    + "uuid=\"ba-1\"} 7",
+                "node_bcachefs_device_io_done_bytes_total{data_type=\"user\",device=\"6\",operation=\"write\","
+                    + "uuid=\"ba-1\"} 9",
+                "node_bcachefs_device_io_errors_total{device=\"6\",type=\"read\",uuid=\"ba-1\"} 18828",
+            ])
+        #expect(!found.contains { $0.contains(device) && $0.contains("buckets") })
+    }
 }

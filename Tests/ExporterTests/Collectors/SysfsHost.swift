@@ -3,7 +3,8 @@ enum SysfsHost {
     static let flags =
         ["--collector.disable-defaults", "--collector.bcache.priority-stats"]
         + [
-            "bcache", "bonding", "btrfs", "dmi", "dmmultipath", "edac", "fibrechannel", "filesystem", "hwmon",
+            "bcache", "bcachefs", "bonding", "btrfs", "dmi", "dmmultipath", "edac", "fibrechannel", "filesystem",
+            "hwmon",
             "infiniband", "ipvs",
             "loadavg", "mdadm", "nfs", "nfsd", "nvme", "powersupplyclass", "rapl", "tapestats", "thermal_zone",
             "watchdog", "xfs",
@@ -18,7 +19,8 @@ enum SysfsHost {
         ("sys/class/thermal", ["thermal_zone"]), ("sys/class/power_supply", ["powersupplyclass"]),
         ("sys/class/nvme", ["nvme"]), ("sys/devices/system/edac", ["edac"]), ("sys/class/powercap", ["rapl"]),
         ("sys/class/net", ["bonding"]), ("sys/class/watchdog", ["watchdog"]), ("sys/class/dmi", ["dmi"]),
-        ("sys/fs/btrfs", ["btrfs"]), ("sys/fs/xfs", ["xfs"]), ("sys/fs/bcache", ["bcache"]),
+        ("sys/fs/btrfs", ["btrfs"]), ("sys/fs/xfs", ["xfs"]), ("sys/fs/bcachefs", ["bcachefs"]),
+        ("sys/fs/bcache", ["bcache"]),
         ("sys/class/infiniband", ["infiniband"]), ("proc/loadavg", ["loadavg"]),
         ("sys/class/fc_host", ["fibrechannel"]), ("sys/class/scsi_tape", ["tapestats"]),
     ]
@@ -216,6 +218,29 @@ enum SysfsHost {
         100
         --- sys/class/infiniband/mlx4_0/ports/1/counters/symbol_error
         N/A (no PMA)
+        --- sys/fs/bcachefs/ba-1/btree_cache_size
+        2.05G
+        --- sys/fs/bcachefs/ba-1/compression_stats
+        typetype          compressed    uncompressed     average extent size
+        lz4                    48.9G           71.2G                   62.5k
+        --- sys/fs/bcachefs/ba-1/btree_write_stats
+                           nr        size
+        interior:          3035363   1.26k
+        --- sys/fs/bcachefs/ba-1/errors
+        subvol_missing                                  194     1761076737
+        --- sys/fs/bcachefs/ba-1/counters/fsync
+        since mount:                   302707
+        since filesystem creation:     1515147
+        --- sys/fs/bcachefs/ba-1/dev-6/io_done
+        read:
+        user        :           7
+        write:
+        user        :           9
+        --- sys/fs/bcachefs/ba-1/dev-6/io_errors
+        IO errors since filesystem creation
+          read:    18828
+        IO errors since 8 y ago
+          read:    1
         --- sys/class/fc_host/host0/port_id
         0x000002
         --- sys/class/fc_host/host0/statistics/tx_frames
