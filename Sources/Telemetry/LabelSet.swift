@@ -22,6 +22,13 @@ package struct LabelSet: Hashable, Sendable, ExpressibleByDictionaryLiteral {
         for label in labels { self[label.name] = label.value }
     }
 
+    /// Labels that are in order already, each name once, no empty values: in no more memory than they need.
+    package init(sorted labels: [Label]) {
+        assert(zip(labels, labels.dropFirst()).allSatisfy { LabelSet.precedes($0.name, $1.name) }, "not in order")
+        assert(labels.allSatisfy { !$0.value.isEmpty }, "an empty value")
+        self.labels = labels
+    }
+
     package init(dictionaryLiteral elements: (String, String)...) {
         for (name, value) in elements { self[name] = value }
     }

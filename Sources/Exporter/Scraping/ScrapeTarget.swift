@@ -48,7 +48,7 @@ final class ScrapeTarget: @unchecked Sendable {
         var isSucceeded = false
         /// Its series have got their markers, or it never had any.
         var isEnded = false
-        /// Of the last good scrape.
+        /// Of the families seen so far.
         var metadata: [MetricMetadata] = []
     }
 
@@ -62,6 +62,8 @@ final class ScrapeTarget: @unchecked Sendable {
     let reports: ReportSeries
     /// The target whose series this one goes on with, until it has them.
     var predecessor: ScrapeTarget?
+    /// Changes of the cache's metadata that `status` has.
+    var metadataChanges = 0
     /// When its series are to be marked as ended, milliseconds since 1970; 0 before it has been retired.
     var staleTime: Int64 = 0
 
@@ -86,6 +88,14 @@ final class ScrapeTarget: @unchecked Sendable {
     var offset: Int64 {
         let identity = Array("\(resolved.url)\(resolved.labels)".utf8)
         return Int64(identity.span.bytes.fnv1a % UInt64(max(1, intervalNanoseconds)))
+    }
+
+    /// Gives back what it holds, when no more will come of it. Of the worker, under the lock of whoever scrapes.
+    func release() {
+        client = nil
+        cache = SeriesCache(SeriesRules(targetLabels: [:]))
+        predecessor = nil
+        status.withLock { $0.metadata = [] }
     }
 
     /// Whether it is retired and no more will come of it.

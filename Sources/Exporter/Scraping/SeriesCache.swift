@@ -39,6 +39,9 @@ package struct SeriesCache: ~Copyable {
     /// Of each family seen, what is known about it.
     package var metadata: [MetricMetadata] { maker.metadata.values.sorted { $0.name < $1.name } }
 
+    /// Grows with each change of `metadata`.
+    var metadataChanges: Int { maker.metadataChanges }
+
     /// Begins a round.
     package mutating func begin() {
         round &+= 1

@@ -10,6 +10,9 @@ struct SeriesMaker: ~Copyable {
     /// By family.
     private(set) var metadata: [String: MetricMetadata] = [:]
 
+    /// Grows with each change of `metadata`.
+    private(set) var metadataChanges = 0
+
     /// Families whose metadata is kept.
     private static let mostMetadata = 100_000
 
@@ -42,9 +45,10 @@ struct SeriesMaker: ~Copyable {
         if labels.isEmpty { return nil }
         guard labels["__name__"] != nil else { throw .invalid("relabelling leaves \(metric) without a name") }
         if let problem = rules.limits.problem(of: labels) { throw problem }
-        var result = LabelSet()
-        for label in labels.labels { result[interned(label.name)] = interned(label.value) }
-        return result
+        var exact: [Label] = []
+        exact.reserveCapacity(labels.count)
+        for label in labels.labels { exact.append(Label(interned(label.name), interned(label.value))) }
+        return LabelSet(sorted: exact)
     }
 
     mutating func metadata(of sample: SampleBatch.Sample, in batch: borrowing SampleBatch) -> MetricMetadata {
@@ -57,7 +61,9 @@ struct SeriesMaker: ~Copyable {
         }
         let new = MetricMetadata(
             name: name, type: family.type, help: String(lossy: help), unit: String(lossy: unit))
-        if metadata.count < Self.mostMetadata || metadata[name] != nil { metadata[name] = new }
+        guard metadata.count < Self.mostMetadata || metadata[name] != nil else { return new }
+        metadata[name] = new
+        metadataChanges += 1
         return new
     }
 

@@ -63,13 +63,18 @@ final class TargetScrape: Sendable {
             page.removeAll()
             page.release()
         }
+        var metadata: [MetricMetadata]?
+        if target.cache.metadataChanges != target.metadataChanges {
+            target.metadataChanges = target.cache.metadataChanges
+            metadata = target.cache.metadata
+        }
         scrapes.add(1)
         if error != nil { failures.add(1) }
         target.status.withLock { status in
             status.lastScrape = now
             status.lastDuration = Timestamp.monotonic.seconds(since: begin)
             status.lastError = error ?? ""
-            if error == nil { status.metadata = target.cache.metadata }
+            if let metadata { status.metadata = metadata }
         }
     }
 
@@ -208,6 +213,7 @@ final class TargetScrape: Sendable {
                     SeriesSample(series: series, timestamp: target.staleTime, value: StaleMarker.value))
             }
             for sink in sinks { sink.append(scratch.output) }
+            target.release()
         }
     }
 }

@@ -97,7 +97,12 @@ struct MetricScrapeJobTests {
 
     @Test("the defaults are Prometheus's, the timeout no longer than the interval")
     func defaults() throws {
-        #expect(try read("scrape_configs: [{job_name: j}]") == [MetricScrapeJob(jobName: "j")])
+        let job = try #require(try read("scrape_configs: [{job_name: j}]").first)
+        #expect(job.scrapeInterval == 60 && job.scrapeTimeout == 10)
+        #expect(job.metricsPath == "/metrics" && job.scheme == .http && job.honorTimestamps && !job.honorLabels)
+        #expect(job.limits == SeriesLimits() && job.enableCompression && job.discoveries.isEmpty)
+        let quick = job.inheriting(interval: 5, timeout: 10)
+        #expect(quick.scrapeInterval == 5 && quick.scrapeTimeout == 5)
         #expect(try read("scrape_configs: [{job_name: j, scrape_interval: 2s}]").first?.scrapeTimeout == 2)
     }
 
