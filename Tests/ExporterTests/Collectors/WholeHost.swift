@@ -3,7 +3,8 @@ enum WholeHost {
     /// Collectors to switch on; without those that look at the machine the test runs on.
     static let flags =
         [
-            "buddyinfo", "cgroups", "interrupts", "processes", "softirqs", "swap", "no-time", "no-timex", "no-uname",
+            "buddyinfo", "cgroups", "interrupts", "processes", "softirqs", "swap", "no-time", "no-timex",
+            "no-uname", "no-containers", "no-units",
         ].map { $0.hasPrefix("no-") ? "--no-collector.\($0.dropFirst(3))" : "--collector.\($0)" } + [
             "--collector.cpu.info", "--collector.cpu.info.flags-include=^(fpu|aes)$", "--collector.stat.softirq",
         ]
