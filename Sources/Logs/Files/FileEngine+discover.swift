@@ -107,7 +107,7 @@ extension FileEngine {
         } else if filesByPath[basePath] == nil, isAwaited(path, now) {
             return
         }
-        follow(path, wanted, now, isRotatedName: true)
+        follow(path, wanted, now, isRotatedName: true, considered: status.identity)
     }
 
     private func isCopy(_ path: String, _ status: FileStatus, of base: FollowedFile) -> Bool {
@@ -126,7 +126,10 @@ extension FileEngine {
         return false
     }
 
-    private func follow(_ path: String, _ wanted: WantedFile, _ now: Timestamp, isRotatedName: Bool = false) {
+    private func follow(
+        _ path: String, _ wanted: WantedFile, _ now: Timestamp, isRotatedName: Bool = false,
+        considered: FileIdentity? = nil
+    ) {
         if path.hasSuffix(".gz") {
             setProblem(
                 path,
@@ -137,6 +140,7 @@ extension FileEngine {
         guard let deliveries = OneOrMore(deliveries(of: path, wanted)) else { return }
         let file = FollowedFile(path: path, wanted, deliveries, metrics: metrics)
         file.isRotatedName = isRotatedName
+        file.considered = considered
         filesByPath[file.path] = file
         files.append(file)
         look(at: file, now)

@@ -136,7 +136,8 @@ extension FileEngine {
             file.hasMore = true
             return
         }
-        if file.isRotatedName, !file.generations.isEmpty || !known.others(at: file.path).isEmpty,
+        let isOther = file.considered.map { $0 != status.identity } ?? false
+        if file.isRotatedName, isOther || !file.generations.isEmpty || !known.others(at: file.path).isEmpty,
             position(of: status.identity)?.path != file.path
         {
             // The names have moved on by one: the file of this name before it is asked about the new one.

@@ -72,6 +72,8 @@ final class FollowedFile {
     var wasUnknown = false
     /// Its path is the name of a rotated generation: another file that appears there later is not one of this file's.
     var isRotatedName = false
+    /// Of a rotated name: the physical file that was found to be none of the active file's; nil where that was not asked.
+    var considered: FileIdentity?
     /// It has been there for more than one look at the file system.
     var isSettled = false
 

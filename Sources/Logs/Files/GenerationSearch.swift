@@ -45,6 +45,9 @@ struct Sibling {
         return found
     }
 
+    /// Whether its path still leads to it.
+    var isInPlace: Bool { (try? FileStatus.of(path: path))?.identity == status.identity }
+
     /// Whether this one was active before `other` was, as far as names and times tell.
     func isOlder(than other: Sibling) -> Bool {
         if let older = name.isOlder(than: other.name) { return older }
@@ -78,15 +81,32 @@ struct GenerationSearch {
     /// Looks for the checkpointed generations of `path` and for those that came and went unseen since the newest
     /// checkpoint. `isKnown` tells files that have a position or are being read; `others` are positions of files
     /// beside it that were read under their own names.
+    ///
+    /// A rotation may go on meanwhile, so that a name leads to another file, or to none, by the time it is opened: looks
+    /// until all names are at the end what they were at the beginning.
     static func run(
-        _ file: FollowedFile, active: FileIdentity?, checkpoints unsorted: [Checkpoint], index: SiblingIndex,
+        _ file: FollowedFile, active: FileIdentity?, checkpoints: [Checkpoint], index: SiblingIndex,
         others: () -> [FilePosition], now: Timestamp, isKnown: (FileIdentity) -> Bool
+    ) -> GenerationSearch {
+        guard !checkpoints.isEmpty else { return GenerationSearch(keys: file.keys) }
+        var siblings = Sibling.all(of: file.path, index)
+        for _ in 0..<8 {
+            let search = look(file, active, checkpoints, siblings, others, now, isKnown)
+            if siblings.allSatisfy(\.isInPlace) { return search }
+            siblings = Sibling.all(of: file.path, index)
+        }
+        return look(file, active, checkpoints, siblings, others, now, isKnown)
+    }
+
+    private static func look(
+        _ file: FollowedFile, _ active: FileIdentity?, _ unsorted: [Checkpoint], _ all: [Sibling],
+        _ others: () -> [FilePosition], _ now: Timestamp, _ isKnown: (FileIdentity) -> Bool
     ) -> GenerationSearch {
         let path = file.path
         var search = GenerationSearch(keys: file.keys)
         let checkpoints = unsorted.sorted { $0.position.sequence < $1.position.sequence }
         guard let newest = checkpoints.last else { return search }
-        let siblings = Sibling.all(of: path, index).filter { $0.status.identity != active }
+        let siblings = all.filter { $0.status.identity != active }
         var strangers = siblings.filter { !isKnown($0.status.identity) }
         var place: Sibling?
         for checkpoint in checkpoints {
