@@ -48,8 +48,8 @@ def _panel(kind, title, description, targets, unit, width, height, defaults, opt
     }
 
 
-def graph(title, description, *targets, unit="short", width=8, height=8, stacked=False, log=False):
-    """Lines over time; a target is (expression, legend)."""
+def graph(title, description, *targets, unit="short", width=8, height=8, stacked=False, log=False, low=0):
+    """Lines over time, from `low` up where it is given; a target is (expression, legend)."""
     custom = {
         "drawStyle": "line",
         "fillOpacity": 20 if stacked else 8,
@@ -63,7 +63,8 @@ def graph(title, description, *targets, unit="short", width=8, height=8, stacked
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
-    return _panel("timeseries", title, description, targets, unit, width, height, {"custom": custom, "min": 0}, options)
+    defaults = {"custom": custom} if low is None else {"custom": custom, "min": low}
+    return _panel("timeseries", title, description, targets, unit, width, height, defaults, options)
 
 
 def stat(title, description, *targets, unit="short", width=4, height=4, bad_above=None, bad_below=None):
@@ -89,7 +90,8 @@ def row(title, *panels):
     return (title, panels)
 
 
-def _variable(name, label, query):
+def variable(name, label, query, every=".+"):
+    """A choice of label values; `every` is what all of them match."""
     return {
         "name": name,
         "label": label,
@@ -101,7 +103,7 @@ def _variable(name, label, query):
         "sort": 1,
         "multi": True,
         "includeAll": True,
-        "allValue": ".+",
+        "allValue": every,
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
         "hide": 0,
         "options": [],
@@ -109,7 +111,8 @@ def _variable(name, label, query):
     }
 
 
-def dashboard(uid, title, description, identity, *rows, tags=("tocsin",), refresh="30s", since="now-3h"):
+def dashboard(uid, title, description, identity, *rows, tags=("tocsin",), refresh="30s", since="now-3h",
+              variables=()):
     """A dashboard for the instances that have the series `identity`."""
     panels, y, number = [], 0, 1
     for heading, members in rows:
@@ -146,8 +149,9 @@ def dashboard(uid, title, description, identity, *rows, tags=("tocsin",), refres
         "templating": {
             "list": [
                 source,
-                _variable("job", "Job", "label_values(%s, job)" % identity),
-                _variable("instance", "Instance", 'label_values(%s{job=~"$job"}, instance)' % identity),
+                variable("job", "Job", "label_values(%s, job)" % identity),
+                variable("instance", "Instance", 'label_values(%s{job=~"$job"}, instance)' % identity),
+                *variables,
             ]
         },
         "panels": panels,

@@ -3,6 +3,7 @@
 import io
 import json
 import pathlib
+import re
 import sys
 import tempfile
 import unittest
@@ -24,7 +25,7 @@ class Dashboards(unittest.TestCase):
             dashboard = json.loads((HERE / name).read_text(encoding="utf-8"))
             self.assertIn(dashboard["schemaVersion"], (39, 40, 41))
             variables = [variable["name"] for variable in dashboard["templating"]["list"]]
-            self.assertEqual(variables, ["datasource", "job", "instance"])
+            self.assertEqual(variables[:3], ["datasource", "job", "instance"])
             taken, numbers = set(), set()
             for panel in dashboard["panels"]:
                 numbers.add(panel["id"])
@@ -41,8 +42,12 @@ class Dashboards(unittest.TestCase):
                 for target in panel["targets"]:
                     expression = target["expr"]
                     self.assertIn('job=~"$job", instance=~"$instance"', expression, panel["title"])
-                    if "rate(" in expression:
-                        self.assertIn("[$__rate_interval]", expression, panel["title"])
+                    unquoted = re.sub(r'"[^"]*"', "", expression)
+                    for span in re.findall(r"\brate\(\w+(?:\{[^}]*\})?(\[[^\]]*\])", unquoted):
+                        self.assertEqual(span, "[$__rate_interval]", panel["title"])
+                    self.assertEqual(unquoted.count("rate("), unquoted.count("[$__rate_interval]")
+                                     - unquoted.count("increase(") + unquoted.count("[$__range]"), panel["title"])
+                    self.assertEqual(expression.count('job=~"$job"'), expression.count("{job"), panel["title"])
             self.assertEqual(len(numbers), len(dashboard["panels"]))
 
 
