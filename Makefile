@@ -32,6 +32,7 @@ check-binary: build ## Size, and that no ICU came in
 lint:
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests
 	python3 dashboards/generate.py --check
+	scripts/list-families --check
 
 format:
 	$(SWIFT) format -i -r Package.swift Sources Tests
