@@ -6,7 +6,7 @@ package struct CollectorOption: Sendable, Equatable {
     package enum Kind: String, Sendable {
         case bool = "boolean"
         case text = "text"
-        case texts = "list of strings"
+        case texts = "string or list of strings"
         /// Unanchored, as Go's.
         case pattern = "regular expression"
         /// Seconds.

@@ -61,7 +61,13 @@ extension CollectorOption {
         case .integer: reader.int(name).map { ["\($0)"] } ?? []
         case .duration: reader.duration(name).map { ["\($0)"] } ?? []
         case .text, .pattern: reader.string(name).map { [$0] } ?? []
-        case .texts: reader.strings(name) ?? []
+        case .texts:
+            // One may stand by itself.
+            if let value = reader.value(name), case .scalar = value.node.content {
+                value.string().map { [$0] } ?? []
+            } else {
+                reader.strings(name) ?? []
+            }
         }
     }
 }
