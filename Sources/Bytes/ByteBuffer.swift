@@ -6,22 +6,26 @@ import Glibc
 /// `RawSpan`. Appending is amortised O(1) per byte; the capacity never shrinks by itself (`release`). An empty one
 /// holds no memory.
 package struct ByteBuffer: ~Copyable {
-    /// Points nowhere while `capacity` is 0.
-    private var base: UnsafeMutableRawPointer
+    // Of these three whoever appends must know in every module, or each byte costs a call.
+
+    /// Points nowhere while `room` is 0.
+    @usableFromInline var base: UnsafeMutableRawPointer
+    @usableFromInline var room: Int
+    @usableFromInline var used: Int
+
     /// Bytes allocated.
-    package private(set) var capacity: Int
+    package var capacity: Int { room }
     /// Bytes in use.
-    package private(set) var count: Int
+    @inlinable package var count: Int { used }
 
     package init(capacity: Int = 0) {
-        self.capacity = max(capacity, 0)
+        room = max(capacity, 0)
         base =
-            self.capacity > 0
-            ? UnsafeMutableRawPointer.allocate(byteCount: self.capacity, alignment: 16) : Self.nowhere
-        count = 0
+            room > 0 ? UnsafeMutableRawPointer.allocate(byteCount: room, alignment: 16) : Self.nowhere
+        used = 0
     }
 
-    deinit { if capacity > 0 { base.deallocate() } }
+    deinit { if room > 0 { base.deallocate() } }
 
     /// What `base` is without memory. 16 is not 0, so the pointer exists.
     private static var nowhere: UnsafeMutableRawPointer {
@@ -40,27 +44,27 @@ package struct ByteBuffer: ~Copyable {
     }
 
     /// Makes room for `additional` bytes after `count`.
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func reserve(_ additional: Int) {
-        if count &+ additional > capacity { grow(to: count + additional) }
+        if used &+ additional > room { grow(to: used + additional) }
     }
 
-    @inline(never)
-    private mutating func grow(to needed: Int) {
-        let wanted = max(needed, capacity &* 2, 16)
-        guard let moved = realloc(capacity > 0 ? base : nil, wanted) else {
+    @inline(never) @usableFromInline
+    mutating func grow(to needed: Int) {
+        let wanted = max(needed, room &* 2, 16)
+        guard let moved = realloc(room > 0 ? base : nil, wanted) else {
             // Nothing sensible can run on without memory; the kernel's own killer would say less.
             fatalError("out of memory: cannot grow a buffer to \(wanted) bytes")
         }
         base = moved
-        capacity = wanted
+        room = wanted
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func append(_ byte: UInt8) {
         reserve(1)
-        base.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
-        count &+= 1
+        base.storeBytes(of: byte, toByteOffset: used, as: UInt8.self)
+        used &+= 1
     }
 
     @inline(__always)
@@ -70,16 +74,16 @@ package struct ByteBuffer: ~Copyable {
         reserve(length)
         span.withUnsafeBytes { source in
             guard let start = source.baseAddress else { return }
-            memcpy(base + count, start, length)
+            memcpy(base + used, start, length)
         }
-        count &+= length
+        used &+= length
     }
 
     package mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let start = bytes.baseAddress, bytes.count > 0 else { return }
         reserve(bytes.count)
-        memcpy(base + count, start, bytes.count)
-        count &+= bytes.count
+        memcpy(base + used, start, bytes.count)
+        used &+= bytes.count
     }
 
     package mutating func append(_ bytes: [UInt8]) {
@@ -99,8 +103,8 @@ package struct ByteBuffer: ~Copyable {
     @inline(__always)
     package mutating func append<T: FixedWidthInteger & BitwiseCopyable>(littleEndian value: T) {
         reserve(MemoryLayout<T>.size)
-        base.storeBytes(of: value.littleEndian, toByteOffset: count, as: T.self)
-        count &+= MemoryLayout<T>.size
+        base.storeBytes(of: value.littleEndian, toByteOffset: used, as: T.self)
+        used &+= MemoryLayout<T>.size
     }
 
     /// Overwrites bytes already in use with a little-endian integer.
@@ -114,19 +118,19 @@ package struct ByteBuffer: ~Copyable {
         atLeast: Int, _ body: (UnsafeMutableRawBufferPointer) throws(E) -> Int
     ) throws(E) -> Int {
         reserve(atLeast)
-        let room = UnsafeMutableRawBufferPointer(start: base + count, count: capacity - count)
+        let room = UnsafeMutableRawBufferPointer(start: base + used, count: capacity - count)
         let filled = try body(room)
         precondition(filled >= 0 && filled <= room.count, "filled \(filled) of \(room.count) bytes")
-        count &+= filled
+        used &+= filled
         return filled
     }
 
-    package mutating func removeAll() { count = 0 }
+    package mutating func removeAll() { used = 0 }
 
     /// Keeps the first `newCount` bytes.
     package mutating func truncate(to newCount: Int) {
         precondition(newCount >= 0 && newCount <= count, "truncate to \(newCount) of \(count)")
-        count = newCount
+        used = newCount
     }
 
     /// Drops the first `length` bytes, moving the rest to the front. O(count).
@@ -134,7 +138,7 @@ package struct ByteBuffer: ~Copyable {
         precondition(length >= 0 && length <= count, "remove \(length) of \(count)")
         guard length > 0 else { return }
         memmove(base, base + length, count - length)
-        count &-= length
+        used &-= length
     }
 
     /// Gives the memory back, down to `capacity` bytes.
@@ -148,6 +152,6 @@ package struct ByteBuffer: ~Copyable {
             guard let moved = realloc(base, wanted) else { return }
             base = moved
         }
-        self.capacity = wanted
+        room = wanted
     }
 }

@@ -67,6 +67,8 @@ def main():
         return 0
     if not arguments.binary or not os.access(arguments.binary, os.X_OK):
         parser.error("--binary must name the built agent; %r cannot be run" % arguments.binary)
+    # Cases run it from directories of their own.
+    arguments.binary = os.path.abspath(arguments.binary)
     names = list(CASES)
     if arguments.case:
         for wanted in arguments.case:

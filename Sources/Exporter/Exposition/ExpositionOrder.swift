@@ -37,15 +37,25 @@ struct ExpositionOrder: ~Copyable {
     }
 
     private mutating func orderFamilies(_ batch: borrowing SampleBatch) {
-        families.removeAll(keepingCapacity: true)
-        for index in 0..<Int32(batch.families.count) { families.append(index) }
         func order(_ a: Int32, _ b: Int32) -> Int {
             batch.bytes(batch.families[Int(a)].name).compare(batch.bytes(batch.families[Int(b)].name))
         }
         // By place where names are equal, so that the one begun first gives type and help.
-        families.sort { a, b in
+        func precedes(_ a: Int32, _ b: Int32) -> Bool {
             let order = order(a, b)
             return order == 0 ? a < b : order < 0
+        }
+        // From page to page the same families come in the same places: the last order mostly holds.
+        var isOrdered = families.count == batch.families.count
+        var place = 1
+        while isOrdered, place < families.count {
+            isOrdered = precedes(families[place - 1], families[place])
+            place += 1
+        }
+        if !isOrdered {
+            families.removeAll(keepingCapacity: true)
+            for index in 0..<Int32(batch.families.count) { families.append(index) }
+            families.sort(by: precedes)
         }
         groups.removeAll(keepingCapacity: true)
         groups.append(contentsOf: repeatElement(0, count: families.count))
