@@ -146,7 +146,7 @@ def conforms(context, version):
     specials(context, server)
     with_samples = [request for request in server.requests if request.samples]
     gaps = [b.at - a.at for a, b in zip(with_samples, with_samples[1:-1])]
-    context.require(gaps and all(4 <= gap <= 7 for gap in gaps), "seconds between requests: %s" % gaps)
+    context.require(gaps and all(3.5 <= gap <= 7 for gap in gaps), "seconds between requests: %s" % gaps)
     context.require(all(request.version == version for request in server.requests), "the wrong version")
     context.require(all(request.headers.get("x-scope-orgid") == "me" for request in server.requests), "headers")
     context.require(server.exemplars and server.exemplars[0][0] == [("trace_id", "t0")], "no exemplars")

@@ -103,6 +103,23 @@ struct RoutesTests {
         #expect(try await answer(router, .get, "/-/reload").0 == 405)
     }
 
+    @Test("a page is compressed for other hosts, and unknown collectors are refused")
+    func page() async throws {
+        var router = Router()
+        let registry = MetricRegistry()
+        registry.counter("lines_total", help: "Lines.").add(7)
+        router.addMetrics(MetricsPage(registry))
+        let query = try #require(Query(""))
+        for (origin, coding) in [(Request.Origin.network, "gzip"), (.loopback, nil), (.unixSocket, nil)] {
+            let request = Request(
+                method: .get, path: "/metrics", query: query, headers: ["Accept-Encoding": "gzip"], origin: origin)
+            let response = try await router.respond(to: request)
+            #expect(response.headers["Content-Encoding"] == coding)
+        }
+        let (status, _) = try await answer(router, .get, "/metrics", "collect[]=nothing")
+        #expect(status == 400)
+    }
+
     @Test("JSON comes out with its commas and its escapes")
     func json() {
         var json = JSONWriter()
