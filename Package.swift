@@ -71,6 +71,8 @@ let package = Package(
             dependencies: ["Bytes", "CLinux", "CZlib", "Configuration", "Telemetry", "Transport", log],
             swiftSettings: strict),
         .target(
+            name: "Rules", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry"], swiftSettings: strict),
+        .target(
             name: "Loki",
             dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport", log],
             swiftSettings: strict),
@@ -124,6 +126,9 @@ let package = Package(
                 "Transport",
                 log,
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RulesTests", dependencies: ["TestSupport", "Bytes", "Configuration", "Rules", "Telemetry"],
             swiftSettings: strict),
         .testTarget(
             name: "WebTests",

@@ -1,0 +1,14 @@
+/// An expression that is evaluated again and again: it keeps what it found out about its series from one time to the next.
+///
+/// For one thread at a time.
+package protocol PreparedQuery: AnyObject {
+    var expression: Expression { get }
+
+    /// What the expression is worth at `time`, milliseconds since 1970.
+    func instant(at time: Int64, in reader: any SampleReader) throws(QueryError) -> QueryResult
+
+    /// What it is worth at `start`, `start + step`, … up to `end`, all in milliseconds; a matrix.
+    func range(
+        from start: Int64, through end: Int64, step: Int64, in reader: any SampleReader
+    ) throws(QueryError) -> QueryResult
+}
