@@ -15,13 +15,17 @@ package struct LabelMatcher: Sendable {
     private let regex: Regex?
 
     /// Regular expressions are anchored at both ends.
-    package init(_ name: String, _ operation: Operation, _ value: String) throws(RegexError) {
+    ///
+    /// - Parameter dotMatchesNewline: as Prometheus has it since 3.0.
+    package init(
+        _ name: String, _ operation: Operation, _ value: String, dotMatchesNewline: Bool = false
+    ) throws(RegexError) {
         self.name = name
         self.operation = operation
         self.value = value
         switch operation {
         case .equal, .notEqual: regex = nil
-        case .matches, .notMatches: regex = try Regex(value, anchored: true)
+        case .matches, .notMatches: regex = try Regex(value, anchored: true, dotMatchesNewline: dotMatchesNewline)
         }
     }
 
