@@ -115,9 +115,7 @@ extension ExpressionParser {
             do throws(GoNumber.Failure) {
                 return NumberLiteral(value: try GoNumber.parse(token.text), range: token.range)
             } catch {
-                let reason = error == .range ? "value out of range" : "invalid syntax"
-                let text = GoText.quoted(token.text)
-                throw SyntaxError(token, "error parsing number: strconv.ParseFloat: parsing \(text): \(reason)")
+                throw SyntaxError(token, error.message(of: token.text))
             }
         case .duration:
             try take()

@@ -5,6 +5,11 @@ package enum GoNumber {
     package enum Failure: Error {
         case syntax
         case range
+
+        func message(of text: String) -> String {
+            let reason = self == .range ? "value out of range" : "invalid syntax"
+            return "error parsing number: strconv.ParseFloat: parsing \(GoText.quoted(text)): \(reason)"
+        }
     }
 
     /// A number of PromQL: an integer, hexadecimal (`0x1f`) or octal (`017`) ones included, else a decimal fraction, `inf` or

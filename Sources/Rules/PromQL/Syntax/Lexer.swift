@@ -5,8 +5,8 @@ struct Lexer {
         case statements
         /// After `[`, until the first number.
         case duration
+        /// Behind the name and the labels of a series description.
         case values
-        case histogram
         case ended
     }
 
@@ -36,7 +36,6 @@ struct Lexer {
                 case .statements: isInBraces ? try insideBraces() : try statement()
                 case .duration: try insideBrackets()
                 case .values: try value()
-                case .histogram: try histogramPart()
                 }
             if let token { return token }
         }

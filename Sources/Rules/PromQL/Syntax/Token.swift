@@ -13,7 +13,7 @@ struct Token {
         case start, end, step, range, maxOf, minOf
         case identifier, metricIdentifier, string, number, duration
         /// Of series descriptions only.
-        case blank, times, space, openHistogram, closeHistogram, histogramKey, counterResetHint
+        case blank, times, space, histogram
         case endOfInput
     }
 
