@@ -81,8 +81,9 @@ final class SampleMatcher {
                 guard columns[Int(row)][step].isAbsent else { throw .sameLabels }
                 columns[Int(row)][step] = value
             }
-            let fillOne = isSwapped ? matching.fillLeft : matching.fillRight
-            let fillMany = isSwapped ? matching.fillRight : matching.fillLeft
+            // Prometheus takes `fill_right` for the side that is unique also where `group_right` makes it the left one.
+            let fillOne = matching.fillRight
+            let fillMany = matching.fillLeft
             let isEmptySide = !hasSample(oneFrame, step) || !hasSample(manyFrame, step)
             if isEmptySide, matching.fillLeft == nil, matching.fillRight == nil { continue }
             for row in 0..<many.count {
