@@ -9,10 +9,11 @@ extension GoNumber {
         return sign + ShortestDecimal(value.magnitude).plain
     }
 
-    /// As `%v` writes it: the shortest digits, with an exponent below 1e-4 and from 1e21 on.
-    package static func general(_ value: Double) -> String { general(value, plainBelow: 21) }
+    /// As `%v`, `%g` and `strconv.FormatFloat(x, 'g', -1, 64)` write it: the shortest digits, with an exponent below 1e-4 and
+    /// from 1e6 on (promtool prints `{{ $value }}` of 1000000 as 1e+06).
+    package static func general(_ value: Double) -> String { general(value, plainBelow: 6) }
 
-    /// As `%g` or `strconv.FormatFloat(x, 'g', -1, 64)` with an exponent below 1e-4 and from `10^plainBelow` on.
+    /// As `general` with an exponent below 1e-4 and from `10^plainBelow` on.
     package static func general(_ value: Double, plainBelow: Int) -> String {
         guard value.isFinite, value != 0 else { return plain(value) }
         let decimal = ShortestDecimal(value.magnitude)

@@ -76,7 +76,7 @@ struct GoNumberTests {
         ] as [(Double, String, String, String, String)])
     func texts(value: Double, general: String, plain: String, fixed: String, significant: String) {
         // %v is as `g` below 1e21 but for the exponents that `g` has from 1e6 on.
-        let wanted = value.magnitude < 1e21 && value.magnitude >= 1e-4 ? plain : general
+        let wanted = value.magnitude < 1e6 && value.magnitude >= 1e-4 ? plain : general
         #expect(GoNumber.general(value) == (value == 0 ? plain : wanted))
         #expect(GoNumber.plain(value) == plain)
         #expect(GoNumber.fixed(value, places: 2) == fixed)
