@@ -75,7 +75,7 @@ struct GoNumberTests {
             (-.infinity, "-Inf", "-Inf", "-Inf", "-Inf"),
         ] as [(Double, String, String, String, String)])
     func texts(value: Double, general: String, plain: String, fixed: String, significant: String) {
-        // %v is as `g` below 1e21 but for the exponents that `g` has from 1e6 on.
+        // Plain from 1e-4 to below 1e6.
         let wanted = value.magnitude < 1e6 && value.magnitude >= 1e-4 ? plain : general
         #expect(GoNumber.general(value) == (value == 0 ? plain : wanted))
         #expect(GoNumber.plain(value) == plain)

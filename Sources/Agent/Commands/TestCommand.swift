@@ -1,6 +1,6 @@
 import ArgumentParser
 import Bytes
-import Glibc
+import Configuration
 import Rules
 
 /// `tocsin test`: runs what people have written down about rules and queries.
@@ -27,10 +27,10 @@ struct PromQLTestCommand: ParsableCommand {
     }
 
     private func read(_ path: String) throws -> String {
-        do {
-            return String(decoding: try SmallFile.read(path, limit: 64 << 20), as: UTF8.self)
-        } catch {
-            Terminal.complain("tocsin test promql: \(path): \(error)")
+        switch ConfigurationSurroundings.process.read(path) {
+        case .success(let bytes): return String(decoding: bytes, as: UTF8.self)
+        case .failure(let failure):
+            Terminal.complain("tocsin test promql: \(path): \(failure.reason)")
             throw ExitCode(2)
         }
     }
@@ -57,15 +57,15 @@ struct PromQLTestCommand: ParsableCommand {
             writer.key("file")
             writer.string(file)
             writer.key("passed")
-            writer.number(report.passed)
+            writer.integer(report.passed)
             writer.key("failed")
-            writer.number(report.failures.count)
+            writer.integer(report.failures.count)
             writer.key("failures")
             writer.beginArray()
             for failure in report.failures {
                 writer.beginObject()
                 writer.key("line")
-                writer.number(failure.line)
+                writer.integer(failure.line)
                 writer.key("query")
                 writer.string(failure.query)
                 writer.key("reason")

@@ -66,8 +66,8 @@ struct MonotonicityFix: CustomStringConvertible {
 
     var description: String {
         """
-        , from buckets \(GoNumberText.general(lowestBound)) to \(GoNumberText.general(highestBound)), with a max diff of \
-        \(GoNumberText.general(largestDifference, digits: 2)), over \(samples) samples from \
+        , from buckets \(Bytes.GoNumber.general(lowestBound)) to \(Bytes.GoNumber.general(highestBound)), with a max diff of \
+        \(Bytes.GoNumber.significant(largestDifference, digits: 2)), over \(samples) samples from \
         \(UTCDate(seconds: from / 1000).rfc3339) to \(UTCDate(seconds: through / 1000).rfc3339)
         """
     }

@@ -1,3 +1,4 @@
+import Bytes
 import Telemetry
 
 /// `count_values("label", v)`: a series per value and group.
@@ -36,7 +37,7 @@ final class CountValuesNode: PlanNode {
                     target = last.row
                 } else {
                     var set = base
-                    set[label] = GoNumber.shortest(value)
+                    set[label] = Bytes.GoNumber.plain(value)
                     set = isWithout ? set.removingName(and: labels) : set.keeping(labels)
                     if let known = rows[set] {
                         target = known

@@ -1,3 +1,5 @@
+import Bytes
+
 /// `topk`, `bottomk`, `limitk` and `limit_ratio`: some samples of each group, as they are.
 final class SampleChoiceNode: PlanNode {
     enum Kind { case top, bottom, limit, ratio }
@@ -45,10 +47,10 @@ final class SampleChoiceNode: PlanNode {
         for parameter in parameters {
             if parameter.isNaN { throw .execution("Parameter value is NaN") }
             if parameter <= -0x1p63 {
-                throw .execution("Scalar value \(GoNumberText.general(parameter)) underflows int64")
+                throw .execution("Scalar value \(Bytes.GoNumber.general(parameter)) underflows int64")
             }
             if parameter >= 0x1p63 {
-                throw .execution("Scalar value \(GoNumberText.general(parameter)) overflows int64")
+                throw .execution("Scalar value \(Bytes.GoNumber.general(parameter)) overflows int64")
             }
         }
     }
@@ -92,8 +94,8 @@ final class SampleChoiceNode: PlanNode {
         for (extreme, bound) in [(parameters.max() ?? 0, 1.0), (parameters.min() ?? 0, -1.0)]
         where bound > 0 ? extreme > bound : extreme < bound {
             evaluation.annotations.warn(
-                "ratio value should be between -1 and 1, got \(GoNumberText.general(extreme)), capping to "
-                    + GoNumberText.general(bound), at: parameterRange)
+                "ratio value should be between -1 and 1, got \(Bytes.GoNumber.general(extreme)), capping to "
+                    + Bytes.GoNumber.general(bound), at: parameterRange)
         }
         if hashes?.shape !== frame.shape {
             hashes = (frame.shape, frame.shape.labels.map { Double(SeriesHash.of($0)) / Double(UInt64.max) })

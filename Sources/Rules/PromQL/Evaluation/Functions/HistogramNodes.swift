@@ -1,3 +1,4 @@
+import Bytes
 import Telemetry
 
 /// `histogram_quantile(φ, v)` and `histogram_quantiles(v, "label", φ, …)` of classic histograms.
@@ -94,7 +95,7 @@ enum OpenMetricsNumber {
         if value == 1 { return "1.0" }
         if value == 0 { return "0.0" }
         if value == -1 { return "-1.0" }
-        let text = GoNumberText.general(value)
+        let text = Bytes.GoNumber.general(value)
         if !value.isFinite || text.contains(where: { $0 == "." || $0 == "e" }) { return text }
         return text + ".0"
     }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// `sum_over_time`
 struct SumOverTime: WindowFunction {
     mutating func value(_ window: SampleWindow, _ columns: borrowing SampleColumns) -> Double {
@@ -126,6 +128,6 @@ enum Quantile {
     /// The remark on a quantile outside 0…1; nil where it is inside.
     static func complaint(_ quantile: Double) -> String? {
         guard quantile.isNaN || quantile < 0 || quantile > 1 else { return nil }
-        return "quantile value should be between 0 and 1, got \(GoNumberText.general(quantile))"
+        return "quantile value should be between 0 and 1, got \(Bytes.GoNumber.general(quantile))"
     }
 }

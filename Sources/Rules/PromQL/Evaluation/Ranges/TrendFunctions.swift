@@ -1,3 +1,5 @@
+import Bytes
+
 /// A line through samples by least squares, x in seconds from a given time.
 struct LinearRegression {
     let slope: Double
@@ -66,7 +68,7 @@ struct DoubleExponentialSmoothing: WindowFunction {
         for (value, name, letters) in [(smoothing[step], "smoothing", "sf"), (trends[step], "trend", "tf")]
         where value <= 0 || value >= 1 {
             throw .execution(
-                "invalid \(name) factor. Expected: 0 < \(letters) < 1, got: \(GoNumber.fixed(value, digits: 6))")
+                "invalid \(name) factor. Expected: 0 < \(letters) < 1, got: \(Bytes.GoNumber.fixed(value, places: 6))")
         }
     }
 
