@@ -101,7 +101,8 @@ let package = Package(
         .target(
             name: "PushServer", dependencies: ["Bytes"], path: "Tests/PushServer", swiftSettings: strict),
         .testTarget(name: "BytesTests", dependencies: ["TestSupport", "Bytes"], swiftSettings: strict),
-        .testTarget(name: "TelemetryTests", dependencies: ["Bytes", "Telemetry"], swiftSettings: strict),
+        .testTarget(
+            name: "TelemetryTests", dependencies: ["Bytes", "Configuration", "Telemetry"], swiftSettings: strict),
         .testTarget(
             name: "ConfigurationTests",
             dependencies: ["TestSupport", "Bytes", "Configuration", "Logs", "Loki", "Telemetry", "Transport"],
