@@ -85,8 +85,8 @@ let package = Package(
         .executableTarget(
             name: "Agent",
             dependencies: [
-                "Bytes", "CLinux", "Configuration", "Exporter", "Logs", "Loki", "Telemetry", "Transport", "Web",
-                log, lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Bytes", "CLinux", "Configuration", "Exporter", "Logs", "Loki", "Rules", "Telemetry", "Transport",
+                "Web", log, lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: strict, linkerSettings: linking),
 

@@ -14,7 +14,7 @@ package struct LabelMatcher: Sendable {
     package let value: String
     private let regex: Regex?
 
-    /// Regular expressions are anchored at both ends.
+    /// Regular expressions are anchored at both ends, and `.` matches a newline too, as in Prometheus 3.
     ///
     /// - Parameter dotMatchesNewline: as Prometheus has it since 3.0.
     package init(

@@ -101,7 +101,7 @@ extension ExpressionParser {
             matchers = try self.matchers()
             end = lastEnd
         }
-        if let name { matchers.append(try matcher("__name__", .equal, name.text, name, name)) }
+        if let name { matchers.append(try matcher("__name__", .equal, name.text, at: name)) }
         return VectorSelector(
             name: name?.text, matchers: matchers, range: TextRange(start: first.start, end: end))
     }
@@ -135,19 +135,22 @@ extension ExpressionParser {
         case .matches: operation = .matches
         case .notMatches: operation = .notMatches
         default:
-            if name.kind == .string { return try matcher("__name__", .equal, label, name, name) }
+            if name.kind == .string { return try matcher("__name__", .equal, label, at: name) }
             throw unexpected(try peek(), in: "label matching", expected: "label matching operator")
         }
         try take()
         let value = try peek()
         guard value.kind == .string else { throw unexpected(value, in: "label matching", expected: "string") }
         try take()
-        return try matcher(label, operation, Lexer.unquoted(value), name, value)
+        return try matcher(label, operation, Lexer.unquoted(value), at: name)
     }
 
     private func matcher(
-        _ label: String, _ operation: LabelMatcher.Operation, _ value: String, _ first: Token, _ last: Token
+        _ label: String, _ operation: LabelMatcher.Operation, _ value: String, at first: Token
     ) throws(SyntaxError) -> LabelMatcher {
+        if operation == .matches || operation == .notMatches, let problem = RegexSyntax.problem(in: value) {
+            throw SyntaxError(first, problem)
+        }
         do {
             return try LabelMatcher(label, operation, value, dotMatchesNewline: true)
         } catch {

@@ -28,8 +28,8 @@ package enum GoNumber {
             return Double(value)
         }
         if digits.count > 1, digits.hasPrefix("0"), let value = Int64(digits, radix: 8) { return Double(value) }
-        guard let last = digits.utf8.last, Lexer.isDigit(last) || last == UInt8(ascii: "."),
-            let value = Double(digits.hasSuffix(".") ? String(digits.dropLast()) : digits)
+        guard digits.utf8.count(where: { $0 == UInt8(ascii: ".") }) <= 1, digits != ".",
+            let value = Double(digits.hasSuffix(".") ? digits + "0" : digits)
         else { throw .syntax }
         if value.isInfinite { throw .range }
         return value
