@@ -225,22 +225,6 @@ final class AlertRecorder: AlertSink {
     }
 }
 
-/// A directory of its own, deleted with it.
-final class ScratchDirectory: Sendable {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/tocsin-rules-XXXXXX".utf8CString)
-        path = mkdtemp(&template).map { String(cString: $0) } ?? "/tmp"
-    }
-
-    deinit {
-        let directory = StoreDirectory(path: path)
-        for name in (try? directory.names()) ?? [] { unlink(directory.file(name)) }
-        rmdir(path)
-    }
-}
-
 /// Rule groups over a store in memory, on a clock that only tests move.
 final class RuleBench {
     let store = MemoryStore()

@@ -4,37 +4,6 @@ import Rules
 import Telemetry
 import TestSupport
 
-/// A directory of its own, deleted with it.
-final class ScratchDirectory {
-    let path: String
-
-    init() {
-        path = "/tmp/tocsin-store-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-        mkdir(path, 0o700)
-    }
-
-    deinit {
-        for name in (try? StoreDirectory(path: path).names()) ?? [] { unlink(path + "/" + name) }
-        rmdir(path)
-    }
-
-    func names(_ suffix: String) throws -> [String] {
-        try StoreDirectory(path: path).names().filter { $0.hasSuffix(suffix) }.sorted()
-    }
-
-    func contents(_ name: String) throws -> [UInt8] {
-        let file = try StoreFile(path: path + "/" + name, flags: O_RDONLY)
-        var buffer = ByteBuffer()
-        try file.read(at: 0, length: Int(try file.size()), into: &buffer)
-        return [UInt8](buffer.bytes)
-    }
-
-    func overwrite(_ name: String, _ bytes: [UInt8]) throws {
-        let file = try StoreFile(path: path + "/" + name, flags: O_WRONLY | O_TRUNC)
-        try file.write(bytes.span.bytes, RawSpan(), at: 0, faults: DiskFaults())
-    }
-}
-
 /// A sample as tests compare it: a stale marker is equal to itself.
 struct Point: Hashable, CustomStringConvertible {
     var time: Int64
