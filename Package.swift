@@ -136,7 +136,8 @@ let package = Package(
             dependencies: ["TestSupport", "Bytes", "Configuration", "Exporter", "Telemetry", "Web", log] + nio,
             swiftSettings: strict),
         .testTarget(
-            name: "AgentTests", dependencies: ["Agent", "Configuration", "Logs", "Loki", "Telemetry", "Web"],
+            name: "AgentTests",
+            dependencies: ["Agent", "Configuration", "Exporter", "Logs", "Loki", "Telemetry", "Web"],
             swiftSettings: strict),
     ]
 )
