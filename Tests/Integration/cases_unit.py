@@ -83,9 +83,9 @@ class Booted:
             self.child = int(children[0])
         return self.run("systemctl", "is-system-running", check=False).strip() in ("running", "degraded")
 
-    def run(self, *command, check=True):
+    def run(self, *command, check=True, seconds=30):
         done = subprocess.run(["nsenter", "-t", str(self.child), "-m", "-p", "-C", "-u", "-i", "-n", "-r", "-w", *command],
-                              capture_output=True, check=False, timeout=30)
+                              capture_output=True, check=False, timeout=seconds)
         if check and done.returncode:
             raise RuntimeError("%s: %d: %s" % (" ".join(command), done.returncode, done.stderr.decode()))
         return done.stdout.decode()

@@ -77,8 +77,9 @@ private func unit(_ name: String, _ active: String, load: String = "loaded") -> 
     @Test("all units are counted by state, loaded ones that the patterns let through are told")
     func reading() throws {
         let text = values(
-            unit("a.service", "active") + unit("b.mount", "active") + unit("c.socket", "reloading")
-                + unit("d.service", "inactive", load: "not-found") + unit("e.timer", "failed") + unit("f", "reloading"))
+            unit("c.socket", "reloading") + unit("f", "reloading") + unit("b.mount", "active")
+                + unit("d.service", "inactive", load: "not-found") + unit("e.timer", "failed")
+                + unit("a.service", "active"))
         var reading = SystemdReading()
         let table = UnitTable()
         table.begin(loadTime: "")
@@ -86,7 +87,7 @@ private func unit(_ name: String, _ active: String, load: String = "loaded") -> 
         let isWhole = reading.take(text.bytes, filter: filter, table: table)
         #expect(isWhole)
         let counts = UnitState.allCases.map { reading.counts[$0.rawValue] }
-        #expect(counts == [2, 0, 0, 1, 1])
+        #expect(counts == [0, 2, 0, 1, 1])
         #expect(reading.otherCounts.map(\.state) == ["reloading"] && reading.otherCounts.map(\.count) == [2])
         #expect(reading.listed.map(\.kind) == [.service, .socket, .timer, .other])
         #expect(reading.listed.map(\.state) == [.active, nil, .failed, nil])
@@ -142,20 +143,35 @@ private func unit(_ name: String, _ active: String, load: String = "loaded") -> 
         return table.number(of: buffer.bytes, path: buffer.bytes)
     }
 
+    private func setType(_ table: UnitTable, _ unit: Int) {
+        var buffer = ByteBuffer()
+        buffer.append("simple")
+        table.setType(unit, to: buffer.bytes)
+    }
+
+    @Test("units have their places by name, however they came")
+    func ranks() {
+        let table = UnitTable()
+        table.begin(loadTime: "1")
+        let units = ["b", "a-c", "c", "a"].map { number(table, $0) }
+        #expect(units.map { table.rank($0) } == [2, 1, 3, 0])
+        #expect(table.rank(number(table, "aa")) == 2)
+    }
+
     @Test("a type holds from page to page, until systemd reads its units anew or the unit was away")
     func types() {
         let table = UnitTable()
         table.begin(loadTime: "5")
         let unit = number(table, "a.service")
-        table[unit].type = "simple"
+        setType(table, unit)
         table.begin(loadTime: "5")
-        #expect(number(table, "a.service") == unit && table[unit].type == "simple")
+        #expect(number(table, "a.service") == unit && table.knowsType(unit))
         table.begin(loadTime: "6")
-        #expect(number(table, "a.service") == unit && table[unit].type == nil)
-        table[unit].type = "exec"
+        #expect(number(table, "a.service") == unit && !table.knowsType(unit))
+        setType(table, unit)
         table.begin(loadTime: "6")
         table.begin(loadTime: "6")
-        #expect(number(table, "a.service") == unit && table[unit].type == nil)
+        #expect(number(table, "a.service") == unit && !table.knowsType(unit))
     }
 
     @Test("where systemd does not say when it read its units, a type holds for minutes")
@@ -164,11 +180,11 @@ private func unit(_ name: String, _ active: String, load: String = "loaded") -> 
         let start = Timestamp.monotonic
         table.begin(loadTime: "", now: start)
         let unit = number(table, "a.service")
-        table[unit].type = "simple"
+        setType(table, unit)
         table.begin(loadTime: "", now: start.adding(seconds: 200))
-        #expect(number(table, "a.service") == unit && table[unit].type == "simple")
+        #expect(number(table, "a.service") == unit && table.knowsType(unit))
         table.begin(loadTime: "", now: start.adding(seconds: 400))
-        #expect(number(table, "a.service") == unit && table[unit].type == nil)
+        #expect(number(table, "a.service") == unit && !table.knowsType(unit))
     }
 
     @Test("units that are gone do not pile up")

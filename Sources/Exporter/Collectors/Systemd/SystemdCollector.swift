@@ -139,7 +139,7 @@ struct SystemdCollector: Collector {
             }
             switch listed.kind {
             case .service:
-                if table[listed.unit].type == nil { ask(.serviceType) }
+                if !table.knowsType(listed.unit) { ask(.serviceType) }
                 if asksRestarts { ask(.restarts) }
                 if asksTasks {
                     ask(.tasks)
@@ -163,7 +163,7 @@ struct SystemdCollector: Collector {
         while true {
             while next < reading.questions.count, client.pendingCount < BusClient.window {
                 let question = reading.questions[next]
-                let path = table[reading.listed[question.listed].unit].path
+                let path = table.path(reading.listed[question.listed].unit)
                 let property = question.property
                 try client.send(
                     BusCall(Self.name, path, property: property.name, of: property.interface), tag: next)
@@ -177,7 +177,7 @@ struct SystemdCollector: Collector {
             let question = reading.questions[answer.tag]
             switch question.property {
             case .serviceType, .mountType:
-                table[reading.listed[question.listed].unit].type = String(lossy: values.value)
+                table.setType(reading.listed[question.listed].unit, to: values.value)
             default: reading.questions[answer.tag].answer = values.value.unsigned
             }
         }
@@ -210,24 +210,23 @@ struct SystemdCollector: Collector {
             batch.sample(families.units, batch.labels("state", other.state), Double(other.count))
         }
         for listed in reading.listed {
-            let type = table[listed.unit].type ?? ""
             for state in UnitState.allCases {
                 batch.startLabels()
-                table.label(listed.unit, into: &batch)
+                table.writeName(listed.unit, into: &batch)
                 batch.label("state", state.name)
-                batch.label("type", type)
+                table.writeType(listed.unit, into: &batch)
                 batch.sample(families.state, batch.endLabels(), listed.state == state ? 1 : 0)
             }
             // Known only by being asked for, and asked for only while a unit is active.
             if asksStartTimes, listed.state != .active, let family = families.family(of: .activeSince) {
-                batch.sample(family, table.labels(listed.unit, into: &batch), 0)
+                batch.sample(family, table.name(listed.unit, into: &batch), 0)
             }
         }
         for question in reading.questions {
             guard let family = families.family(of: question.property), let answer = question.answer,
                 let value = question.property.sample(answer)
             else { continue }
-            batch.sample(family, table.labels(reading.listed[question.listed].unit, into: &batch), value)
+            batch.sample(family, table.name(reading.listed[question.listed].unit, into: &batch), value)
         }
     }
 }

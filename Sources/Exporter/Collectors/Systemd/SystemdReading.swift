@@ -29,7 +29,7 @@ struct SystemdReading {
     /// Units by state, all of them.
     var counts = InlineArray<5, Int>(repeating: 0)
     var otherCounts: [(state: String, count: Int)] = []
-    /// Those that are loaded and wanted.
+    /// Those that are loaded and wanted, by name.
     var listed: [Listed] = []
     var questions: [Question] = []
 
@@ -55,6 +55,7 @@ struct SystemdReading {
             let unit = table.number(of: units.name, path: units.path)
             listed.append(Listed(unit: unit, kind: UnitKind(name: units.name), state: state))
         }
+        listed.sort { table.rank($0.unit) < table.rank($1.unit) }
         return !units.isTorn
     }
 

@@ -37,9 +37,10 @@ struct UnitListing: ~Escapable {
     }
 }
 
-/// The states that node_exporter gives a series each; systemd has more (`reloading`, `maintenance`).
+/// The states that node_exporter gives a series each, in the order in which a page has them; systemd has more
+/// (`reloading`, `maintenance`).
 enum UnitState: Int, CaseIterable {
-    case active, activating, deactivating, inactive, failed
+    case activating, active, deactivating, failed, inactive
 
     var name: StaticString {
         switch self {
