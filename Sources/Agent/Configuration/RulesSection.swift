@@ -1,4 +1,5 @@
 import Configuration
+import Rules
 
 /// `rules:` of the configuration file.
 struct RulesSection: Sendable, Equatable, ConfigurationSection {
@@ -10,6 +11,10 @@ struct RulesSection: Sendable, Equatable, ConfigurationSection {
     var queryOffset = 0.0
     /// Seconds between two times that a firing alert is told again.
     var resendDelay = 60.0
+    /// Seconds; what was pending before a downtime longer than that begins anew.
+    var outageTolerance = 3600.0
+    /// Of rules that say nothing else.
+    var noData = NoData.resolve
     /// Whether the rules that come with the agent are evaluated.
     var hasDefaultPack = true
     /// What links in alerts begin with.
@@ -29,6 +34,12 @@ struct RulesSection: Sendable, Equatable, ConfigurationSection {
         ConfigurationKey(
             "resend_delay", "duration", default: "1m", "The least time between two tellings of an alert that fires."),
         ConfigurationKey(
+            "outage_tolerance", "duration", default: "1h",
+            "After a downtime of the agent longer than this, what was pending begins anew."),
+        ConfigurationKey(
+            "no_data", "keep, resolve or fire", default: "resolve",
+            "What becomes of alerts whose data is missing, for rules that do not say: see [rules.md](rules.md)."),
+        ConfigurationKey(
             "external_url", "string",
             "Where people reach this agent, for links in alerts; by default its first address."),
         ConfigurationKey("series", "mapping", "The series store: see [series](#series)."),
@@ -43,6 +54,8 @@ struct RulesSection: Sendable, Equatable, ConfigurationSection {
         evaluationInterval = reader.duration("evaluation_interval", in: 1...86_400) ?? evaluationInterval
         queryOffset = reader.duration("query_offset", in: 0...86_400) ?? queryOffset
         resendDelay = reader.duration("resend_delay", in: 1...86_400) ?? resendDelay
+        outageTolerance = reader.duration("outage_tolerance", in: 0...31 * 86_400) ?? outageTolerance
+        noData = reader.choice("no_data") ?? noData
         externalURL = reader.string("external_url") ?? externalURL
         series = reader.section("series") ?? series
         queries = reader.section("queries") ?? queries
@@ -57,6 +70,8 @@ struct SeriesSection: Sendable, Equatable, ConfigurationSection {
     var maxSeries = 50_000
     /// Bytes of memory.
     var maxMemory = 64 << 20
+    /// Bytes of files.
+    var maxDisk = 512 << 20
     /// Seconds that a sample may be older than the newest of its series.
     var outOfOrderWindow = 60.0
 
@@ -66,6 +81,7 @@ struct SeriesSection: Sendable, Equatable, ConfigurationSection {
             "How long samples are kept at least; series that rules look further back at are kept as long as that."),
         ConfigurationKey("max_series", "integer", default: "50000", "Further series are not taken, and counted."),
         ConfigurationKey("max_memory", "size", default: "64MiB", "Memory at which further series are not taken."),
+        ConfigurationKey("max_disk", "size", default: "512MiB", "Size of its files at which the oldest samples go."),
         ConfigurationKey(
             "out_of_order_window", "duration", default: "1m",
             "How much older than the newest of its series a sample may be."),
@@ -77,6 +93,7 @@ struct SeriesSection: Sendable, Equatable, ConfigurationSection {
         retention = reader.duration("retention", in: 300...31 * 86_400) ?? retention
         maxSeries = reader.int("max_series", in: 100...10_000_000) ?? maxSeries
         maxMemory = reader.byteCount("max_memory", in: 1 << 20...1 << 40) ?? maxMemory
+        maxDisk = reader.byteCount("max_disk", in: 1 << 20...1 << 40) ?? maxDisk
         outOfOrderWindow = reader.duration("out_of_order_window", in: 0...3600) ?? outOfOrderWindow
         reader.finish()
     }

@@ -13,8 +13,8 @@ package protocol PreparedQuery: AnyObject {
     ) throws(QueryError) -> QueryResult
 }
 
-/// Makes queries that share options and memory; all of them are for the same thread.
-package final class QueryEngine {
+/// Makes queries that share options and memory. Safe from any thread; each query is for one at a time.
+package final class QueryEngine: Sendable {
     package let options: QueryOptions
     private let pool = BufferPool()
 
