@@ -1,3 +1,4 @@
+import Bytes
 import Telemetry
 
 extension Expression: CustomStringConvertible {
@@ -96,7 +97,7 @@ struct ExpressionPrinter {
     }
 
     private static func text(of literal: NumberLiteral) -> String {
-        guard literal.isDuration else { return GoNumber.shortest(literal.value) }
+        guard literal.isDuration else { return GoNumber.plain(literal.value) }
         let milliseconds = Int64(exactly: (literal.value.magnitude * 1000).rounded(.towardZero)) ?? .max
         return (literal.value < 0 ? "-" : "") + PrometheusDuration.text(milliseconds)
     }
@@ -110,8 +111,8 @@ struct ExpressionPrinter {
     mutating func write(_ duration: DurationExpression) {
         switch duration {
         case .literal(let milliseconds, let hasUnit):
-            text += hasUnit ? ExpressionPrinter.wholeText(duration) : GoNumber.shortest(Double(milliseconds) / 1000)
-        case .number(let seconds): text += GoNumber.shortest(seconds)
+            text += hasUnit ? ExpressionPrinter.wholeText(duration) : GoNumber.plain(Double(milliseconds) / 1000)
+        case .number(let seconds): text += GoNumber.plain(seconds)
         case .step: text += "step()"
         case .range: text += "range()"
         case .negated(let inner):
@@ -159,7 +160,7 @@ struct ExpressionPrinter {
         case nil: break
         case .start: text += " @ start()"
         case .end: text += " @ end()"
-        case .time(let milliseconds): text += " @ " + GoNumber.fixed(Double(milliseconds) / 1000, digits: 3)
+        case .time(let milliseconds): text += " @ " + GoNumber.fixed(Double(milliseconds) / 1000, places: 3)
         }
     }
 

@@ -112,8 +112,8 @@ extension ExpressionParser {
         switch token.kind {
         case .number:
             try take()
-            do throws(GoNumber.Failure) {
-                return NumberLiteral(value: try GoNumber.parse(token.text), range: token.range)
+            do throws(NumberText.Failure) {
+                return NumberLiteral(value: try NumberText.parse(token.text), range: token.range)
             } catch {
                 throw SyntaxError(token, error.message(of: token.text))
             }

@@ -48,7 +48,7 @@ extension ExpressionParser {
         guard seconds > -bound, seconds < bound else {
             throw SyntaxError(
                 start: expression.range.start,
-                message: "timestamp out of bounds for @ modifier: \(GoNumber.fixed(seconds, digits: 6))")
+                message: "timestamp out of bounds for @ modifier: \(GoNumber.fixed(seconds, places: 6))")
         }
         let milliseconds = (seconds * 1000).rounded(.toNearestOrAwayFromZero)
         return .time(Int64(exactly: milliseconds) ?? (milliseconds < 0 ? .min : .max))

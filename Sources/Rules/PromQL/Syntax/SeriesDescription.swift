@@ -194,8 +194,8 @@ private struct SeriesParser {
 
     private mutating func number() throws(SyntaxError) -> Double {
         guard let token = try take(.number) else { throw unexpected(try peek()) }
-        do throws(GoNumber.Failure) {
-            return try GoNumber.parse(token.text)
+        do throws(NumberText.Failure) {
+            return try NumberText.parse(token.text)
         } catch {
             throw SyntaxError(token, error.message(of: token.text))
         }
@@ -282,6 +282,6 @@ private enum HistogramForm {
 
     private static func isNumber(_ text: Substring) -> Bool {
         let unsigned = text.first == "-" || text.first == "+" ? text.dropFirst() : text
-        return (try? GoNumber.parse(String(unsigned))) != nil
+        return (try? NumberText.parse(String(unsigned))) != nil
     }
 }
