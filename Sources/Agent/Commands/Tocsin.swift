@@ -10,7 +10,7 @@ struct Tocsin: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             RunCommand.self, CheckCommand.self, LogsCommand.self, MetricsCommand.self, HashPasswordCommand.self,
-            VersionCommand.self,
+            TestCommand.self, VersionCommand.self,
         ])
 
     /// Exit codes: 0, 1 (found something wrong), 2 (used wrong).

@@ -78,8 +78,10 @@ final class Agent: Sendable {
         // First of all, so that a second agent on the same address fails before it reads anything.
         _ = try await server.start()
         try await Blocking.run {
-            try self.metricsRoad.apply(configuration.metrics)
-            try self.road.apply(configuration.logs, store: configuration.store)
+            let metrics = try self.metricsRoad.plan(configuration.metrics)
+            let logs = try self.road.plan(configuration.logs, store: configuration.store)
+            self.metricsRoad.apply(metrics)
+            self.road.apply(logs)
         }
         reloads.succeeded()
         var group = ServiceGroupConfiguration(
@@ -106,10 +108,12 @@ final class Agent: Sendable {
                     throw ReloadRefusal(
                         "state_dir and server change only with a restart; nothing was changed")
                 }
-                // First, for what they refuse they refuse before anything has changed.
+                // All that may fail comes before anything changes.
+                let metrics = try metricsRoad.plan(new.metrics)
+                let logs = try road.plan(new.logs, store: new.store)
                 try access?.reload()
-                try metricsRoad.apply(new.metrics)
-                try road.apply(new.logs, store: new.store)
+                metricsRoad.apply(metrics)
+                road.apply(logs)
                 current.withLock { $0 = new }
                 reloads.succeeded()
                 logger.info("configuration reloaded", metadata: ["because": "\(reason)"])

@@ -7,12 +7,12 @@ package final class SampleFanOut: SampleSink {
 
     package init() {}
 
-    /// Whom batches go to from now on.
+    /// Whom batches go to from now on. When it returns, nobody else gets any more.
     package func replace(_ new: [any SampleSink]) { sinks.withLock { $0 = new } }
 
     package var isEmpty: Bool { sinks.withLock { $0.isEmpty } }
 
     package func append(_ batch: borrowing SeriesBatch) {
-        for sink in sinks.withLock({ $0 }) { sink.append(batch) }
+        sinks.withLock { for sink in $0 { sink.append(batch) } }
     }
 }

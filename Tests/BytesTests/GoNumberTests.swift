@@ -1,5 +1,4 @@
 import Bytes
-import Exporter
 import TestSupport
 import Testing
 
@@ -62,5 +61,25 @@ struct GoNumberTests {
             let text = written(value).text
             #expect(Double(text) == value, "seed 0x7ea1: \(value) became \(text)")
         }
+    }
+
+    @Test(
+        "the layouts of %v, of `f` and of fixed precisions",
+        arguments: [
+            (0, "0", "0", "0.00", "0"), (-0.0, "-0", "-0", "-0.00", "-0"), (1.5, "1.5", "1.5", "1.50", "1.5"),
+            (1e20, "1e+20", "100000000000000000000", "100000000000000000000.00", "1e+20"),
+            (1e21, "1e+21", "1000000000000000000000", "1000000000000000000000.00", "1e+21"),
+            (0.00001, "1e-05", "0.00001", "0.00", "1e-05"),
+            (-123456789.125, "-1.23456789125e+08", "-123456789.125", "-123456789.12", "-1.235e+08"),
+            (0.05, "0.05", "0.05", "0.05", "0.05"), (.nan, "NaN", "NaN", "NaN", "NaN"),
+            (-.infinity, "-Inf", "-Inf", "-Inf", "-Inf"),
+        ] as [(Double, String, String, String, String)])
+    func texts(value: Double, general: String, plain: String, fixed: String, significant: String) {
+        // Plain from 1e-4 to below 1e6.
+        let wanted = value.magnitude < 1e6 && value.magnitude >= 1e-4 ? plain : general
+        #expect(GoNumber.general(value) == (value == 0 ? plain : wanted))
+        #expect(GoNumber.plain(value) == plain)
+        #expect(GoNumber.fixed(value, places: 2) == fixed)
+        #expect(GoNumber.significant(value, digits: 4) == significant)
     }
 }
