@@ -111,7 +111,7 @@ struct AlertRestartTests {
     @Test("killed between saving and sending, the alert is sent again")
     func betweenSavingAndSending() throws {
         let bench = RuleBench("groups:\n- name: g\n  rules:\n  - {alert: A, expr: x > 0}\n")
-        let copy = ScratchDirectory()
+        let copy = StateScratch()
         let from = bench.directory.path + "/rules.state"
         let to = copy.path + "/rules.state"
         bench.alerts.before.withLock { $0 = { try? Self.copyFile(from, to) } }
@@ -137,7 +137,7 @@ struct AlertRestartTests {
             sizes.append(try Self.contents(bench.directory.path + "/rules.state").count)
         }
         let whole = try Self.contents(bench.directory.path + "/rules.state")
-        let scratch = ScratchDirectory()
+        let scratch = StateScratch()
         // The first write made the file, so each size is where an evaluation ended.
         for cut in stride(from: 0, to: whole.count, by: 7) {
             try Self.write(Array(whole[..<cut]), scratch.path + "/rules.state")
@@ -161,7 +161,7 @@ struct AlertRestartTests {
         for number in 0..<12 { Self.step(number, bench) }
         let whole = try Self.contents(bench.directory.path + "/rules.state")
         var random = SeededRandom(seed: SeededRandom.seed())
-        let scratch = ScratchDirectory()
+        let scratch = StateScratch()
         for _ in 0..<300 {
             var bytes = whole
             for _ in 0..<Int.random(in: 1...4, using: &random) {

@@ -202,7 +202,9 @@ final class SmallQuery: PreparedQuery {
 extension RuleLanguage {
     static let small = RuleLanguage(
         parse: { (text: String) throws(QueryError) -> Expression in try Expression.parse(text) },
-        prepare: { SmallQuery($0) })
+        makePreparer: {
+            { (expression: Expression, _: String) throws(QueryError) -> any PreparedQuery in SmallQuery(expression) }
+        })
 }
 
 /// Remembers what it was told.
@@ -226,7 +228,7 @@ final class AlertRecorder: AlertSink {
 }
 
 /// A directory of its own, deleted with it.
-final class ScratchDirectory: Sendable {
+final class StateScratch: Sendable {
     let path: String
 
     init() {
@@ -246,7 +248,7 @@ final class RuleBench {
     let store = MemoryStore()
     let alerts = AlertRecorder()
     let metrics = MetricRegistry()
-    let directory: ScratchDirectory
+    let directory: StateScratch
     let problems = Recorder()
     var options = RuleOptions()
     private(set) var groups: RuleGroups
@@ -262,7 +264,7 @@ final class RuleBench {
         let lines = Mutex<[String]>([])
     }
 
-    init(_ yaml: String = "", directory: ScratchDirectory = ScratchDirectory(), faults: DiskFaults = DiskFaults()) {
+    init(_ yaml: String = "", directory: StateScratch = StateScratch(), faults: DiskFaults = DiskFaults()) {
         self.directory = directory
         self.faults = faults
         options.externalURL = "http://host:9464"
@@ -271,7 +273,7 @@ final class RuleBench {
     }
 
     private static func make(
-        _ directory: ScratchDirectory, _ store: MemoryStore, _ alerts: AlertRecorder, _ metrics: MetricRegistry,
+        _ directory: StateScratch, _ store: MemoryStore, _ alerts: AlertRecorder, _ metrics: MetricRegistry,
         _ clock: SharedClock, _ problems: Recorder, _ faults: DiskFaults
     ) -> RuleGroups {
         RuleGroups(
