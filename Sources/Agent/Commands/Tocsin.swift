@@ -9,7 +9,8 @@ struct Tocsin: AsyncParsableCommand {
         abstract: "One daemon for a host's logs, metrics, alerts and bans.",
         version: Version.current,
         subcommands: [
-            RunCommand.self, CheckCommand.self, LogsCommand.self, MetricsCommand.self, HashPasswordCommand.self,
+            RunCommand.self, CheckCommand.self, LogsCommand.self, MetricsCommand.self, AlertsCommand.self,
+            RulesCommand.self, HashPasswordCommand.self,
             TestCommand.self, VersionCommand.self,
         ])
 
