@@ -95,9 +95,8 @@ struct BacktestRulesCommand: ParsableCommand {
             var client = try source.client()
             client.patience = 600
             let answer = try client.ask(
-                "POST",
                 "/api/v1/rules/backtest?path=\(PercentCoding.encoded(file))&start=\(start.milliseconds)&end=\(end.milliseconds)",
-                body: bytes)
+                method: "POST", body: bytes)
             EntryPrinter.write(json ? answer : Array(try Self.text(answer).utf8))
         } catch {
             Terminal.complain("tocsin rules backtest: \(error)")

@@ -157,7 +157,9 @@ final class Agent: Sendable {
                 throw HTTPError(500, "\(error)")
             }
         }
-        router.addLogs(store: road.store, stateDirectory: current.withLock { $0.stateDirectory })
+        let stateDirectory = current.withLock { $0.stateDirectory }
+        router.addLogs(store: road.store, stateDirectory: stateDirectory)
+        router.addRules(rulesRoad.groups, stateDirectory: stateDirectory)
         return router
     }
 }

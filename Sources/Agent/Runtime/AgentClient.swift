@@ -24,7 +24,7 @@ struct AgentClient {
     /// says that something is wrong.
     ///
     /// - Parameter path: with parameters, percent-encoded.
-    func ask(_ method: String = "GET", _ path: String, body: [UInt8] = []) throws(Failure) -> [UInt8] {
+    func ask(_ path: String, method: String = "GET", body: [UInt8] = []) throws(Failure) -> [UInt8] {
         for address in addresses {
             guard let answer = exchange(method, path, body, with: address) else { continue }
             switch answer.status {

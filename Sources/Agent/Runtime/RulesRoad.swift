@@ -4,6 +4,7 @@ import Logging
 import Rules
 import Synchronization
 import Telemetry
+import Web
 
 /// The rules of one agent: the series store they read and write, their groups, and what is asked about them.
 /// Brings what runs into line with a configuration.
@@ -26,8 +27,7 @@ final class RulesRoad: Sendable {
         lookback = Int64(section.queries.lookbackDelta * 1000)
         store = try SeriesStore(
             configuration: section.series.store(in: "\(stateDirectory)/series"), metrics: metrics)
-        let engine = QueryEngine(section.queries.options(countsFromBirth: true))
-        language = .promQL(engine)
+        language = .promQL(section.queries.options(countsFromBirth: true))
         groups = RuleGroups(
             directory: "\(stateDirectory)/alerts", language: language, source: store, output: store,
             alerts: LoggedAlerts(logger: logger), metrics: metrics,
@@ -47,7 +47,9 @@ final class RulesRoad: Sendable {
         options.externalLabels = configuration.metrics.global.externalLabels
         options.externalURL = section.externalURL.isEmpty ? Self.url(of: configuration.server) : section.externalURL
         let paths = RuleFile.paths(matching: section.files)
-        let files = paths.map { RuleFile(path: $0, language: language, timeIntervals: options.timeIntervals) }
+        let files =
+            (section.hasDefaultPack ? DefaultPack.files(language) : [])
+            + paths.map { RuleFile(path: $0, language: language, timeIntervals: options.timeIntervals) }
         applying.withLock { _ in
             store.setRetention(
                 minimum: Int64(section.series.retention * 1000),
@@ -64,7 +66,7 @@ final class RulesRoad: Sendable {
 
     /// Where the server answers, as far as its configuration tells.
     private static func url(of server: ServerSection) -> String {
-        for case .tcp(host: let host, port: let port) in server.addresses {
+        for case .tcp(let host, let port) in server.addresses {
             let name = host ?? "localhost"
             return "\(server.webConfig == nil ? "http" : "https")://\(name.contains(":") ? "[\(name)]" : name):\(port)"
         }

@@ -15,10 +15,10 @@ package struct RuleLanguage: Sendable {
     }
 
     package static func promQL(_ options: QueryOptions = QueryOptions()) -> RuleLanguage {
-        RuleLanguage(
+        let engine = QueryEngine(options)
+        return RuleLanguage(
             parse: { (text: String) throws(QueryError) -> Expression in try Expression.parse(text) },
             makePreparer: {
-                let engine = QueryEngine(options)
                 return { (expression: Expression, text: String) throws(QueryError) -> any PreparedQuery in
                     try engine.prepare(expression, text: text)
                 }
