@@ -32,6 +32,7 @@ check-binary: build ## Size, and that no ICU came in
 lint:
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests
 	python3 dashboards/generate.py --check
+	scripts/embed-rules --check
 	scripts/list-families --check
 
 format:

@@ -99,6 +99,9 @@ let package = Package(
         .executableTarget(
             name: "remote-write-source", dependencies: ["Configuration", "Exporter", "Telemetry", log],
             path: "Tests/RemoteWriteSource", swiftSettings: strict),
+        .executableTarget(
+            name: "promql-runner", dependencies: ["Configuration", "Rules"], path: "Tests/PromQLRunner",
+            swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .target(
             name: "PushServer", dependencies: ["Bytes"], path: "Tests/PushServer", swiftSettings: strict),

@@ -10,7 +10,8 @@ struct Tocsin: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             RunCommand.self, CheckCommand.self, LogsCommand.self, QueryCommand.self, MetricsCommand.self,
-            HashPasswordCommand.self,
+            AlertsCommand.self,
+            RulesCommand.self, HashPasswordCommand.self,
             TestCommand.self, VersionCommand.self,
         ])
 

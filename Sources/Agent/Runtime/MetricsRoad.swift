@@ -17,7 +17,10 @@ final class MetricsRoad: Sendable {
     private let writers: RemoteWriters
     private let applied = Mutex<MetricsSection?>(nil)
 
-    init(stateDirectory: String, metrics: MetricRegistry, readiness: Readiness, logger: Logger) {
+    /// - Parameter store: takes every series, whatever else they are sent to.
+    init(
+        stateDirectory: String, store: any SampleSink, metrics: MetricRegistry, readiness: Readiness, logger: Logger
+    ) {
         self.metrics = metrics
         self.logger = logger
         let page = MetricsPage(metrics) { examples in
@@ -26,7 +29,7 @@ final class MetricsRoad: Sendable {
                 metadata: ["samples": "\(examples.joined(separator: " "))"])
         }
         self.page = page
-        let sinks = SampleFanOut()
+        let sinks = SampleFanOut(always: [store])
         let probeSeries = ProbeSeries(sinks: sinks)
         let probes = ProbeRunner(
             metrics: metrics, report: { probeSeries.append($0, $1, at: $2) },
@@ -75,7 +78,7 @@ final class MetricsRoad: Sendable {
             scraper.apply(plan.scrapes)
             probes.apply(plan.probes)
             probeSeries.keep(section.probes, at: .now)
-            ownSeries.apply(section.remoteWrites.isEmpty ? nil : section.own)
+            ownSeries.apply(section.own)
             applied = section
         }
     }

@@ -4,6 +4,7 @@ import Logging
 import Rules
 import Synchronization
 import Telemetry
+import Web
 
 /// The rules of one agent: the series store they read and write, their groups, and what is asked about them.
 /// Brings what runs into line with a configuration.
@@ -15,7 +16,8 @@ final class RulesRoad: Sendable {
     private let readiness: Readiness
     private let logger: Logger
     private let lookback: Int64
-    private let applied = Mutex<(files: [RuleFile], options: RuleOptions)?>(nil)
+    /// One change at a time.
+    private let applying = Mutex(())
 
     init(
         stateDirectory: String, section: RulesSection, metrics: MetricRegistry, readiness: Readiness, logger: Logger
@@ -25,31 +27,30 @@ final class RulesRoad: Sendable {
         lookback = Int64(section.queries.lookbackDelta * 1000)
         store = try SeriesStore(
             configuration: section.series.store(in: "\(stateDirectory)/series"), metrics: metrics)
-        let engine = QueryEngine(section.queries.options(countsFromBirth: true))
-        language = .promQL(engine)
+        language = .promQL(section.queries.options(countsFromBirth: true))
         groups = RuleGroups(
             directory: "\(stateDirectory)/alerts", language: language, source: store, output: store,
-            alerts: LoggedAlerts(logger: logger), metrics: metrics
-        ) { group, rule, problem in
-            Self.tell(logger, group, rule, problem)
-        }
+            alerts: LoggedAlerts(logger: logger), metrics: metrics,
+            onProblem: { group, rule, problem in Self.tell(logger, group, rule, problem) })
         store.start()
     }
 
     /// Reads the rule files again and applies what changed in them. A file or group that is wrong leaves the rest alone.
-    func apply(_ section: RulesSection, externalLabels: LabelSet) {
+    func apply(_ configuration: AgentConfiguration) {
+        let section = configuration.rules
         var options = RuleOptions()
         options.evaluationInterval = Int64(section.evaluationInterval * 1000)
         options.queryOffset = Int64(section.queryOffset * 1000)
         options.resendDelay = Int64(section.resendDelay * 1000)
         options.outageTolerance = Int64(section.outageTolerance * 1000)
         options.noData = section.noData
-        options.externalLabels = externalLabels
-        options.externalURL = section.externalURL
+        options.externalLabels = configuration.metrics.global.externalLabels
+        options.externalURL = section.externalURL.isEmpty ? Self.url(of: configuration.server) : section.externalURL
         let paths = RuleFile.paths(matching: section.files)
-        var files = section.hasDefaultPack ? DefaultPack.files(language) : []
-        files += paths.map { RuleFile(path: $0, language: language, timeIntervals: options.timeIntervals) }
-        applied.withLock { applied in
+        let files =
+            (section.hasDefaultPack ? DefaultPack.files(language) : [])
+            + paths.map { RuleFile(path: $0, language: language, timeIntervals: options.timeIntervals) }
+        applying.withLock { _ in
             store.setRetention(
                 minimum: Int64(section.series.retention * 1000),
                 longer: files.flatMap {
@@ -59,9 +60,17 @@ final class RulesRoad: Sendable {
                     .map { ($0.matchers, $0.milliseconds) })
             groups.apply(files, options)
             tellProblems(files)
-            applied = (files, options)
         }
         look()
+    }
+
+    /// Where the server answers, as far as its configuration tells.
+    private static func url(of server: ServerSection) -> String {
+        for case .tcp(let host, let port) in server.addresses {
+            let name = host ?? "localhost"
+            return "\(server.webConfig == nil ? "http" : "https")://\(name.contains(":") ? "[\(name)]" : name):\(port)"
+        }
+        return ""
     }
 
     /// Tells how the store is doing.

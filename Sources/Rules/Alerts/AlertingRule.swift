@@ -24,6 +24,7 @@ final class AlertingRule {
     private(set) var alerts: AlertSet
     private(set) var watch: AbsenceWatch
     private let surroundings: RuleSurroundings
+    private let prepare: RuleLanguage.Preparer
     private let builtIn: BuiltIn?
     private let query: any PreparedQuery
     /// The expression without its last comparison, where it has one.
@@ -44,22 +45,26 @@ final class AlertingRule {
         var isRestart: Bool
     }
 
-    init(_ definition: RuleDefinition, key: String, _ surroundings: RuleSurroundings, builtIn: BuiltIn? = nil) {
+    init(
+        _ definition: RuleDefinition, key: String, _ surroundings: RuleSurroundings,
+        _ prepare: @escaping RuleLanguage.Preparer, builtIn: BuiltIn? = nil
+    ) {
+        self.prepare = prepare
         self.definition = definition
         self.key = key
         self.surroundings = surroundings
         self.builtIn = builtIn
-        let language = surroundings.language
         let expression = definition.expression.parsed
-        query = language.prepare(expression)
+        let text = definition.expression.text
+        query = RuleLanguage.query(expression, text, prepare)
         let measured = builtIn == nil ? ExpressionParts.withoutComparison(expression) : nil
-        measure = measured.map(language.prepare)
+        measure = measured.map { RuleLanguage.query($0, text, prepare) }
         measuresAll = ExpressionParts.isTotal(measured ?? expression)
         selectors = ExpressionParts.selectors(expression).map { selector in
             // Whether there is anything at all is asked of the newest samples, whatever range is wanted.
             var plain = selector
             plain.rangeExtension = nil
-            return language.prepare(.vectorSelector(plain))
+            return RuleLanguage.query(.vectorSelector(plain), text, prepare)
         }
         labelTexts = definition.labels.map { AlertText(name: $0.name, $0.value, alert: definition.name) }
         annotationTexts = definition.annotations.map { AlertText(name: $0.name, $0.value, alert: definition.name) }
@@ -72,6 +77,10 @@ final class AlertingRule {
         alerts = AlertSet(saved.alerts.values)
         watch = AbsenceWatch(saved.watched)
         resumption = Resumption(lastEvaluation: lastEvaluation, isRestart: true)
+        for alert in alerts.alerts.values where !alert.isResolved {
+            output.expect(Self.series("ALERTS", alert))
+            output.expect(Self.series("ALERTS_FOR_STATE", alert))
+        }
     }
 
     /// Goes on with what another rule of this name and these labels had before a reload.
@@ -209,7 +218,7 @@ extension AlertingRule {
         if let known = templateQueries[text] {
             query = known
         } else {
-            query = surroundings.language.prepare(try surroundings.language.parse(text))
+            query = try prepare(try surroundings.language.parse(text), text)
             // A text that has values in it is another one each time.
             if templateQueries.count >= 32 { templateQueries.removeAll() }
             templateQueries[text] = query
@@ -274,15 +283,18 @@ extension AlertingRule {
     private func write(_ moment: Moment, into batch: inout SeriesBatch) {
         output.begin()
         for alert in alerts.alerts.values where !alert.isResolved {
-            var labels = alert.labels
-            labels["__name__"] = "ALERTS"
-            labels["alertstate"] = alert.stateName
-            output.write(labels, 1, at: moment.queryTime, into: &batch)
-            labels = alert.labels
-            labels["__name__"] = "ALERTS_FOR_STATE"
-            output.write(labels, (Double(alert.activeAt) / 1000).rounded(.down), at: moment.queryTime, into: &batch)
+            output.write(Self.series("ALERTS", alert), 1, at: moment.queryTime, into: &batch)
+            let activeAt = (Double(alert.activeAt) / 1000).rounded(.down)
+            output.write(Self.series("ALERTS_FOR_STATE", alert), activeAt, at: moment.queryTime, into: &batch)
         }
         output.finish(at: moment.queryTime, into: &batch)
+    }
+
+    private static func series(_ name: String, _ alert: Alert) -> LabelSet {
+        var labels = alert.labels
+        labels["__name__"] = name
+        if name == "ALERTS" { labels["alertstate"] = alert.stateName }
+        return labels
     }
 }
 

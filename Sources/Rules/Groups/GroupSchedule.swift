@@ -33,6 +33,9 @@ package struct GroupSchedule: Sendable, Equatable {
     /// The next slot to take.
     package var next: Int64 { (last ?? 0) + interval }
 
+    /// When to look at it next, seen from `now`: the next slot, or at once when a clock that was set back has put that far off.
+    package func due(at now: Int64) -> Int64 { next - now > 2 * interval ? now : next }
+
     /// The newest slot that is due at `now`, and how many before it were missed; nil before the next. A clock that was set back
     /// by more than an interval begins anew.
     package mutating func take(at now: Int64) -> (slot: Int64, missed: Int)? {

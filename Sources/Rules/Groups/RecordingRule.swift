@@ -7,9 +7,9 @@ final class RecordingRule {
     var output = RuleOutput()
     private let query: any PreparedQuery
 
-    init(_ definition: RuleDefinition, _ language: RuleLanguage) {
+    init(_ definition: RuleDefinition, _ prepare: RuleLanguage.Preparer) {
         self.definition = definition
-        query = language.prepare(definition.expression.parsed)
+        query = RuleLanguage.query(definition.expression.parsed, definition.expression.text, prepare)
     }
 
     /// Adds what is recorded at `time` to the batch, with stale markers for what is gone; throws with the batch as it was.

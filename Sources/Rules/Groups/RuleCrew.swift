@@ -67,7 +67,7 @@ final class RuleCrew: Sendable {
         let since = Timestamp.monotonic.nanoseconds
         while true {
             // A slot is never further than this; a clock that is set shows by then.
-            let first = state.withLock { Self.first($0)?.due } ?? .max
+            let first = state.withLock { Self.first($0, now())?.due } ?? .max
             let wait = max(0, min(first == .max ? 60_000 : first - now(), 60_000))
             let limit = Timestamp(nanoseconds: Timestamp.monotonic.nanoseconds + wait * 1_000_000)
             let step: Step? = state.wait(until: limit) { state in
@@ -76,8 +76,9 @@ final class RuleCrew: Sendable {
                     state.threads -= 1
                     return .end
                 }
-                guard let (due, group) = Self.first(state) else { return nil }
-                guard due <= now() else { return due < first ? .again : nil }
+                let now = now()
+                guard let (due, group) = Self.first(state, now) else { return nil }
+                guard due <= now else { return due < first ? .again : nil }
                 state.busy.insert(ObjectIdentifier(group))
                 state.idle -= 1
                 let isAlone = state.idle == 0 && state.threads < Self.mostThreads
@@ -98,10 +99,10 @@ final class RuleCrew: Sendable {
     }
 
     /// The group that is due first of those that nobody evaluates.
-    private static func first(_ state: State) -> (due: Int64, group: RunningGroup)? {
+    private static func first(_ state: State, _ now: Int64) -> (due: Int64, group: RunningGroup)? {
         var first: (due: Int64, group: RunningGroup)?
         for group in state.groups where !state.busy.contains(ObjectIdentifier(group)) {
-            guard let due = group.due else { continue }
+            guard let due = group.due(at: now) else { continue }
             if due < first?.due ?? .max { first = (due, group) }
         }
         return first

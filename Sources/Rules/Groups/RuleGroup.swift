@@ -39,6 +39,7 @@ final class RuleGroup {
     let definition: RuleGroupDefinition
     let options: RuleOptions
     private let surroundings: RuleSurroundings
+    private let prepare: RuleLanguage.Preparer
     private var rules: [Rule] = []
     /// Left over from before a reload; ended at the next evaluation.
     private var leftovers: [AlertingRule] = []
@@ -57,6 +58,8 @@ final class RuleGroup {
         self.definition = definition
         self.options = options
         self.surroundings = surroundings
+        let prepare = surroundings.language.makePreparer()
+        self.prepare = prepare
         var ordinals: [String: Int] = [:]
         for rule in definition.rules {
             let identity = rule.identity
@@ -64,9 +67,9 @@ final class RuleGroup {
             ordinals[identity] = ordinal + 1
             let key = RuleKey.of(rule, group: definition.key, ordinal: ordinal)
             switch rule.kind {
-            case .recording: rules.append(.recording(RecordingRule(rule, surroundings.language)))
+            case .recording: rules.append(.recording(RecordingRule(rule, prepare)))
             case .alerting:
-                let made = AlertingRule(rule, key: key, surroundings, builtIn: builtIn[rule.name])
+                let made = AlertingRule(rule, key: key, surroundings, prepare, builtIn: builtIn[rule.name])
                 if let (saved, last) = surroundings.log?.saved(key, group: definition.key) {
                     made.restore(saved, lastEvaluation: last)
                 }
@@ -163,7 +166,7 @@ final class RuleGroup {
             if left.key.isEmpty {
                 orphans.append(left.output)
             } else {
-                let rule = AlertingRule(left.definition, key: left.key, surroundings)
+                let rule = AlertingRule(left.definition, key: left.key, surroundings, prepare)
                 rule.adopt(alerts: left.alerts, watch: left.watch, output: left.output, status: left.status)
                 leftovers.append(rule)
             }

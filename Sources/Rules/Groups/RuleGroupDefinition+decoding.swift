@@ -142,6 +142,8 @@ extension RuleDefinition {
                     at: value.position)
                 return nil
             }
+            // What the parser takes and the engine does not is told here rather than at each evaluation.
+            _ = try language.makePreparer()(parsed, text)
             return RuleExpression(text: text, parsed: parsed)
         } catch {
             value.context.report("\(place): could not parse expression: \(error)", at: value.position)

@@ -120,7 +120,7 @@ package final class RuleGroups: Sendable {
     ) {
         var keepsOld = false
         for (key, group) in old where group.definition.file == file.path {
-            guard failure.group == nil || failure.group == group.definition.name, group.due != nil else { continue }
+            guard failure.group == nil || failure.group == group.definition.name, !group.isOver else { continue }
             if case .some = old.removeValue(forKey: key) {
                 kept.append(group)
                 group.stay()
@@ -200,6 +200,20 @@ package final class RuleGroups: Sendable {
         }
         for group in groups { group.evaluate(at: slot) }
         for group in leaving { group.run(at: slot) }
+    }
+
+    /// For those who look at a rule from outside.
+    var reading: RuleSurroundings { surroundings }
+    var currentTime: Int64 { now() }
+
+    /// Tries out groups of a file on what the store has now.
+    package func backtest(_ groups: [RuleGroupDefinition]) -> RuleBacktest {
+        RuleBacktest(groups, state.withLock { $0.options }, language: language, source: surroundings.source)
+    }
+
+    /// Reads a rule file as the running ones are read.
+    package func read(_ bytes: [UInt8], path: String) -> RuleFile {
+        RuleFile(bytes, path: path, language: language, timeIntervals: state.withLock { $0.options.timeIntervals })
     }
 
     private func count(_ state: String) -> Int {

@@ -19,7 +19,7 @@ struct RuleGroupMetrics: Sendable {
     private let failures: Counter
     private let duration: Histogram
     private let iterations: Counter
-    let missed: Counter
+    private let missed: Counter
     private let lastDuration: Gauge
     private let lastEvaluation: Gauge
     private let lastSamples: Gauge
@@ -63,6 +63,12 @@ struct RuleGroupMetrics: Sendable {
         lastDuration.set(seconds)
         lastEvaluation.set(Double(slot) / 1000)
         lastSamples.set(outcome.samples)
+    }
+
+    /// Slots that were skipped.
+    func miss(_ count: Int) {
+        missed.add(count)
+        iterations.add(count)
     }
 
     func remove() { registry.removeAll(matching: labels) }

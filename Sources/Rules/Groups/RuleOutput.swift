@@ -17,6 +17,12 @@ struct RuleOutput: Sendable {
     /// Begins an evaluation.
     mutating func begin() { round += 1 }
 
+    /// Knows of a series that was written before a restart, so that its end shows.
+    mutating func expect(_ labels: LabelSet) {
+        entries[labels] = Entry(
+            series: Series(labels: labels, metadata: metadata(labels["__name__"] ?? "")), round: round)
+    }
+
     /// Writes a sample; `labels` with `__name__`.
     mutating func write(_ labels: LabelSet, _ value: Double, at time: Int64, into batch: inout SeriesBatch) {
         let series: Series

@@ -45,10 +45,10 @@ final class RunningGroup: Sendable {
 
     var report: RulesReport.Group { snapshot.withLock { $0 } }
 
-    /// When it next wants to run, milliseconds since 1970; nil for never.
-    var due: Int64? {
+    /// When it next wants to run, seen from `now`, milliseconds since 1970; nil for never.
+    func due(at now: Int64) -> Int64? {
         switch retirement.withLock({ $0 }) {
-        case .none: return schedule.withLock { $0.next }
+        case .none: return schedule.withLock { $0.due(at: now) }
         case .leaving(let end): return end
         case .replaced, .over: return nil
         }
@@ -64,7 +64,7 @@ final class RunningGroup: Sendable {
         case .replaced, .over: return
         }
         guard let (slot, missed) = schedule.withLock({ $0.take(at: now) }) else { return }
-        counters.missed.add(missed)
+        counters.miss(missed)
         evaluate(at: slot)
     }
 

@@ -41,6 +41,16 @@ package struct PromQLScriptRunner {
         }
     }
 
+    /// What the script's `load` commands put into the store.
+    package static func samples(of text: String) throws(PromQLScriptError) -> MemorySamples {
+        var runner = PromQLScriptRunner(QueryOptions())
+        var parser = PromQLScriptParser(text)
+        while let command = try parser.next() {
+            if case .load = command { runner.execute(command) }
+        }
+        return runner.samples
+    }
+
     private mutating func execute(_ command: PromQLScript.Command) {
         switch command {
         case .clear: samples = MemorySamples()

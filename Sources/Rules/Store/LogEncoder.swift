@@ -118,6 +118,8 @@ struct LogEncoder: ~Copyable {
 
     /// Goes on with a log that was read: where its decoder stands. Which series came last is known from taking its samples.
     mutating func resume(_ decoder: borrowing LogDecoder) {
+        // Of samples that are in that log.
+        repeated = 0
         time = decoder.time
         labels = decoder.labels
     }

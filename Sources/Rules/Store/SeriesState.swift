@@ -31,6 +31,8 @@ struct SeriesState: Sendable {
     var isValueKnown = false
     /// Whether the log of the open window says who it is.
     var isLogged = false
+    /// Whether `lastValue` is in that log, so that the next value can build on it.
+    var isValueLogged = false
     /// Whether it had a sample the last time but one that its clock went on.
     var wasThereBefore = false
     /// Whether late samples of it are in memory or in a block.

@@ -55,7 +55,7 @@ extension StoreState {
     private static func takeRepeated(_ state: inout SeriesState, _ run: SampleRun, _ value: Double) -> Bool {
         guard run.clock != SeriesState.none, state.chunk.header.column == run.clock, !state.chunk.isEmpty,
             state.chunk.isRepeated(value, tick: run.tick), state.lastValue.bitPattern == value.bitPattern,
-            state.isLogged, !state.chunk.isFull
+            state.isValueLogged, !state.chunk.isFull
         else { return false }
         state.chunk.repeated(run.time, tick: run.tick)
         state.lastTime = run.time
@@ -113,7 +113,8 @@ extension StoreState {
 
         let isDefined = name(place)
         if states[place].start != .min, hasNewStart || isDefined { log.start(states[place].start) }
-        if isDefined {
+        if !states[place].isValueLogged {
+            states[place].isValueLogged = true
             log.whole(value)
         } else if value.bitPattern == oldValue.bitPattern {
             log.repeatSample()

@@ -145,6 +145,7 @@ struct StoreState: ~Copyable {
             old.newest[place] = states[place].chunk.before
             states[place].chunk = OpenChunk()
             states[place].isLogged = false
+            states[place].isValueLogged = false
             states[place].successor = SeriesState.none
         }
         guard !old.sealed.isEmpty || !old.late.isEmpty else {

@@ -40,6 +40,8 @@ struct GroupScheduleTests {
         // A little: the slot has been taken.
         #expect(schedule.take(at: 1_005_000) == nil)
         #expect(schedule.next == 1_020_000)
+        #expect(schedule.due(at: 1_005_000) == 1_020_000)
+        #expect(schedule.due(at: 500_000) == 500_000)
         #expect(schedule.take(at: 500_000) == nil)
         #expect(schedule.take(at: 510_000)?.slot == 510_000)
     }

@@ -202,7 +202,9 @@ final class SmallQuery: PreparedQuery {
 extension RuleLanguage {
     static let small = RuleLanguage(
         parse: { (text: String) throws(QueryError) -> Expression in try Expression.parse(text) },
-        prepare: { SmallQuery($0) })
+        makePreparer: {
+            { (expression: Expression, _: String) throws(QueryError) -> any PreparedQuery in SmallQuery(expression) }
+        })
 }
 
 /// Remembers what it was told.

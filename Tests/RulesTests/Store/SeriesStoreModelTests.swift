@@ -9,7 +9,7 @@ import Testing
 /// The store against a dictionary: whatever is appended, in whatever order, across restarts.
 struct SeriesStoreModelTests {
     /// Sources that append at random.
-    private struct Sources {
+    struct Sources {
         var random: SeededRandom
         var series: [[Series]]
         var values: [[Double]]
@@ -62,8 +62,9 @@ struct SeriesStoreModelTests {
         #expect(Set(found.keys) == Set(model.samples.keys))
         for labels in model.samples.keys {
             let expected = model.points(labels, after: .min, through: .max)
-            #expect(found[labels] == expected, "\(labels)")
-            if found[labels] != expected { return }
+            let difference = (found[labels] ?? []).difference(from: expected)
+            #expect(difference.isEmpty, "\(labels) \(difference.removals.count) of \(expected.count) missing")
+            if !difference.isEmpty { return }
         }
         store.read { reader in
             for series in reader.series(matching: []) {
@@ -173,12 +174,17 @@ struct SeriesStoreModelTests {
         let configuration = SeriesStoreConfiguration(directory: scratch.path)
         var sources = Sources(seed: seed)
         var model = StoreModel()
+        // With a block gone, what a sample of the same time in it kept from sight comes to light.
+        var appended: [LabelSet: Set<Point>] = [:]
         do {
             let store = try SeriesStore(configuration: configuration, metrics: MetricRegistry())
             for step in 0..<200 {
                 let samples = sources.next()
                 store.append(samples)
-                for sample in samples { model.append(sample.series.labels, sample.timestamp, sample.value) }
+                for sample in samples {
+                    model.append(sample.series.labels, sample.timestamp, sample.value)
+                    appended[sample.series.labels, default: []].insert(Point(sample.timestamp, sample.value))
+                }
                 if step == 60 || step == 120 { store.makeBlock() }
                 if step % 10 == 0 { store.flush(durable: false) }
             }
@@ -199,7 +205,8 @@ struct SeriesStoreModelTests {
             let store = try SeriesStore(configuration: configuration, metrics: registry)
             var samples = 0
             for (labels, points) in store.everything() {
-                let all = Set(model.points(labels, after: .min, through: .max))
+                if labels["__name__"] == "after_damage" { continue }
+                let all = appended[labels] ?? []
                 #expect(points.allSatisfy { all.contains($0) }, "\(victim)")
                 samples += points.count
             }
