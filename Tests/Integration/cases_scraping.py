@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 
+import scrape_conformance as conformance
 from cases_containers import Dockerd
 from context import Skip, case
 from remotewrite import STALE, Receiver, value
@@ -255,3 +256,17 @@ def exemplars(c):
         c.require({at for _, at, _ in hits} <= times, "%s: times that no sample has: %s" % (name, hits))
     c.require(known["v1"] == known["v2"], "1.0 has %s, 2.0 %s" % (known["v1"], known["v2"]))
     return "%d exemplars by each version" % sum(len(found) for found in known["v1"].values())
+
+
+@case("scrape-conformance")
+def scrape_conformance(c):
+    """What our scraper makes of pages of every kind, broken ones too, is sample by sample what a real Prometheus 2.42 makes."""
+    if not shutil.which("prometheus"):
+        raise Skip("no prometheus")
+    runner = c.companion("ScrapeRunner")
+    failures = conformance.conformance(runner, c.folder("conformance"))
+    if failures:
+        # A scrape that a busy machine made late is another one: who fails must fail again alone.
+        failures = conformance.conformance(runner, c.folder("again"), list(failures))
+    c.require(not failures, "; ".join("%s: %s" % (name, " | ".join(problems[:3])) for name, problems in failures.items()))
+    return "%d cases as Prometheus has them" % len(conformance.CASES)
