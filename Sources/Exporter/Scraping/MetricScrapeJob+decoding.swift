@@ -66,7 +66,8 @@ extension MetricScrapeJob: ConfigurationSection {
             .ignored("metric_name_escaping_scheme", "names are asked for as they are"),
             .ignored("scrape_failure_log_file", "`/api/v1/targets` tells why a target fails"),
             .ignored("scrape_native_histograms", "native histograms come in protobuf only, which is not read"),
-            .ignored("native_histogram_min_bucket_factor", "native histograms come in protobuf only, which is not read"),
+            .ignored(
+                "native_histogram_min_bucket_factor", "native histograms come in protobuf only, which is not read"),
             .ignored("native_histogram_bucket_limit", "native histograms come in protobuf only, which is not read"),
             .ignored("scrape_classic_histograms", "classic histograms are always read"),
             .ignored("always_scrape_classic_histograms", "classic histograms are always read"),
