@@ -11,7 +11,7 @@ import tarfile
 import time
 import urllib.request
 
-from agent import free_port
+from agent import free_port, keep_page
 from context import Skip, case
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -85,7 +85,9 @@ def fixture_flags():
 def collect(c, *flags):
     done = subprocess.run([c.binary, "metrics", *flags], cwd=c.directory, capture_output=True, timeout=60, check=False)
     c.require(done.returncode == 0, "tocsin metrics ends with %d: %s" % (done.returncode, done.stderr.decode("utf-8", "replace")[:800]))
-    return done.stdout.decode("utf-8", "replace")
+    text = done.stdout.decode("utf-8", "replace")
+    keep_page(text)
+    return text
 
 
 def read(text):
@@ -102,9 +104,13 @@ def read(text):
     return types, samples
 
 
-def documented(c, types, foreign=()):
-    """Requires docs/metrics.md to list these families with these types."""
-    rows = re.findall(r"^\| `((?:node|tocsin|process|container|machine|promtail|probe|logentry)_[^`]*)` \| (\w+) \|", open(DOCUMENT, encoding="utf-8").read(), re.M)
+def documented(c, text, foreign=()):
+    """Requires docs/metrics.md to list the families of this page with their types and all their labels."""
+    types, samples = read(text)
+    with open(DOCUMENT, encoding="utf-8") as file:
+        lines = re.findall(r"^\| `((?:node|tocsin|process|container|machine|promtail|probe|logentry)_[^`]*)` \| (\w+) \|(.*?)\|", file.read(), re.M)
+    rows = [row[:2] for row in lines]
+    listed = {name: set(re.findall(r"`([^`]+)`", labels)) for name, _, labels in lines}
     exact = {name: kind for name, kind in rows if "*" not in name}
     patterns = [(re.compile(re.escape(name).replace(r"\*", ".+")), kind) for name, kind in rows if "*" in name]
     wrong = []
@@ -113,6 +119,13 @@ def documented(c, types, foreign=()):
         if name not in foreign and kind not in kinds:
             wrong.append("%s %s (listed: %s)" % (name, kind, kinds or "not"))
     c.require(not wrong, "docs/metrics.md: %d families differ: %s" % (len(wrong), ", ".join(sorted(wrong)[:60])))
+    for name, labels in samples:
+        family = next((n for n in (name, *(name.removesuffix(end) for end in ("_bucket", "_sum", "_count", "_created"))) if n in types), name)
+        row = family if family in listed else next((n for n in listed if "*" in n and re.fullmatch(re.escape(n).replace(r"\*", ".+"), family)), None)
+        have = {re.sub(r"^(container_label|container_env)_.+", r"\1_*", label) for label, _ in labels}
+        if row and family not in foreign and not have <= listed[row]:
+            wrong.append("%s{%s}" % (family, ",".join(sorted(have - listed[row]))))
+    c.require(not wrong, "docs/metrics.md lacks labels (scripts/list-families --labels PAGE adds them): %s" % ", ".join(sorted(set(wrong))[:40]))
 
 
 @case("exporter-conformance")
@@ -143,7 +156,7 @@ def conformance(c):
     for name in os.listdir(os.path.join(root, "textfile", "two_metric_files")):
         with open(os.path.join(root, "textfile", "two_metric_files", name), encoding="utf-8") as file:
             textfile |= set(re.findall(r"^# TYPE (\S+)", file.read(), re.M)) | set(re.findall(r"^(\w+)[ {]", "".join(open(file.name)), re.M))
-    documented(c, types, textfile)
+    documented(c, text, textfile)
     return "%s of %d families; lacking: %s" % (done.stdout.strip().splitlines()[-1], len(families), ", ".join(sorted(LACKING)))
 
 
@@ -212,7 +225,7 @@ def live(c):
     wrong += ["besides %s%s" % (name, dict(labels)) for name, labels in have.keys() - before.keys() - after.keys() if not (
         name.startswith("node_scrape_") and dict(labels)["collector"] in ours_too - collectors)]
     c.require(not wrong, "%d differences: %s" % (len(wrong), "\n  ".join(sorted(wrong)[:60])))
-    documented(c, our_types)
+    documented(c, ours)
     return "%d families, %d samples equal; newer than 1.5.0: %d families, labels %s" % (
         len(theirs), compared, sum(name in our_types for name in NEWER), ", ".join(sorted(NEWER_LABELS.values())))
 
@@ -234,7 +247,7 @@ def lint(c):
     said = promtool(c, text)
     ours = [line for line in said if not line.startswith(NOISE)]
     c.require(not ours, "promtool: %s" % "\n  ".join(ours))
-    documented(c, read(text)[0])
+    documented(c, text)
     return "%d families; %d remarks on names of theirs" % (len(read(text)[0]), len(said))
 
 
