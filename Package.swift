@@ -97,6 +97,9 @@ let package = Package(
             name: "ScrapeRunner", dependencies: ["Bytes", "Configuration", "Exporter", "Telemetry"],
             path: "Tests/ScrapeRunner", swiftSettings: strict),
         .executableTarget(
+            name: "SeriesStoreRunner", dependencies: ["Bytes", "Configuration", "Rules", "Telemetry"],
+            path: "Tests/SeriesStoreRunner", swiftSettings: strict),
+        .executableTarget(
             name: "remote-write-source", dependencies: ["Configuration", "Exporter", "Telemetry", log],
             path: "Tests/RemoteWriteSource", swiftSettings: strict),
         .executableTarget(
