@@ -52,6 +52,9 @@ final class SampleMatcher {
         var used: [Set<Int32>] = Array(repeating: [], count: signatureCount)
         var hasPair = false
         for step in 0..<steps {
+            // Before anything is found wrong: with nothing there is nothing wrong.
+            let isEmptySide = !hasSample(oneFrame, step) || !hasSample(manyFrame, step)
+            if isEmptySide, matching.fillLeft == nil, matching.fillRight == nil { continue }
             for index in partner.indices { partner[index] = -1 }
             for index in used.indices where !used[index].isEmpty { used[index].removeAll(keepingCapacity: true) }
             for row in 0..<one.count where !oneFrame.values[row * steps + step].isAbsent {
@@ -84,8 +87,6 @@ final class SampleMatcher {
             // Prometheus takes `fill_right` for the side that is unique also where `group_right` makes it the left one.
             let fillOne = matching.fillRight
             let fillMany = matching.fillLeft
-            let isEmptySide = !hasSample(oneFrame, step) || !hasSample(manyFrame, step)
-            if isEmptySide, matching.fillLeft == nil, matching.fillRight == nil { continue }
             for row in 0..<many.count {
                 let value = manyFrame.values[row * steps + step]
                 if value.isAbsent { continue }
