@@ -66,6 +66,9 @@ enum FunctionCompiler {
         traits.suspectsGauges = call.function == "rate" || call.function == "increase"
         traits.keepsName = call.function == "last_over_time" || call.function == "first_over_time"
         traits.usesStepTime = call.function == "predict_linear"
+        traits.countsHistograms = [
+            "count_over_time", "present_over_time", "absent_over_time", "ts_of_first_over_time", "ts_of_last_over_time",
+        ].contains(call.function)
         if call.function == "absent_over_time" {
             return AbsentOverTimeNode(source, labels: AbsentNode.labels(of: expression), traits)
         }

@@ -45,3 +45,25 @@ struct LimitTests {
         #expect(throws: QueryError.self) { try query.range(from: 0, through: 1, step: 1, in: samples) }
     }
 }
+
+@Suite("Native histograms")
+struct NativeHistogramTests {
+    @Test(
+        "are passed over or counted, and refused where they would be needed",
+        arguments: [
+            ("count(a)", 2), ("topk(5, a)", 1), ("count_over_time(a{x=\"h\"}[5m])", 1), ("abs(a)", 1), ("a > 3", 1),
+            ("sum(a)", nil), ("a", nil), ("a * 2", nil), ("rate(a[5m])", nil), ("a + a", nil),
+            ("sum_over_time(a[5m])", nil),
+        ] as [(String, Int?)])
+    func marks(text: String, count: Int?) throws {
+        let samples = try QueryFixture.samples(
+            "load 1m\n  a{x=\"f\"} 5\n  a{x=\"h\"} {{schema:0 sum:1 count:1 buckets:[1]}}\n")
+        let query = try QueryEngine().prepare(text)
+        do throws(QueryError) {
+            let found = QueryFixture.vector(try query.instant(at: 0, in: samples))
+            #expect(text.hasPrefix("count(") ? found.values.first == 2 : found.count == count, "\(text)")
+        } catch {
+            #expect(count == nil && error.isRefusalOfNativeHistograms, "\(text): \(error)")
+        }
+    }
+}

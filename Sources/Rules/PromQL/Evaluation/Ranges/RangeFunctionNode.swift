@@ -14,11 +14,12 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
         self.source = source
         self.arguments = arguments
         self.traits = traits
+        source.keepsHistogramMarks = traits.countsHistograms
         super.init(
             isInvariant: source.isFixed && !traits.usesStepTime && arguments.allSatisfy(\.isInvariant))
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         try evaluation.checkpoint()
         var columnsOfArguments: [[Double]] = []
         for argument in arguments { columnsOfArguments.append(try argument.evaluate(grid, evaluation).values) }
@@ -113,6 +114,8 @@ struct RangeFunctionTraits {
     /// `rate` and `increase`, which are for counters.
     var suspectsGauges = false
     var rangeExtension: RangeExtension?
+    /// Whether only the number and times of samples matter, so that native histograms are as good as numbers.
+    var countsHistograms = false
     /// What to remark on the arguments once there is a result.
     var remark: (([[Double]], Evaluation) -> Void)?
     /// Where the range stands in the query.

@@ -10,6 +10,9 @@ class RangeSource {
         throw .execution("this part of the expression cannot be evaluated")
     }
 
+    /// Whether marks of native histograms are wanted among the samples; else they are refused.
+    var keepsHistogramMarks = false
+
     /// Puts all samples of a series in that any step may see into emptied columns, stale markers left out.
     func load(_ index: Int, into columns: inout SampleColumns) throws(QueryError) {}
 
@@ -56,7 +59,7 @@ final class MatrixSource: RangeSource {
 
     override func load(_ index: Int, into columns: inout SampleColumns) throws(QueryError) {
         reader?.append(samplesOf: selection.series[index], after: after, through: through, to: &columns)
-        try columns.removeStaleMarkers()
+        try columns.removeStaleMarkers(keepingHistogramMarks: keepsHistogramMarks)
     }
 
     override func close(_ evaluation: Evaluation) { reader = nil }
@@ -108,13 +111,13 @@ final class SubquerySource: RangeSource {
 }
 
 extension SampleColumns {
-    /// Removes stale markers; throws where a native histogram stands.
-    mutating func removeStaleMarkers() throws(QueryError) {
+    /// Removes stale markers; throws where a native histogram stands, unless its mark is wanted.
+    mutating func removeStaleMarkers(keepingHistogramMarks: Bool = false) throws(QueryError) {
         guard let first = values.firstIndex(where: { $0.isNaN && ($0.isAbsent || $0.isHistogramMark) }) else { return }
         var kept = first
         for index in first..<values.count {
             let value = values[index]
-            if value.isHistogramMark { throw .nativeHistogram }
+            if value.isHistogramMark, !keepingHistogramMarks { throw .nativeHistogram }
             if value.isAbsent { continue }
             values[kept] = value
             timestamps[kept] = timestamps[index]

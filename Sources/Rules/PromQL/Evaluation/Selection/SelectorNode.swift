@@ -10,6 +10,8 @@ final class SelectorNode: PlanNode {
     private let timing: SelectionTiming
     private let output: Output
     private var columns = SampleColumns()
+    /// Of the evaluation under way.
+    private var hasHistograms = false
 
     init(_ selector: VectorSelector, output: Output = .value) {
         selection = SeriesSelection(selector.matchers)
@@ -18,9 +20,10 @@ final class SelectorNode: PlanNode {
         super.init(isInvariant: selector.at != nil)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         try evaluation.checkpoint()
         selection.refresh(evaluation.reader)
+        hasHistograms = false
         let timing = try timing.resolved(evaluation)
         let shape = output == .value ? selection.shape : selection.shape.removingNames
         var frame = Frame(shape, steps: grid.count, values: try evaluation.take(shape.count * grid.count))
@@ -34,6 +37,7 @@ final class SelectorNode: PlanNode {
             for value in single { frame.values.append(contentsOf: repeatElement(value, count: grid.count)) }
             evaluation.give(single)
         }
+        frame.hasHistograms = hasHistograms
         return frame
     }
 
@@ -46,7 +50,7 @@ final class SelectorNode: PlanNode {
                 values.append(.absent)
                 continue
             }
-            values.append(try value(sample.timestamp, sample.value))
+            values.append(value(sample.timestamp, sample.value))
         }
     }
 
@@ -68,16 +72,19 @@ final class SelectorNode: PlanNode {
                     values.append(.absent)
                     continue
                 }
-                values.append(try value(columns.timestamps[next - 1], columns.values[next - 1]))
+                values.append(value(columns.timestamps[next - 1], columns.values[next - 1]))
             }
         }
     }
 
     @inline(__always)
-    private func value(_ timestamp: Int64, _ value: Double) throws(QueryError) -> Double {
+    private func value(_ timestamp: Int64, _ value: Double) -> Double {
         if value.isNaN {
             if value.isAbsent { return value }
-            if value.isHistogramMark { throw .nativeHistogram }
+            if value.isHistogramMark, output == .value {
+                hasHistograms = true
+                return value
+            }
         }
         return output == .value ? value : Double(timestamp) / 1000
     }
