@@ -119,6 +119,11 @@ enum FunctionCompiler {
         if let quantity = QueryTimeNode.Quantity(rawValue: call.function) { return QueryTimeNode(quantity) }
         switch call.function {
         case "time": return TimeNode()
+        case "start_timestamp":
+            guard case .vectorSelector(let selector) = try argument(call, 0).unwrapped else {
+                return NothingNode(try node(call, 0))
+            }
+            return SelectorNode(selector, output: .start)
         case "timestamp":
             if case .vectorSelector(let selector) = try argument(call, 0).unwrapped, selector.rangeExtension == nil {
                 return SelectorNode(selector, output: .timestamp)

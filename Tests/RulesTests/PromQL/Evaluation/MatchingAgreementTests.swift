@@ -10,9 +10,9 @@ struct MatchingAgreementTests {
     @Test(
         "agree on random samples",
         arguments: [
-            "a + on (x) b", "a > on (x) b", "a <= bool on (x) b", "a * on (x) group_left (y) b",
+            "a + on (x) b", "a > on (x) b", "a <= bool on (x) b", "a * on (x) group_left () b",
             "b - on (x) group_right a",
-            "a % ignoring (y) b",
+            "a - ignoring (y) b",
         ])
     func agreement(text: String) throws {
         var random = SeededRandom(seed: 5)

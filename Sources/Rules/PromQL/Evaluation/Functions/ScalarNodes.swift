@@ -88,6 +88,23 @@ final class StepTimestampNode: PlanNode {
     }
 }
 
+/// `start_timestamp(v)` of anything but a selector: no result.
+final class NothingNode: PlanNode {
+    private let node: PlanNode
+    private let shape = Shape.empty()
+
+    init(_ node: PlanNode) {
+        self.node = node
+        super.init(isInvariant: node.isInvariant)
+    }
+
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        // Evaluated all the same: it may fail.
+        evaluation.give(try node.run(grid, evaluation).values)
+        return Frame(shape, steps: grid.count, values: [])
+    }
+}
+
 /// A function of native histograms over samples that are none: no result.
 final class NoHistogramNode: PlanNode {
     private let node: PlanNode

@@ -30,6 +30,7 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
         var values = try evaluation.take(shape.count * grid.count)
         var function = function
         var columns = columns
+        var starts = SampleStarts()
         self.columns = SampleColumns()
         defer { self.columns = columns }
         var hasResult = false
@@ -42,12 +43,15 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
                 continue
             }
             try evaluation.hold(columns.count)
-            let birth = evaluation.options.countsFromBirth ? source.birth(index, evaluation) : nil
-            function.begin(columns, birth: birth)
+            try source.loadStarts(index, columns.count, evaluation, into: &starts)
+            function.begin(columns, starts)
             let found = try slide(&function, range, grid, evaluation, columns, into: &values)
             evaluation.release(columns.count)
             hasResult = hasResult || found
-            if found, traits.suspectsGauges { suspect(index, range.shape, evaluation) }
+            if found, traits.suspectsGauges {
+                suspect(index, range.shape, evaluation)
+                if !starts.times.isEmpty { remarkOnOverlap(starts, columns, range.shape.labels[index], evaluation) }
+            }
         }
         if hasResult, let check = traits.remark { check(columnsOfArguments, evaluation) }
         for column in columnsOfArguments { evaluation.give(column) }
@@ -86,6 +90,18 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
         return found
     }
 
+    /// Remarks on samples that began before the ones before them.
+    private func remarkOnOverlap(
+        _ starts: SampleStarts, _ columns: borrowing SampleColumns, _ labels: LabelSet, _ evaluation: Evaluation
+    ) {
+        for index in 1..<max(columns.count, 1) where starts.overlaps(index - 1, index, columns) {
+            evaluation.annotations.warn(
+                "sample has start time that overlaps with previous sample timestamp for metric "
+                    + GoQuoted.quote(labels.metricName), at: traits.range)
+            return
+        }
+    }
+
     /// Remarks that a metric's name is not one of a counter.
     private func suspect(_ index: Int, _ shape: Shape, _ evaluation: Evaluation) {
         if suspects?.shape !== shape {
@@ -122,12 +138,4 @@ struct RangeFunctionTraits {
     var range: TextRange
 
     init(range: TextRange) { self.range = range }
-}
-
-extension RangeSource {
-    /// When the counter is known to have begun; only series of the store have a birth.
-    func birth(_ index: Int, _ evaluation: Evaluation) -> Int64? {
-        guard let matrix = self as? MatrixSource else { return nil }
-        return evaluation.reader.start(of: matrix.selection.series[index])
-    }
 }

@@ -4,6 +4,8 @@ final class SelectorNode: PlanNode {
         case value
         /// `timestamp(selector)`
         case timestamp
+        /// `start_timestamp(selector)`: no result where the store knows none.
+        case start
     }
 
     private let selection: SeriesSelection
@@ -27,7 +29,9 @@ final class SelectorNode: PlanNode {
         let timing = try timing.resolved(evaluation)
         let shape = output == .value ? selection.shape : selection.shape.removingNames
         var frame = Frame(shape, steps: grid.count, values: try evaluation.take(shape.count * grid.count))
-        if grid.count == 1 {
+        if output == .start {
+            try appendStarts(grid, timing, evaluation, to: &frame.values)
+        } else if grid.count == 1 {
             try appendNewest(timing.reference(grid.start), evaluation, to: &frame.values)
         } else if timing.fixed == nil {
             try appendSteps(grid, timing, evaluation, to: &frame.values)
@@ -73,6 +77,27 @@ final class SelectorNode: PlanNode {
                     continue
                 }
                 values.append(value(columns.timestamps[next - 1], columns.values[next - 1]))
+            }
+        }
+    }
+
+    private func appendStarts(
+        _ grid: TimeGrid, _ timing: SelectionTiming.Resolved, _ evaluation: Evaluation, to values: inout [Double]
+    ) throws(QueryError) {
+        let reader = evaluation.reader as? any SampleStartReader
+        var starts: [Int64] = []
+        for series in selection.series {
+            for step in 0..<grid.count {
+                let time = timing.reference(grid.time(step))
+                let sample = reader?.newest(of: series, after: time - evaluation.options.lookback, through: time)
+                guard let sample, !sample.value.isAbsent else {
+                    values.append(.absent)
+                    continue
+                }
+                starts.removeAll(keepingCapacity: true)
+                reader?.append(
+                    startsOf: series, after: sample.timestamp - 1, through: sample.timestamp, to: &starts)
+                values.append(Double(starts.last ?? 0) / 1000)
             }
         }
     }
