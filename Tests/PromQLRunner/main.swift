@@ -73,7 +73,7 @@ enum Runner {
                 print("\((cpu() - begin) / Double(rounds) * 1e6) \(found)")
             }
             var usage = rusage()
-            getrusage(RUSAGE_SELF, &usage)
+            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
             print("rss \(usage.ru_maxrss)")
             return 0
         } catch {
