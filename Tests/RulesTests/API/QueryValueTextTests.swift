@@ -17,7 +17,7 @@ struct QueryValueTextTests {
                 + #"{"metric":{"job":"longer"},"value":[1.5,"+Inf"]},{"metric":{},"value":[1.5,"1e-07"]}]}"#)
         #expect(
             QueryValueText.lines(value, columns: 80, bars: false) == [
-                "up{job=\"a\"}        1", "{job=\"longer\"}   +Inf", "{}              1e-07",
+                "up{job=\"a\"}         1", "{job=\"longer\"}   +Inf", "{}              1e-07",
             ])
         #expect(QueryValueText.lines(.vector([]), columns: 80, bars: true) == ["no series"])
     }
