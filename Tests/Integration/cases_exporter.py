@@ -31,10 +31,6 @@ NOISE = ("node_entropy_", "node_memory_", "node_netstat_", "node_wifi_station_",
          "container_memory_failcnt ")
 # Families that we have, as the fixtures' newer node_exporter does, and 1.5.0 has not; and why it has not.
 NEWER = {
-    "node_btrfs_commit_seconds_total": "btrfs has no statistics of commits",
-    "node_btrfs_commits_total": "btrfs has no statistics of commits",
-    "node_btrfs_last_commit_seconds": "btrfs has no statistics of commits",
-    "node_btrfs_max_commit_seconds": "btrfs has no statistics of commits",
     "node_filesystem_mount_info": "filesystem has no such family",
     "node_kernel_hung_tasks_total": "there is no collector kernel_hung",
     "node_netstat_TcpExt_TCPOFOQueue": "not in the default of netstat's fields",
