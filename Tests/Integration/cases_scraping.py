@@ -43,6 +43,9 @@ class Pages:
     """A dockerd with a network of its own and containers that give out a page each."""
 
     def __init__(self, c):
+        # What a container in the host's network leaves mounted; undone after dockerd's end.
+        c.closing.append(lambda: subprocess.run(
+            ["umount", os.path.join(c.directory, "dk", "exec", "netns", "default")], capture_output=True, check=False))
         self.daemon = Dockerd(c)
         # Subnets of networks of one host must differ, so the case's is tried until one is free.
         for third in range(200, 256):
