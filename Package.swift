@@ -103,7 +103,7 @@ let package = Package(
             name: "remote-write-source", dependencies: ["Configuration", "Exporter", "Telemetry", log],
             path: "Tests/RemoteWriteSource", swiftSettings: strict),
         .executableTarget(
-            name: "promql-runner", dependencies: ["Configuration", "Rules"], path: "Tests/PromQLRunner",
+            name: "promql-runner", dependencies: ["Rules"], path: "Tests/PromQLRunner",
             swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .target(
