@@ -50,7 +50,7 @@ struct QueryCommand: ParsableCommand {
             let client = AgentClient(
                 stateDirectory: configuration.stateDirectory, addresses: configuration.server.plainAddresses,
                 patience: Self.patience)
-            try show(try client.ask(try target()))
+            try show(try client.get(try target()))
         } catch {
             Terminal.complain("tocsin query: \(error)")
             throw ExitCode(1)
