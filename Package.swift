@@ -97,10 +97,13 @@ let package = Package(
             name: "ScrapeRunner", dependencies: ["Bytes", "Configuration", "Exporter", "Telemetry"],
             path: "Tests/ScrapeRunner", swiftSettings: strict),
         .executableTarget(
+            name: "SeriesStoreRunner", dependencies: ["Bytes", "Configuration", "Rules", "Telemetry"],
+            path: "Tests/SeriesStoreRunner", swiftSettings: strict),
+        .executableTarget(
             name: "remote-write-source", dependencies: ["Configuration", "Exporter", "Telemetry", log],
             path: "Tests/RemoteWriteSource", swiftSettings: strict),
         .executableTarget(
-            name: "promql-runner", dependencies: ["Configuration", "Rules"], path: "Tests/PromQLRunner",
+            name: "promql-runner", dependencies: ["Rules"], path: "Tests/PromQLRunner",
             swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .target(

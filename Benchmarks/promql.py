@@ -26,7 +26,7 @@ STEP, END = 15, 7200
 def host(seed=7):
     """About 5,000 series: name, labels, whether it counts."""
     made = []
-    add = lambda name, counts, **labels: made.append((name, labels, counts))
+    add = lambda metric, counts, /, **labels: made.append((metric, labels, counts))
     modes = ("user", "system", "idle", "iowait", "irq", "softirq", "steal", "nice")
     for cpu in range(32):
         for mode in modes:

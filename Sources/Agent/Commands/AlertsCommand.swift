@@ -16,7 +16,7 @@ struct AlertsCommand: ParsableCommand {
 
     func run() throws {
         do {
-            let answer = try source.client().ask("/api/v1/alerts")
+            let answer = try source.client().get("/api/v1/alerts")
             if json { return EntryPrinter.write(answer) }
             let document = try JSONValue(parsing: answer.span.bytes)
             EntryPrinter.write(Array(Self.table(document["data"]?["alerts"]?.elements ?? []).utf8))

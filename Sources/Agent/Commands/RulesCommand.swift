@@ -54,7 +54,7 @@ struct ExplainRuleCommand: ParsableCommand {
     func run() throws {
         do {
             let parameters = "alert=\(PercentCoding.encoded(alert))\(json ? "" : "&format=text")"
-            EntryPrinter.write(try source.client().ask("/api/v1/rules/explain?\(parameters)"))
+            EntryPrinter.write(try source.client().get("/api/v1/rules/explain?\(parameters)"))
         } catch {
             Terminal.complain("tocsin rules explain: \(error)")
             throw ExitCode(1)
@@ -92,11 +92,7 @@ struct BacktestRulesCommand: ParsableCommand {
             }
             let start = try Self.time(since, "--since")
             let end = try until.map { try Self.time($0, "--until") } ?? .now
-            var client = try source.client()
-            client.patience = 600
-            let answer = try client.ask(
-                "/api/v1/rules/backtest?path=\(PercentCoding.encoded(file))&start=\(start.milliseconds)&end=\(end.milliseconds)",
-                method: "POST", body: bytes)
+            let answer = try ask(bytes, start, end)
             EntryPrinter.write(json ? answer : Array(try Self.text(answer).utf8))
         } catch {
             Terminal.complain("tocsin rules backtest: \(error)")
@@ -104,11 +100,47 @@ struct BacktestRulesCommand: ParsableCommand {
         }
     }
 
+    /// From the running agent, or, where there is none, from the store's files.
+    private func ask(_ bytes: [UInt8], _ start: Timestamp, _ end: Timestamp) throws -> [UInt8] {
+        var client = try source.client()
+        client.patience = 600
+        let path = "/api/v1/rules/backtest?path=\(PercentCoding.encoded(file))"
+        let times = "&start=\(start.milliseconds)&end=\(end.milliseconds)"
+        do throws(AgentClient.Failure) {
+            return try client.post(path + times, bytes)
+        } catch {
+            guard error.isAbsence else { throw error }
+            let directory = client.stateDirectory + "/series"
+            guard access(directory, R_OK) == 0 else { throw error }
+            return try Self.run(RuleFile(bytes, path: file, language: .promQL()), start, end, directory)
+        }
+    }
+
+    /// Intervals that the file does not name are the default's, as the agent's configuration of rules is not read here.
+    private static func run(
+        _ file: RuleFile, _ start: Timestamp, _ end: Timestamp, _ directory: String
+    ) throws -> [UInt8] {
+        guard file.problems.isEmpty else {
+            throw AgentClient.Failure(description: file.problems.map(\.description).joined(separator: "\n"))
+        }
+        let store = try SeriesStore(
+            configuration: SeriesStoreConfiguration(directory: directory), metrics: MetricRegistry())
+        let backtest = RuleBacktest(file.groups, RuleOptions(), language: .promQL(), source: store)
+        let count = backtest.evaluations(from: start.milliseconds, through: end.milliseconds)
+        guard count <= RuleBacktest.mostEvaluations else {
+            throw AgentClient.Failure(
+                description:
+                    "that would be \(count) evaluations of rules, expected at most \(RuleBacktest.mostEvaluations)")
+        }
+        return backtest.report(from: start.milliseconds, through: end.milliseconds)
+    }
+
     private static func text(_ answer: [UInt8]) throws -> String {
         var rows: [[String]] = []
         var end = ""
         for line in answer.split(separator: 0x0a) {
-            let event = try JSONValue(parsing: Array(line).span.bytes)
+            let bytes = Array(line)
+            let event = try JSONValue(parsing: bytes.span.bytes)
             guard let time = event["time"]?.string else {
                 let count = event["evaluations"]?.number ?? 0
                 end = "\(Int(count)) evaluations, \(rows.count) changes\n"

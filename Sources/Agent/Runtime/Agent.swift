@@ -160,6 +160,10 @@ final class Agent: Sendable {
         let stateDirectory = current.withLock { $0.stateDirectory }
         router.addLogs(store: road.store, stateDirectory: stateDirectory)
         router.addRules(rulesRoad.groups, stateDirectory: stateDirectory)
+        router.addQueries(
+            rulesRoad, current.withLock { $0.rules }, path: origin.path, stateDirectory: stateDirectory,
+            metadata: { [metricsRoad] in metricsRoad.scraper.report.active.flatMap(\.metadata) },
+            lastReload: { [reloads] in reloads.last })
         return router
     }
 }
@@ -186,6 +190,11 @@ private struct ReloadMetrics: Sendable {
             "promtail_config_reload_success_total", help: "Configurations loaded, under promtail's name.")
         failures = registry.counter(
             "promtail_config_reload_fail_total", help: "Configurations refused, under promtail's name.")
+    }
+
+    /// When the configuration was last loaded, and whether that succeeded.
+    var last: (time: Timestamp, isSuccess: Bool) {
+        (Timestamp(nanoseconds: Int64(time.current * 1e9)), success.current == 1)
     }
 
     func succeeded() {

@@ -12,6 +12,8 @@ struct AgentClient {
     /// What went wrong in asking.
     struct Failure: Error, CustomStringConvertible {
         var description: String
+        /// Whether nobody is there to ask.
+        var isAbsence = false
     }
 
     let stateDirectory: String
@@ -20,11 +22,14 @@ struct AgentClient {
     var patience = 30
     private static let largestAnswer = 256 << 20
 
+    /// - Parameter path: with parameters, percent-encoded, as of the following.
+    func get(_ path: String) throws(Failure) -> [UInt8] { try ask("GET", path, []) }
+
+    func post(_ path: String, _ body: [UInt8]) throws(Failure) -> [UInt8] { try ask("POST", path, body) }
+
     /// The answer of the first address where an agent with this state directory is; throws where there is none, or where it
     /// says that something is wrong.
-    ///
-    /// - Parameter path: with parameters, percent-encoded.
-    func ask(_ path: String, method: String = "GET", body: [UInt8] = []) throws(Failure) -> [UInt8] {
+    private func ask(_ method: String, _ path: String, _ body: [UInt8]) throws(Failure) -> [UInt8] {
         for address in addresses {
             guard let answer = exchange(method, path, body, with: address) else { continue }
             switch answer.status {
@@ -37,11 +42,12 @@ struct AgentClient {
         throw Failure(
             description: addresses.isEmpty
                 ? "the agent listens nowhere that a command may ask; give it a unix: address in server.listen"
-                : "no agent with the state directory \(stateDirectory) answers at \(places)")
+                : "no agent with the state directory \(stateDirectory) answers at \(places)", isAbsence: true)
     }
 
     private static func reason(_ answer: Answer) -> String {
-        if let json = try? JSONValue(parsing: answer.body.span.bytes), let error = json["error"]?.string {
+        let body = answer.body
+        if let json = try? JSONValue(parsing: body.span.bytes), let error = json["error"]?.string {
             return error
         }
         return "the agent answered \(answer.status)"

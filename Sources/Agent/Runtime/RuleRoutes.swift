@@ -49,7 +49,7 @@ extension Router {
         let gate = BacktestGate()
         on(.post, "/api/v1/rules/backtest") { request in
             try request.expect(stateDirectory: stateDirectory)
-            return try gate.respond(to: request, groups)
+            return try await gate.respond(to: request, groups)
         }
     }
 }
@@ -81,7 +81,7 @@ extension Response {
 private final class BacktestGate: Sendable {
     private let isBusy = Atomic<Bool>(false)
 
-    func respond(to request: Request, _ groups: RuleGroups) throws -> Response {
+    func respond(to request: Request, _ groups: RuleGroups) async throws -> Response {
         let file = groups.read(request.body, path: request.query["path"] ?? "rules.yaml")
         guard file.problems.isEmpty else {
             throw HTTPError(400, file.problems.map(\.description).joined(separator: "\n"))
@@ -98,28 +98,13 @@ private final class BacktestGate: Sendable {
         guard !isBusy.exchange(true, ordering: .acquiring) else {
             throw HTTPError(503, "another backtest runs", headers: ["Retry-After": "10"])
         }
-        return .ndjson { writer in
-            defer { self.isBusy.store(false, ordering: .releasing) }
-            let stop = StopToken()
-            try await withTaskCancellationHandler {
-                let lines = try await Blocking.run { Self.run(backtest, start, end, stop) }
-                try await writer.write(lines)
-            } onCancel: {
-                stop.stop()
-            }
+        defer { isBusy.store(false, ordering: .releasing) }
+        let stop = StopToken()
+        let lines = try await withTaskCancellationHandler {
+            try await Blocking.run { backtest.report(from: start, through: end, isStopped: { stop.isStopped }) }
+        } onCancel: {
+            stop.stop()
         }
-    }
-
-    private static func run(_ backtest: RuleBacktest, _ start: Int64, _ end: Int64, _ stop: StopToken) -> [UInt8] {
-        var json = JSONWriter()
-        let summary = backtest.run(from: start, through: end, isStopped: { stop.isStopped }) { event in
-            // A rule that flaps at every evaluation for days; nobody reads more.
-            guard json.buffer.count < 16 << 20 else { return }
-            event.write(into: &json)
-            json.endLine()
-        }
-        summary.write(into: &json)
-        json.endLine()
-        return json.written()
+        return Response(headers: ["Content-Type": "application/x-ndjson"], body: .bytes(lines))
     }
 }

@@ -30,7 +30,7 @@ final class RulesRoad: Sendable {
         language = .promQL(section.queries.options(countsFromBirth: true))
         groups = RuleGroups(
             directory: "\(stateDirectory)/alerts", language: language, source: store, output: store,
-            alerts: LoggedAlerts(logger: logger), metrics: metrics,
+            alerts: LoggedAlerts(logger: logger), metrics: metrics, readiness: readiness,
             onProblem: { group, rule, problem in Self.tell(logger, group, rule, problem) })
         store.start()
     }
@@ -59,7 +59,7 @@ final class RulesRoad: Sendable {
                 }.filter { $0.milliseconds > Int64(section.series.retention * 1000) }
                     .map { ($0.matchers, $0.milliseconds) })
             groups.apply(files, options)
-            tellProblems(files)
+            log(files)
         }
         look()
     }
@@ -82,13 +82,9 @@ final class RulesRoad: Sendable {
         store.stop()
     }
 
-    private func tellProblems(_ files: [RuleFile]) {
-        let problems = files.flatMap(\.problems).map(\.description)
-        for problem in problems { logger.error("rule file: \(problem)") }
+    private func log(_ files: [RuleFile]) {
+        for problem in files.flatMap(\.problems) { logger.error("rule file: \(problem)") }
         for warning in files.flatMap(\.warnings) { logger.warning("rule file: \(warning)") }
-        guard let first = problems.first else { return readiness.set("rules", .ok) }
-        let more = problems.count > 1 ? " (and \(problems.count - 1) more)" : ""
-        readiness.set("rules", .degraded("\(first)\(more); what was loaded of it before goes on"))
     }
 
     private static func tell(_ logger: Logger, _ group: String, _ rule: String, _ problem: String) {

@@ -25,10 +25,12 @@ package final class RemoteWriter: SampleSink {
             registry, name: configuration.name, url: parts.target.description,
             maxSamplesPerSend: configuration.queueConfig.maxSamplesPerSend,
             capacity: configuration.queueConfig.capacity)
-        let intake = Intake(configuration, relabeler: parts.relabeler, queue: parts.queue, metrics: metrics)
+        let condition = RemoteWriteCondition(readiness: readiness, name: configuration.name, logger: logger)
+        let intake = Intake(
+            configuration, relabeler: parts.relabeler, queue: parts.queue, metrics: metrics, condition: condition)
         context = SendContext(
             configuration: configuration, target: parts.target, userAgent: userAgent, queue: parts.queue,
-            intake: intake, metrics: metrics, readiness: readiness, logger: logger)
+            intake: intake, metrics: metrics, condition: condition, logger: logger)
     }
 
     /// As above, for a queue that nobody has open: prepares the parts itself.
@@ -50,9 +52,13 @@ package final class RemoteWriter: SampleSink {
     package func start() {
         let metrics = context.metrics
         let intake = context.intake
-        context.queue.serve(maxSize: context.configuration.queue.maxSize) { metrics.dropped($0, $1, $2) }
+        let condition = context.condition
+        context.queue.serve(maxSize: context.configuration.queue.maxSize) { samples, exemplars, reason in
+            metrics.dropped(samples, exemplars, reason)
+            condition.lost(reason)
+        }
         metrics.publish(context.queue) { intake.samples }
-        context.readiness.set(context.part, .ok)
+        context.condition.show(sending: .ok)
         let context = context
         let finished = finished
         let writing = WorkerThread(name: "rw-queue") { context.intake.run() }
@@ -90,7 +96,7 @@ package final class RemoteWriter: SampleSink {
         } else {
             context.queue.close()
         }
-        context.readiness.remove(context.part)
+        context.condition.end()
     }
 
     /// After `stop`, for a remote write that is configured no more: forgets its metrics. Its queue stays.

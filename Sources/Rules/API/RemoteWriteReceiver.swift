@@ -36,8 +36,11 @@ package final class RemoteWriteReceiver: Sendable {
         _ body: [UInt8], contentType: String, contentEncoding: String
     ) -> (status: Int, message: String) {
         let type = contentType.split(separator: ";").map { $0.filter { $0 != " " }.lowercased() }
-        if let first = type.first, first != "application/x-protobuf" {
-            return (415, "expected application/x-protobuf, found \(contentType)")
+        // A page in a browser can send what has no type, or another one, without asking first.
+        guard type.first == "application/x-protobuf" else {
+            return (
+                415, "expected application/x-protobuf, found \(contentType.isEmpty ? "no content type" : contentType)"
+            )
         }
         if let proto = type.first(where: { $0.hasPrefix("proto=") }), proto != "proto=prometheus.writerequest" {
             return (415, "only remote write 1.0 is taken (prometheus.WriteRequest), not \(proto)")

@@ -42,3 +42,21 @@ extension RuleBacktest.Summary {
         json.endObject()
     }
 }
+
+extension RuleBacktest {
+    /// A run as JSON, a line for each change and one for the whole.
+    package func report(
+        from start: Int64, through end: Int64, isStopped: () -> Bool = { false }
+    ) -> [UInt8] {
+        var json = JSONWriter()
+        let summary = run(from: start, through: end, isStopped: isStopped) { event in
+            // A rule that flaps at every evaluation for days; nobody reads more.
+            guard json.buffer.count < 16 << 20 else { return }
+            event.write(into: &json)
+            json.endLine()
+        }
+        summary.write(into: &json)
+        json.endLine()
+        return json.written()
+    }
+}

@@ -1,7 +1,7 @@
 import Telemetry
 
 /// Rules tried out on what the store has: the real state machine at the slots that there were, with nobody told.
-package struct RuleBacktest {
+package struct RuleBacktest: Sendable {
     /// A change of an alert.
     package struct Event: Sendable {
         package var group: String

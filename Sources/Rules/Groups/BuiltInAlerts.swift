@@ -24,6 +24,9 @@ final class BuiltInAlerts: Sendable {
 
     var count: Int { failures.withLock { $0.count } }
 
+    /// The first of what cannot be loaded, and why.
+    var first: String? { failures.withLock { $0.first?.problem } }
+
     /// The group that the crew evaluates like any other.
     static var definition: RuleGroupDefinition {
         var definition = RuleGroupDefinition(file: file, name: group)

@@ -27,6 +27,7 @@ package final class RuleGroups: Sendable {
     private let builtIns = BuiltInAlerts()
     private let now: @Sendable () -> Int64
     private let runsByItself: Bool
+    private let readiness: Readiness?
     private let onProblem: @Sendable (_ group: String, _ rule: String, _ problem: String) -> Void
 
     /// Reads the state that was kept in `directory`, `alerts/` of the state directory.
@@ -35,12 +36,13 @@ package final class RuleGroups: Sendable {
     ///   - source: what expressions are evaluated on.
     ///   - output: where recorded series and `ALERTS` go; what it takes has to show in `source` at once.
     ///   - alerts: who is told of alerts.
+    ///   - readiness: told of what is wrong, as part `rules`.
     ///   - now: the wall clock, milliseconds since 1970.
     ///   - runsByItself: whether threads evaluate the groups at their slots; else `evaluate(at:)` does.
     ///   - onProblem: told of a rule's error when it is another than before, empty when it is gone.
     package init(
         directory: String, language: RuleLanguage, source: any SampleSource, output: any SampleSink,
-        alerts: any AlertSink, metrics: MetricRegistry,
+        alerts: any AlertSink, metrics: MetricRegistry, readiness: Readiness? = nil,
         now: @escaping @Sendable () -> Int64 = { Timestamp.now.milliseconds },
         runsByItself: Bool = true, faults: DiskFaults = DiskFaults(),
         onProblem: @escaping @Sendable (String, String, String) -> Void = { _, _, _ in }
@@ -51,6 +53,7 @@ package final class RuleGroups: Sendable {
             language: language, source: source, output: output, alerts: alerts, log: log)
         self.now = now
         self.runsByItself = runsByItself
+        self.readiness = readiness
         self.onProblem = onProblem
         self.metrics = RuleMetrics(metrics)
         crew = RuleCrew(now: now)
@@ -82,6 +85,7 @@ package final class RuleGroups: Sendable {
                 for failure in file.failures { keep(file, failure, &old, &kept, &failures) }
             }
             builtIns.replace(failures)
+            tellReadiness()
             state.leaving = state.leaving.filter { !$0.isOver && old[$0.definition.key] === $0 }
             for group in state.groups where old[group.definition.key] === group {
                 group.leave(at: now + 2 * (group.definition.interval ?? group.options.evaluationInterval))
@@ -110,7 +114,8 @@ package final class RuleGroups: Sendable {
         if let before, !isLeaving, before.definition == definition, before.options == options { return before }
         return RunningGroup(
             definition, options, surroundings, after: before.flatMap { $0.isOver ? nil : $0 }, now: now,
-            metrics: metrics, onProblem: onProblem)
+            metrics: metrics, onProblem: onProblem,
+            onEvaluated: { [weak self] in self?.tellReadiness() })
     }
 
     /// What could not be loaded goes on as it was.
@@ -142,7 +147,7 @@ package final class RuleGroups: Sendable {
                 BuiltInAlerts.evaluationFailing: { [weak self] in
                     self.map { BuiltInAlerts.evaluationFindings($0.report) } ?? []
                 },
-            ], onProblem: onProblem)
+            ], onProblem: onProblem, onEvaluated: { [weak self] in self?.tellReadiness() })
     }
 
     /// Of rules that went while the agent was down: their firing alerts are told to have ended. Those of files and groups that
@@ -214,6 +219,21 @@ package final class RuleGroups: Sendable {
     /// Reads a rule file as the running ones are read.
     package func read(_ bytes: [UInt8], path: String) -> RuleFile {
         RuleFile(bytes, path: path, language: language, timeIntervals: state.withLock { $0.options.timeIntervals })
+    }
+
+    /// As part `rules`: what cannot be loaded or written down.
+    private func tellReadiness() {
+        guard let readiness else { return }
+        if let failure = log.failure {
+            readiness.set(
+                "rules", .degraded("the states of alerts cannot be written (\(failure)): make room, or see to the disk")
+            )
+        } else if let first = builtIns.first {
+            let others = builtIns.count > 1 ? ", and \(builtIns.count - 1) more" : ""
+            readiness.set("rules", .degraded("cannot load \(first)\(others): correct it, and it is loaded again"))
+        } else {
+            readiness.set("rules", .ok)
+        }
     }
 
     private func count(_ state: String) -> Int {

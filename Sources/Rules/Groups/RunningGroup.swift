@@ -11,6 +11,7 @@ final class RunningGroup: Sendable {
     private let predecessor: Mutex<RunningGroup?>
     private let counters: RuleGroupMetrics
     private let onProblem: @Sendable (_ group: String, _ rule: String, _ problem: String) -> Void
+    private let onEvaluated: @Sendable () -> Void
     private let retirement = Mutex<Retirement>(.none)
 
     private enum Retirement {
@@ -26,11 +27,13 @@ final class RunningGroup: Sendable {
         _ definition: RuleGroupDefinition, _ options: RuleOptions, _ surroundings: RuleSurroundings,
         after predecessor: RunningGroup?, now: Int64, metrics: RuleMetrics,
         builtIn: [String: AlertingRule.BuiltIn] = [:],
-        onProblem: @escaping @Sendable (String, String, String) -> Void
+        onProblem: @escaping @Sendable (String, String, String) -> Void,
+        onEvaluated: @escaping @Sendable () -> Void = {}
     ) {
         self.definition = definition
         self.options = options
         self.onProblem = onProblem
+        self.onEvaluated = onEvaluated
         let interval = definition.interval ?? options.evaluationInterval
         group = Mutex(RuleGroup(definition, options, surroundings, builtIn: builtIn))
         schedule = Mutex(GroupSchedule(key: definition.key, interval: interval, start: now))
@@ -79,6 +82,7 @@ final class RunningGroup: Sendable {
         counters.take(outcome, slot: slot, seconds: seconds)
         publish(slot, seconds)
         for change in outcome.changes { onProblem(definition.key, change.rule, change.error) }
+        onEvaluated()
     }
 
     private func publish(_ slot: Int64, _ seconds: Double) {

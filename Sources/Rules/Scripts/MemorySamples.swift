@@ -3,7 +3,7 @@ import Telemetry
 /// Series in plain arrays: the storage of test scripts.
 ///
 /// For one thread.
-package final class MemorySamples: SampleSource, SampleReader, @unchecked Sendable {
+package final class MemorySamples: SampleSource, SampleStartReader, @unchecked Sendable {
     private var indices: [LabelSet: Int] = [:]
     private var sets: [LabelSet] = []
     private var columns: [SampleColumns] = []
@@ -78,6 +78,16 @@ package final class MemorySamples: SampleSource, SampleReader, @unchecked Sendab
         var place = firstIndex(index, after: after)
         while place < columns[index].count, columns[index].timestamps[place] <= through {
             output.append(columns[index].timestamps[place], columns[index].values[place])
+            place += 1
+        }
+    }
+
+    package func append(startsOf series: SeriesID, after: Int64, through: Int64, to output: inout [Int64]) {
+        let index = Int(series.index)
+        guard !starts[index].isEmpty else { return }
+        var place = firstIndex(index, after: after)
+        while place < columns[index].count, columns[index].timestamps[place] <= through {
+            output.append(place < starts[index].count ? starts[index][place] : 0)
             place += 1
         }
     }

@@ -17,7 +17,8 @@ extension Expression {
             return .matrixSelector(matrix)
         case .subquery(var subquery):
             // What stands inside is evaluated at the subquery's own steps, which are fixed now.
-            if case .time = subquery.at { return self }
+            subquery.expression = subquery.expression.withoutQueryTimes(time)
+            if case .time = subquery.at { return .subquery(subquery) }
             subquery.at = .time(time)
             return .subquery(subquery)
         case .call(var call):
@@ -49,6 +50,42 @@ extension Expression {
         case .parenthesized(let inner, let range):
             guard let inner = inner.pinned(to: time) else { return nil }
             return .parenthesized(inner, range)
+        }
+    }
+}
+
+extension Expression {
+    /// With `@ start()` and `@ end()` as the time that they are in an instant query at `time`.
+    fileprivate func withoutQueryTimes(_ time: Int64) -> Expression {
+        func fixed(_ at: AtModifier?) -> AtModifier? { at == .start || at == .end ? .time(time) : at }
+        switch self {
+        case .number, .string: return self
+        case .vectorSelector(var selector):
+            selector.at = fixed(selector.at)
+            return .vectorSelector(selector)
+        case .matrixSelector(var matrix):
+            matrix.selector.at = fixed(matrix.selector.at)
+            return .matrixSelector(matrix)
+        case .subquery(var subquery):
+            subquery.at = fixed(subquery.at)
+            subquery.expression = subquery.expression.withoutQueryTimes(time)
+            return .subquery(subquery)
+        case .call(var call):
+            call.arguments = call.arguments.map { $0.withoutQueryTimes(time) }
+            return .call(call)
+        case .aggregation(var aggregation):
+            aggregation.expression = aggregation.expression.withoutQueryTimes(time)
+            aggregation.parameter = aggregation.parameter?.withoutQueryTimes(time)
+            return .aggregation(aggregation)
+        case .unary(var operation):
+            operation.expression = operation.expression.withoutQueryTimes(time)
+            return .unary(operation)
+        case .binary(var operation):
+            operation.left = operation.left.withoutQueryTimes(time)
+            operation.right = operation.right.withoutQueryTimes(time)
+            return .binary(operation)
+        case .parenthesized(let inner, let range):
+            return .parenthesized(inner.withoutQueryTimes(time), range)
         }
     }
 }

@@ -13,7 +13,6 @@ final class Block: Sendable {
     /// The windows that are in it.
     let numbers: ClosedRange<UInt64>
     let size: Int
-    /// Whether chunks in it may lie across one another, late samples among others.
     var earliest: Int64 { footer.earliest }
     var latest: Int64 { footer.latest }
     var chunkCount: Int { Int(footer.records.length) / BlockFormat.recordSize }
@@ -61,7 +60,7 @@ final class Block: Sendable {
 
     func mayHold(after: Int64, through: Int64) -> Bool { earliest <= through && latest > after }
 
-    /// Hands each series' id, when it began and, unless `isKnown`, its labels. False where the list is damaged.
+    /// Hands each series' id, when it began and its labels. False where the list is damaged.
     func forEachSeries(
         _ labels: inout LabelCoder, _ body: (_ id: UInt32, _ start: Int64, _ labels: LabelSet) -> Void
     ) -> Bool {
@@ -78,18 +77,18 @@ final class Block: Sendable {
         }
     }
 
-    /// The newest time of each series, by id.
+    /// Hands all chunk records, by id and time.
     func forEachChunk(_ body: (_ chunk: BlockChunk, _ first: Int64, _ last: Int64) -> Void) {
         withBytes { file in
             let records = Self.bytes(of: footer.records, file)
             for place in 0..<chunkCount {
                 guard let chunk = BlockChunk(records, at: place * BlockFormat.recordSize) else { return }
-                body(chunk, footer.earliest &+ Int64(chunk.first), footer.earliest &+ Int64(chunk.last))
+                body(chunk, chunk.first, chunk.last)
             }
         }
     }
 
-    /// Places of the chunk records of a series.
+    /// The place of the first chunk record of a series.
     private func firstRecord(of id: UInt32, _ records: RawSpan) -> Int {
         var low = 0
         var high = chunkCount
@@ -112,15 +111,14 @@ final class Block: Sendable {
             var place = firstRecord(of: id, records)
             while let chunk = BlockChunk(records, at: place * BlockFormat.recordSize), chunk.series == id {
                 place += 1
-                let first = footer.earliest &+ Int64(chunk.first)
-                let last = footer.earliest &+ Int64(chunk.last)
-                guard first <= through, last > after else { continue }
+                guard chunk.first <= through, chunk.last > after else { continue }
                 let start = Int(chunk.offset)
                 guard chunk.bitCount <= BlockChunk.bitLimit, start + chunk.byteCount <= file.byteCount,
                     let bits = file.load(littleEndian: start, as: UInt64.self)
                 else { continue }
                 let header = ChunkHeader(
-                    firstTime: first, lastTime: last, firstValue: Double(bitPattern: bits), count: chunk.count,
+                    firstTime: chunk.first, lastTime: chunk.last, firstValue: Double(bitPattern: bits),
+                    count: chunk.count,
                     column: chunk.column, firstTick: chunk.firstTick)
                 body(header) { reader in
                     let bytes = file.slice(start, start + chunk.byteCount)

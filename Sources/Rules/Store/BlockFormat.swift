@@ -15,7 +15,7 @@ enum BlockFormat {
     static let magic: UInt64 = 0x3130_5245_5343_4f54  // "TOCSER01"
     static let version: UInt32 = 1
     static let headerSize = 16
-    static let recordSize = 40
+    static let recordSize = 48
 
     static func fileName(_ numbers: ClosedRange<UInt64>) -> String {
         LogFormat.digits(numbers.lowerBound) + "-" + LogFormat.digits(numbers.upperBound) + ".block"
@@ -51,23 +51,25 @@ struct BlockChunk: Sendable {
     var checksum: UInt32
     /// From the start of the file, in which it has `byteCount` bytes.
     var offset: UInt32
-    /// Milliseconds after the block's earliest time.
-    var first: UInt32
-    var last: UInt32
+    /// Milliseconds since 1970.
+    var first: Int64
+    var last: Int64
 
     static let bitLimit: UInt32 = 1 << 24
 
     var byteCount: Int { 8 + (Int(bitCount) + 7) / 8 }
 
     func write(to bytes: inout ByteBuffer) {
-        for field in [series, column, firstTick, count, bitCount, checksum, offset, first, last, 0] {
+        for field in [series, column, firstTick, count, bitCount, checksum, offset, 0] {
             bytes.append(littleEndian: field)
         }
+        bytes.append(littleEndian: first)
+        bytes.append(littleEndian: last)
     }
 
     init(
         series: UInt32, column: UInt32, firstTick: UInt32, count: UInt32, bitCount: UInt32, checksum: UInt32,
-        offset: UInt32, first: UInt32, last: UInt32
+        offset: UInt32, first: Int64, last: Int64
     ) {
         self.series = series
         self.column = column
@@ -87,9 +89,12 @@ struct BlockChunk: Sendable {
         func field(_ place: Int) -> UInt32 {
             UInt32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: start + place * 4, as: UInt32.self))
         }
+        func time(_ place: Int) -> Int64 {
+            Int64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: start + place, as: Int64.self))
+        }
         self.init(
             series: field(0), column: field(1), firstTick: field(2), count: field(3), bitCount: field(4),
-            checksum: field(5), offset: field(6), first: field(7), last: field(8))
+            checksum: field(5), offset: field(6), first: time(32), last: time(40))
     }
 }
 

@@ -9,7 +9,6 @@ struct BlockWriter: ~Copyable {
     private var written = 0
     private var series = ByteBuffer()
     private var records: [BlockChunk] = []
-    private var recordTimes: [(first: Int64, last: Int64)] = []
     private var columns: [[Int64]] = []
     private var labels = LabelCoder()
     private var seriesCount = 0
@@ -54,9 +53,8 @@ struct BlockWriter: ~Copyable {
         records.append(
             BlockChunk(
                 series: id, column: header.column, firstTick: header.firstTick, count: header.count, bitCount: bitCount,
-                checksum: buffer.bytes.slice(start, buffer.count).crc32c(), offset: UInt32(written + start), first: 0,
-                last: 0))
-        recordTimes.append((header.firstTime, header.lastTime))
+                checksum: buffer.bytes.slice(start, buffer.count).crc32c(), offset: UInt32(written + start),
+                first: header.firstTime, last: header.lastTime))
         if buffer.count >= 256 << 10 { try flush() }
     }
 
@@ -69,8 +67,8 @@ struct BlockWriter: ~Copyable {
     /// Writes the rest.
     mutating func finish() throws(SystemError) {
         try flush()
-        let earliest = recordTimes.reduce(Int64.max) { min($0, $1.first) }
-        let latest = recordTimes.reduce(Int64.min) { max($0, $1.last) }
+        let earliest = records.reduce(Int64.max) { min($0, $1.first) }
+        let latest = records.reduce(Int64.min) { max($0, $1.last) }
         let columnsStart = buffer.count
         for times in columns { Self.write(times, to: &buffer) }
         let columnsPart = part(from: columnsStart)
@@ -78,11 +76,7 @@ struct BlockWriter: ~Copyable {
         Self.append(series, to: &buffer)
         let seriesPart = part(from: seriesStart)
         let recordsStart = buffer.count
-        for place in records.indices {
-            records[place].first = UInt32(clamping: recordTimes[place].first &- earliest)
-            records[place].last = UInt32(clamping: recordTimes[place].last &- earliest)
-            records[place].write(to: &buffer)
-        }
+        for record in records { record.write(to: &buffer) }
         let recordsPart = part(from: recordsStart)
         BlockFooter(
             columns: columnsPart, series: seriesPart, records: recordsPart, earliest: earliest, latest: latest,

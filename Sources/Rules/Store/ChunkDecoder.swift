@@ -50,17 +50,32 @@ struct ChunkDecoder {
                 guard !reader.isPastEnd else { return false }
             }
             left -= repetitions
-            while repetitions > 0 {
-                repetitions -= 1
-                tick += step
-                step = 1
-                guard tick < times.count else { return false }
-                time = times[tick]
+            // A run may be long, and what is wanted of it short.
+            let end = tick + step + repetitions - 1
+            guard end < times.count else { return false }
+            var next = tick + step
+            if repetitions > 1, times[next] <= after { next = Self.firstTick(times, next, end, after: after) }
+            while next <= end {
+                time = times[next]
                 if time > through { return true }
                 if time > after { columns.append(time, value) }
+                next += 1
             }
+            tick = end
+            step = 1
         }
         return true
+    }
+
+    /// The first place from `low` to `high` with a later time, or the one behind them.
+    private static func firstTick(_ times: [Int64], _ low: Int, _ high: Int, after: Int64) -> Int {
+        var low = low
+        var high = high + 1
+        while low < high {
+            let middle = (low + high) / 2
+            if times[middle] <= after { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     private mutating func decodeOwn(

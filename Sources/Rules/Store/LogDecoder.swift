@@ -10,6 +10,9 @@ protocol LogReceiver: ~Copyable {
     /// The value of a series' newest sample in the log.
     func newest(of place: Int) -> Double
     mutating func began(_ place: Int, at start: Int64)
+    /// Takes a sample of each of so many series that follow `place`, each with the value it had before, at the time of the
+    /// last. The place of the last of them; nil where they are not known.
+    mutating func takeRepeated(_ count: Int, after place: Int) -> Int?
     /// `isFirst` where the time is another than that of the sample before.
     mutating func take(_ place: Int, time: Int64, value: Double, isFirst: Bool)
 }
@@ -32,10 +35,11 @@ struct LogDecoder: ~Copyable {
             let operation = bytes.byte(at: offset)
             offset += 1
             if operation < 0x80 {
-                for _ in 0...operation {
-                    guard let place = next(receiver) else { return false }
-                    take(place, receiver.newest(of: place), &receiver)
-                }
+                guard let place = next(receiver) else { return false }
+                take(place, receiver.newest(of: place), &receiver)
+                guard let last = receiver.takeRepeated(Int(operation), after: place) else { return false }
+                current = last
+                samples += Int(operation)
                 continue
             }
             if operation >= LogOperation.xor {

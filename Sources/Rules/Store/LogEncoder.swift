@@ -14,7 +14,7 @@ import Telemetry
 /// | 0x82 | 8 bytes | a value |
 /// | 0x83 | zigzag varint | the time is so many milliseconds later |
 /// | 0x84 | | a stale marker |
-/// | 0x85 | varint id, labels | define a series and seek it; its next sample is a whole value |
+/// | 0x85 | varint id, labels | define a series and seek it |
 /// | 0x86 | zigzag varint | the counter began so long before the current time; of the series that the next sample is of |
 /// | 0xc0 + 8·t + n | n + 1 bytes | an XOR with the value before, without t zero bytes at its low end |
 enum LogOperation {

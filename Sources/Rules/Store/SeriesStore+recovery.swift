@@ -21,6 +21,7 @@ extension SeriesStore {
                 readBlocks(names, directory, &state, &troubles)
                 readLogs(names, directory, &state, &writer, &troubles)
             }
+            logBytes.store(writer.logBytes, ordering: .relaxed)
             if !troubles.isEmpty {
                 setTrouble("start", "the series store lost samples: " + troubles.joined(separator: ", "))
             }

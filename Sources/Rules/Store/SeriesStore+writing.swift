@@ -84,6 +84,7 @@ extension SeriesStore {
         guard writer.directory != nil else { return writer.waiting.removeAll() }
         do throws(SystemError) {
             metrics.writtenBytes.add(try writer.write(log: number))
+            logBytes.store(writer.logBytes, ordering: .relaxed)
             if durable { try writer.synchronize() }
             writer.retry = nil
             setTrouble("log", nil)
@@ -146,6 +147,7 @@ extension SeriesStore {
                     remove(LogFormat.fileName(number), in: directory)
                     writer.logs[number] = nil
                 }
+                logBytes.store(writer.logBytes, ordering: .relaxed)
             }
             metrics.blocks.add()
         }

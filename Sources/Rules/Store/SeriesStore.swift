@@ -32,6 +32,8 @@ package final class SeriesStore: SampleSink, SampleSource {
     /// Nil for a store in memory alone. Whoever writes files has it.
     let writer: Guarded<StoreWriter>
     let signal = Condition(StoreSignal())
+    /// Bytes of logs; apart, for who asks must not wait while files are written.
+    let logBytes = Atomic<Int>(0)
     private let thread = Mutex<WorkerThread?>(nil)
     private let troubles = Mutex<[String: String]>([:])
     private let lock: StoreFile?
@@ -117,7 +119,7 @@ package final class SeriesStore: SampleSink, SampleSource {
     // MARK: Retention
 
     /// Keeps samples of all series for `minimum` milliseconds, and of those that all matchers of an element of `longer`
-    /// take for as long as that says.
+    /// take for as long as that says. Before `start`, so that nothing goes that rules want.
     package func setRetention(minimum: Int64, longer: [(matchers: [LabelMatcher], milliseconds: Int64)]) {
         var retention = StoreRetention(minimum: minimum)
         retention.longer = longer.map { StoreRetention.Longer(matchers: $0.matchers, duration: $0.milliseconds) }
@@ -143,7 +145,7 @@ package final class SeriesStore: SampleSink, SampleSource {
     package var memoryInUse: Int { locked.state.withLock { $0.memory } }
 
     /// Bytes of files.
-    package var diskInUse: Int { writer.withLock { $0.logBytes } + locked.state.withLock { Self.blockBytes($0) } }
+    package var diskInUse: Int { logBytes.load(ordering: .relaxed) + locked.state.withLock { Self.blockBytes($0) } }
 
     static func blockBytes(_ state: borrowing StoreState) -> Int {
         state.blocks.reduce(0) { $0 + ($1.isMapped ? $1.size : 0) }

@@ -52,7 +52,7 @@ extension StoreState {
 
     /// Takes the sample where it only goes on with what its series did the last time.
     @inline(__always)
-    private static func takeRepeated(_ state: inout SeriesState, _ run: SampleRun, _ value: Double) -> Bool {
+    static func takeRepeated(_ state: inout SeriesState, _ run: SampleRun, _ value: Double) -> Bool {
         guard run.clock != SeriesState.none, state.chunk.header.column == run.clock, !state.chunk.isEmpty,
             state.chunk.isRepeated(value, tick: run.tick), state.lastValue.bitPattern == value.bitPattern,
             state.isValueLogged, !state.chunk.isFull
@@ -96,6 +96,8 @@ extension StoreState {
         let time = run.time
         let lastTime = states[place].lastTime
         if time <= lastTime { return takeLate(place, time, value) }
+        // Differences of such times would not be numbers.
+        guard time.magnitude < Self.lastTimeOfAll else { return tally.tooOld += 1 }
         let hasNewStart = start != 0 && states[place].start != start
         if hasNewStart { states[place].start = start }
         let oldValue = states[place].lastValue
@@ -168,6 +170,8 @@ extension StoreState {
         return .other
     }
 
+    private static let lastTimeOfAll: UInt64 = 1 << 60
+
     // MARK: Late samples
 
     private static let mostLate = 1 << 16
@@ -206,7 +210,7 @@ extension StoreState {
             guard header.firstTime <= time, header.lastTime >= time else { return }
             decoder.reader.load(bitCount: Int(bits.bitCount)) { window.arena.copy(bits, to: &$0) }
             let times = header.column == ChunkHeader.ownTimes ? [] : window.columns[Int(header.column)]
-            _ = decoder.decode(header, times, after: time - 1, through: time, into: &found)
+            _ = decoder.decode(header, times, after: time &- 1, through: time, into: &found)
         }
         if !states[place].chunk.isEmpty { look(states[place].chunk.header, states[place].chunk.bits) }
         var next = states[place].chunk.before

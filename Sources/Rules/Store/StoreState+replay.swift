@@ -22,6 +22,22 @@ extension StoreState: LogReceiver {
 
     mutating func began(_ place: Int, at start: Int64) { states[place].start = start }
 
+    mutating func takeRepeated(_ count: Int, after place: Int) -> Int? {
+        var place = place
+        for _ in 0..<count {
+            let next = states[place].successor
+            guard next != SeriesState.none else { return nil }
+            place = Int(next)
+            let value = states[place].lastValue
+            if Self.takeRepeated(&states[place], replayRun, value) {
+                log.current = next
+            } else {
+                take(place, time: replayRun.time, value: value, isFirst: false)
+            }
+        }
+        return place
+    }
+
     mutating func take(_ place: Int, time: Int64, value: Double, isFirst: Bool) {
         // Whether a batch was long enough to share its times is not in the log: it is taken for one that was.
         if isFirst || replayRun.time != time { replayRun = SampleRun(time: time, isShared: true) }

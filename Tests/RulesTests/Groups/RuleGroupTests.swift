@@ -237,6 +237,11 @@ struct RuleReloadTests {
         let failed = bench.alerts.drain().first { $0.labels["alertname"] == "RuleLoadFailed" }
         #expect(failed?.annotations["description"]?.contains("r.yaml:4:") == true)
         #expect(failed?.annotations["description"]?.hasSuffix("what was loaded before goes on.") == true)
+        guard case .degraded(let reason)? = bench.readiness.all.first?.state else {
+            Issue.record("nobody says that a group is wrong")
+            return
+        }
+        #expect(reason.contains("r.yaml:4:"))
         // The whole file.
         bench.load("groups: [")
         bench.evaluate(at: 120)
@@ -244,6 +249,7 @@ struct RuleReloadTests {
         bench.load("groups:\n- name: g\n  rules:\n  - {alert: A, expr: x > 0}\n")
         bench.evaluate(at: 180)
         #expect(bench.states == ["A firing"])
+        #expect(bench.readiness.all.map(\.state) == [.ok])
     }
 
     @Test("alerts of files that cannot be read after a restart are kept until they can; those of rules that went end")

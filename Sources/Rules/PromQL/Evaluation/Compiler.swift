@@ -54,11 +54,14 @@ enum Compiler {
     private static func aggregation(_ aggregation: Aggregation) throws(QueryError) -> PlanNode {
         let node = try compile(aggregation.expression)
         let grouping = Grouping(aggregation.labels, isWithout: aggregation.isWithout)
-        func simple(_ kind: AggregationNode.Kind) -> PlanNode { AggregationNode(kind, node, by: grouping) }
+        func simple(_ kind: AggregationNode.Kind) -> PlanNode {
+            AggregationNode(kind, node, by: grouping, range: aggregation.expression.range)
+        }
         func choice(_ kind: SampleChoiceNode.Kind) throws(QueryError) -> PlanNode {
             let parameter = try parameter(of: aggregation)
             return SampleChoiceNode(
-                kind, try compile(parameter), node, by: grouping, parameterRange: parameter.range)
+                kind, try compile(parameter), node, by: grouping, range: aggregation.range,
+                parameterRange: parameter.range)
         }
         switch aggregation.operation {
         case .sum: return simple(.sum)
@@ -75,7 +78,9 @@ enum Compiler {
         case .limitRatio: return try choice(.ratio)
         case .quantile:
             let parameter = try parameter(of: aggregation)
-            return QuantileNode(try compile(parameter), node, by: grouping, range: parameter.range)
+            return QuantileNode(
+                try compile(parameter), node, by: grouping, range: aggregation.expression.range,
+                parameterRange: parameter.range)
         case .countValues:
             return CountValuesNode(
                 label: try FunctionCompiler.text(try parameter(of: aggregation)), node, labels: aggregation.labels,

@@ -66,6 +66,9 @@ enum FunctionCompiler {
         traits.suspectsGauges = call.function == "rate" || call.function == "increase"
         traits.keepsName = call.function == "last_over_time" || call.function == "first_over_time"
         traits.usesStepTime = call.function == "predict_linear"
+        traits.countsHistograms = [
+            "count_over_time", "present_over_time", "absent_over_time", "ts_of_first_over_time", "ts_of_last_over_time",
+        ].contains(call.function)
         if call.function == "absent_over_time" {
             return AbsentOverTimeNode(source, labels: AbsentNode.labels(of: expression), traits)
         }
@@ -116,6 +119,11 @@ enum FunctionCompiler {
         if let quantity = QueryTimeNode.Quantity(rawValue: call.function) { return QueryTimeNode(quantity) }
         switch call.function {
         case "time": return TimeNode()
+        case "start_timestamp":
+            guard case .vectorSelector(let selector) = try argument(call, 0).unwrapped else {
+                return NothingNode(try node(call, 0))
+            }
+            return SelectorNode(selector, output: .start)
         case "timestamp":
             if case .vectorSelector(let selector) = try argument(call, 0).unwrapped, selector.rangeExtension == nil {
                 return SelectorNode(selector, output: .timestamp)

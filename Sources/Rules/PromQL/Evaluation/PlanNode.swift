@@ -1,6 +1,6 @@
 /// One operation of a compiled expression; it keeps what it found out about its series from one evaluation to the next.
 ///
-/// For one thread at a time. A subclass overrides `evaluate`.
+/// For one thread at a time. A subclass overrides `run`.
 class PlanNode {
     /// Whether it gives one value without labels at every step.
     let isScalar: Bool
@@ -17,8 +17,36 @@ class PlanNode {
 
     /// The caller owns the frame: it may change the values in place, and gives them back to the evaluation when
     /// nothing reads them any more.
-    func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         throw .execution("this part of the expression cannot be evaluated")
+    }
+
+    /// As `run`, for callers that cannot do without numbers: refuses where native histograms are among the samples.
+    final func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        let frame = try run(grid, evaluation)
+        if frame.hasHistograms { throw .nativeHistogram }
+        return frame
+    }
+
+    /// As `run`, for callers that pass over native histograms; `hadHistograms` tells whether there were any.
+    final func evaluateFloats(
+        _ grid: TimeGrid, _ evaluation: Evaluation, _ hadHistograms: inout Bool
+    ) throws(QueryError) -> Frame {
+        var frame = try run(grid, evaluation)
+        hadHistograms = frame.hasHistograms
+        if hadHistograms {
+            for index in frame.values.indices where frame.values[index].isHistogramMark {
+                frame.values[index] = .absent
+            }
+            frame.hasHistograms = false
+        }
+        return frame
+    }
+
+    /// The same, where nobody wants to know.
+    final func evaluateFloats(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        var hadHistograms = false
+        return try evaluateFloats(grid, evaluation, &hadHistograms)
     }
 }
 
@@ -32,7 +60,7 @@ final class NumberNode: PlanNode {
         super.init(isScalar: true, isInvariant: true, isConstant: true)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         Frame(shape, steps: grid.count, values: try evaluation.take(grid.count, filledWith: value))
     }
 }
@@ -49,7 +77,7 @@ final class QueryTimeNode: PlanNode {
         super.init(isScalar: true, isInvariant: true)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         let milliseconds =
             switch quantity {
             case .start: evaluation.start
@@ -68,7 +96,7 @@ final class TimeNode: PlanNode {
 
     init() { super.init(isScalar: true) }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         var values = try evaluation.take(grid.count)
         for step in 0..<grid.count { values.append(Double(grid.time(step)) / 1000) }
         return Frame(shape, steps: grid.count, values: values)
@@ -85,18 +113,19 @@ final class InvariantNode: PlanNode {
         super.init(isScalar: node.isScalar, isInvariant: true, isConstant: node.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         guard grid.count > 0 else { return Frame(.empty(), steps: 0, values: []) }
         let single: Frame
         if let constant {
             single = constant
         } else {
-            single = try node.evaluate(grid.first, evaluation)
+            single = try node.run(grid.first, evaluation)
             if node.isConstant { constant = single }
         }
         if grid.count == 1, !node.isConstant { return single }
         var frame = Frame(single.shape, steps: grid.count, values: try evaluation.take(single.shape.count * grid.count))
         frame.order = single.order
+        frame.hasHistograms = single.hasHistograms
         for value in single.values { frame.values.append(contentsOf: repeatElement(value, count: grid.count)) }
         if !node.isConstant { evaluation.give(single.values) }
         return frame

@@ -37,7 +37,7 @@ package final class PromQLQuery: PreparedQuery {
         case .range(let source, let rangeExtension):
             value = .matrix(try RangeRoot.series(of: source, rangeExtension, at: time, evaluation))
         case .node(let node):
-            let frame = try node.evaluate(TimeGrid(at: time), evaluation)
+            let frame = try node.run(TimeGrid(at: time), evaluation)
             value = node.isScalar ? .scalar(frame.values[0]) : .vector(try frame.vector(at: time))
             evaluation.give(frame.values)
         }
@@ -57,7 +57,7 @@ package final class PromQLQuery: PreparedQuery {
             reader, options, start: start, end: end, step: step, pool: pool, cancellation: cancellation)
         let grid = TimeGrid(from: start, through: end, step: step)
         guard grid.count > 0 else { return result(.matrix([]), evaluation) }
-        let frame = try node.evaluate(grid, evaluation)
+        let frame = try node.run(grid, evaluation)
         let series = try frame.matrix(grid)
         evaluation.give(frame.values)
         return result(.matrix(series), evaluation)
@@ -72,6 +72,7 @@ package final class PromQLQuery: PreparedQuery {
 extension Frame {
     /// The samples of the only step.
     func vector(at time: Int64) throws(QueryError) -> [VectorSample] {
+        try refuseHistograms()
         let final = shape.finalLabels
         if final.hasDuplicates { try checkDuplicates(final) }
         var samples: [VectorSample] = []
@@ -91,6 +92,7 @@ extension Frame {
 
     /// Every series that has a sample at any step, sorted by labels. Series that became the same are joined.
     func matrix(_ grid: TimeGrid) throws(QueryError) -> [MatrixSeries] {
+        try refuseHistograms()
         let final = shape.finalLabels
         if final.hasDuplicates { try checkDuplicates(final) }
         var result: [MatrixSeries] = []
@@ -109,6 +111,11 @@ extension Frame {
             }
         }
         return result
+    }
+
+    /// No result holds native histograms.
+    private func refuseHistograms() throws(QueryError) {
+        if hasHistograms, values.contains(where: \.isHistogramMark) { throw .nativeHistogram }
     }
 
     private func checkDuplicates(_ final: FinalLabels) throws(QueryError) {

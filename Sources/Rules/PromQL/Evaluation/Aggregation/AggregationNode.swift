@@ -5,16 +5,19 @@ final class AggregationNode: PlanNode {
     private let kind: Kind
     private let node: PlanNode
     private let grouping: Grouping
+    /// Of what is aggregated.
+    private let range: TextRange
 
-    init(_ kind: Kind, _ node: PlanNode, by grouping: Grouping) {
+    init(_ kind: Kind, _ node: PlanNode, by grouping: Grouping, range: TextRange) {
         self.kind = kind
+        self.range = range
         self.node = node
         self.grouping = grouping
         super.init(isInvariant: node.isInvariant, isConstant: node.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        let input = try node.evaluate(grid, evaluation)
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        let input = try input(grid, evaluation)
         grouping.refresh(input.shape)
         let size = grouping.output.count * grid.count
         var values = try evaluation.take(size, filledWith: .absent)
@@ -31,6 +34,23 @@ final class AggregationNode: PlanNode {
         }
         evaluation.give(input.values)
         return Frame(grouping.output, steps: grid.count, values: values)
+    }
+
+    /// Native histograms count, but are passed over where numbers are compared; adding them up is refused.
+    private func input(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        let name: String
+        switch kind {
+        case .count, .group: return try node.run(grid, evaluation)
+        case .sum, .average: return try node.evaluate(grid, evaluation)
+        case .minimum: name = "min"
+        case .maximum: name = "max"
+        case .deviation: name = "stddev"
+        case .variance: name = "stdvar"
+        }
+        var hadHistograms = false
+        let frame = try node.evaluateFloats(grid, evaluation, &hadHistograms)
+        if hadHistograms { evaluation.remarkOnIgnoredHistograms(name, at: range) }
+        return frame
     }
 
     @inline(__always)
@@ -126,5 +146,11 @@ final class AggregationNode: PlanNode {
         }
         evaluation.give(means)
         evaluation.give(counts)
+    }
+}
+
+extension Evaluation {
+    func remarkOnIgnoredHistograms(_ aggregation: String, at range: TextRange) {
+        annotations.inform("ignored histogram in \(aggregation) aggregation", at: range)
     }
 }

@@ -19,7 +19,7 @@ final class CountValuesNode: PlanNode {
         super.init(isInvariant: node.isInvariant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         guard !label.isEmpty else { throw .execution("invalid label name \(GoQuoted.quote(label))") }
         let input = try node.evaluate(grid, evaluation)
         var rows: [LabelSet: Int] = [:]

@@ -4,9 +4,13 @@ final class QuantileNode: PlanNode {
     private let node: PlanNode
     private let grouping: Grouping
     private let range: TextRange
+    private let parameterRange: TextRange
     private var collected: [[Double]] = []
 
-    init(_ quantile: PlanNode, _ node: PlanNode, by grouping: Grouping, range: TextRange) {
+    init(
+        _ quantile: PlanNode, _ node: PlanNode, by grouping: Grouping, range: TextRange, parameterRange: TextRange
+    ) {
+        self.parameterRange = parameterRange
         self.quantile = quantile
         self.node = node
         self.grouping = grouping
@@ -14,9 +18,11 @@ final class QuantileNode: PlanNode {
         super.init(isInvariant: quantile.isInvariant && node.isInvariant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         let quantiles = try quantile.evaluate(grid, evaluation).values
-        let input = try node.evaluate(grid, evaluation)
+        var hadHistograms = false
+        let input = try node.evaluateFloats(grid, evaluation, &hadHistograms)
+        if hadHistograms { evaluation.remarkOnIgnoredHistograms("quantile", at: range) }
         grouping.refresh(input.shape)
         remark(quantiles, evaluation)
         var values = try evaluation.take(grouping.output.count * grid.count, filledWith: .absent)
@@ -45,7 +51,7 @@ final class QuantileNode: PlanNode {
         if let least = numbers.min(), least < 0 { extremes.append(least) }
         for extreme in extremes {
             guard let complaint = Quantile.complaint(extreme) else { continue }
-            evaluation.annotations.warn(complaint, at: range)
+            evaluation.annotations.warn(complaint, at: parameterRange)
         }
     }
 }

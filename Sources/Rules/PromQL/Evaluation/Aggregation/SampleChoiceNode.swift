@@ -8,11 +8,16 @@ final class SampleChoiceNode: PlanNode {
     private let parameter: PlanNode
     private let node: PlanNode
     private let grouping: Grouping
+    private let range: TextRange
     private let parameterRange: TextRange
     private var heaps: [SampleHeap] = []
     private var hashes: (shape: Shape, offsets: [Double])?
 
-    init(_ kind: Kind, _ parameter: PlanNode, _ node: PlanNode, by grouping: Grouping, parameterRange: TextRange) {
+    init(
+        _ kind: Kind, _ parameter: PlanNode, _ node: PlanNode, by grouping: Grouping, range: TextRange,
+        parameterRange: TextRange
+    ) {
+        self.range = range
         self.kind = kind
         self.parameter = parameter
         self.node = node
@@ -21,9 +26,9 @@ final class SampleChoiceNode: PlanNode {
         super.init(isInvariant: parameter.isInvariant && node.isInvariant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         let parameters = try parameter.evaluate(grid, evaluation).values
-        var frame = try node.evaluate(grid, evaluation)
+        var frame = try input(grid, evaluation)
         defer { evaluation.give(parameters) }
         if kind == .ratio {
             try chooseByRatio(&frame, parameters, evaluation)
@@ -40,6 +45,15 @@ final class SampleChoiceNode: PlanNode {
         let isInstant = grid.count == 1 && kind != .limit
         frame.order = isInstant ? [] : frame.order
         for step in 0..<grid.count { choose(&frame, step, Int(min(parameters[step], Double(frame.shape.count)))) }
+        return frame
+    }
+
+    /// Native histograms have no order, but can be drawn.
+    private func input(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        guard kind == .top || kind == .bottom else { return try node.run(grid, evaluation) }
+        var hadHistograms = false
+        let frame = try node.evaluateFloats(grid, evaluation, &hadHistograms)
+        if hadHistograms { evaluation.remarkOnIgnoredHistograms(kind == .top ? "topk" : "bottomk", at: range) }
         return frame
     }
 

@@ -6,6 +6,8 @@ struct Frame {
     var values: [Double]
     /// The order in which an instant query shows its series (`sort`, `topk`); nil for that of the shape.
     var order: [Int32]?
+    /// Whether marks of native histograms may be among the values; whoever needs numbers has to refuse them.
+    var hasHistograms = false
 
     init(_ shape: Shape, steps: Int, values: [Double]) {
         self.shape = shape

@@ -15,8 +15,8 @@ final class ClampNode: PlanNode {
             isConstant: node.isConstant && arguments.allSatisfy(\.isConstant))
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        var frame = try node.evaluate(grid, evaluation)
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        var frame = try node.evaluateFloats(grid, evaluation)
         frame.shape = frame.shape.removingNames
         var columns: [[Double]] = []
         for argument in arguments { columns.append(try argument.evaluate(grid, evaluation).values) }

@@ -20,7 +20,7 @@ final class HistogramQuantileNode: PlanNode {
         super.init(isInvariant: node.isInvariant && quantiles.allSatisfy(\.node.isInvariant))
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         var columns: [[Double]] = []
         for quantile in quantiles { columns.append(try quantile.node.evaluate(grid, evaluation).values) }
         let input = try node.evaluate(grid, evaluation)
@@ -47,10 +47,15 @@ final class HistogramQuantileNode: PlanNode {
                 }
             }
         }
-        let shape = label == nil ? groups.output : labelledShape(columns, evaluation)
-        for column in columns { evaluation.give(column) }
-        evaluation.give(input.values)
-        return Frame(shape, steps: grid.count, values: values)
+        defer {
+            for column in columns { evaluation.give(column) }
+            evaluation.give(input.values)
+        }
+        guard let label else { return Frame(groups.output, steps: grid.count, values: values) }
+        if columns.allSatisfy({ column in column.allSatisfy { $0 == column[0] || $0.isNaN && column[0].isNaN } }) {
+            return Frame(labelledShape(columns, label), steps: grid.count, values: values)
+        }
+        return try labelledSteps(columns, label, values, grid)
     }
 
     private func remark(
@@ -69,23 +74,41 @@ final class HistogramQuantileNode: PlanNode {
     }
 
     /// The histograms once for every quantile, with its value as a label.
-    private func labelledShape(_ columns: [[Double]], _ evaluation: Evaluation) -> Shape {
-        // The quantile is a constant in any query that makes sense: the first step's value names the series.
-        let texts = columns.map { column in
-            OpenMetricsNumber.text(column.first ?? .nan)
-        }
+    private func labelledShape(_ columns: [[Double]], _ label: String) -> Shape {
+        let texts = columns.map { OpenMetricsNumber.text($0.first ?? .nan) }
         if let labelled, labelled.base === groups.output, labelled.texts == texts { return labelled.shape }
         var sets: [LabelSet] = []
         for text in texts {
             for set in groups.output.labels {
                 var labels = set
-                labels[label ?? ""] = text
+                labels[label] = text
                 sets.append(labels)
             }
         }
         let shape = Shape(sets, nameRemoval: .all)
         labelled = (groups.output, texts, shape)
         return shape
+    }
+
+    /// The same where a quantile is another one at every step, and so is the series.
+    private func labelledSteps(
+        _ columns: [[Double]], _ label: String, _ values: [Double], _ grid: TimeGrid
+    ) throws(QueryError) -> Frame {
+        var result = RowBuilder(steps: grid.count)
+        var index = 0
+        for column in columns {
+            for set in groups.output.labels {
+                for step in 0..<grid.count {
+                    let value = values[index]
+                    index += 1
+                    if value.isAbsent { continue }
+                    var labels = set
+                    labels[label] = OpenMetricsNumber.text(column[step])
+                    try result.put(labels, removesName: true, step, value)
+                }
+            }
+        }
+        return result.frame
     }
 }
 
@@ -118,7 +141,7 @@ final class HistogramFractionNode: PlanNode {
         super.init(isInvariant: node.isInvariant && lower.isInvariant && upper.isInvariant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         let from = try lower.evaluate(grid, evaluation).values
         let to = try upper.evaluate(grid, evaluation).values
         let input = try node.evaluate(grid, evaluation)

@@ -40,7 +40,7 @@ final class InfoNode: PlanNode {
         expression.firstSelectorTiming ?? SelectionTiming()
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         let base = try node.evaluate(grid, evaluation)
         selection.refresh(evaluation.reader)
         let timing = try timing.resolved(evaluation)

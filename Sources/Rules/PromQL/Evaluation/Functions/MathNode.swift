@@ -17,8 +17,8 @@ final class MathNode: PlanNode {
         super.init(isInvariant: node.isInvariant, isConstant: node.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        var frame = try node.evaluate(grid, evaluation)
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        var frame = try node.evaluateFloats(grid, evaluation)
         frame.shape = frame.shape.removingNames
         switch function {
         case .abs: frame.map { $0.magnitude }

@@ -28,8 +28,8 @@ final class RelabelNode: PlanNode {
         super.init(isInvariant: node.isInvariant, isConstant: node.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        var frame = try node.evaluate(grid, evaluation)
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        var frame = try node.run(grid, evaluation)
         if input !== frame.shape { refresh(frame.shape) }
         guard let rows else {
             frame.shape = output
@@ -46,7 +46,9 @@ final class RelabelNode: PlanNode {
             }
         }
         evaluation.give(frame.values)
-        return Frame(output, steps: grid.count, values: values)
+        var joined = Frame(output, steps: grid.count, values: values)
+        joined.hasHistograms = frame.hasHistograms
+        return joined
     }
 
     private func refresh(_ shape: Shape) {

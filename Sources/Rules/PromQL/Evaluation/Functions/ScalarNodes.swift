@@ -8,8 +8,8 @@ final class ScalarNode: PlanNode {
         super.init(isScalar: true, isInvariant: node.isInvariant, isConstant: node.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        let frame = try node.evaluate(grid, evaluation)
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        let frame = try node.evaluateFloats(grid, evaluation)
         var values = try evaluation.take(grid.count)
         for step in 0..<grid.count {
             var found: Double?
@@ -38,7 +38,7 @@ final class VectorNode: PlanNode {
         super.init(isInvariant: node.isInvariant, isConstant: node.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         try node.evaluate(grid, evaluation)
     }
 }
@@ -58,7 +58,7 @@ final class ExtremeOfNode: PlanNode {
             isConstant: left.isConstant && right.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         var frame = try left.evaluate(grid, evaluation)
         let other = try right.evaluate(grid, evaluation).values
         let isMaximum = isMaximum
@@ -79,11 +79,29 @@ final class StepTimestampNode: PlanNode {
         super.init()
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        var frame = try node.evaluate(grid, evaluation)
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        var frame = try node.run(grid, evaluation)
         frame.shape = frame.shape.removingNames
         frame.mapSteps { _, step in Double(grid.time(step)) / 1000 }
+        frame.hasHistograms = false
         return frame
+    }
+}
+
+/// `start_timestamp(v)` of anything but a selector: no result.
+final class NothingNode: PlanNode {
+    private let node: PlanNode
+    private let shape = Shape.empty()
+
+    init(_ node: PlanNode) {
+        self.node = node
+        super.init(isInvariant: node.isInvariant)
+    }
+
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        // Evaluated all the same: it may fail.
+        evaluation.give(try node.run(grid, evaluation).values)
+        return Frame(shape, steps: grid.count, values: [])
     }
 }
 
@@ -97,7 +115,7 @@ final class NoHistogramNode: PlanNode {
         super.init(isInvariant: node.isInvariant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         // Evaluated all the same: it may read native histograms, which have to be refused.
         evaluation.give(try node.evaluate(grid, evaluation).values)
         return Frame(shape, steps: grid.count, values: [])

@@ -13,9 +13,9 @@ final class SortNode: PlanNode {
         super.init(isInvariant: node.isInvariant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         evaluation.remarkOnSorting(grid, range)
-        var frame = try node.evaluate(grid, evaluation)
+        var frame = try node.evaluateFloats(grid, evaluation)
         guard grid.count == 1 else { return frame }
         var order = frame.order ?? (0..<Int32(frame.shape.count)).map { $0 }
         let values = frame.values
@@ -45,9 +45,9 @@ final class SortByLabelNode: PlanNode {
         super.init(isInvariant: node.isInvariant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         evaluation.remarkOnSorting(grid, range)
-        var frame = try node.evaluate(grid, evaluation)
+        var frame = try node.run(grid, evaluation)
         guard grid.count == 1 else { return frame }
         if known?.shape !== frame.shape {
             let sets = frame.shape.labels

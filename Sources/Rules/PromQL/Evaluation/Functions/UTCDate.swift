@@ -97,8 +97,8 @@ final class DateNode: PlanNode {
         super.init(isInvariant: node.isInvariant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        var frame = try node.evaluate(grid, evaluation)
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        var frame = try node.evaluateFloats(grid, evaluation)
         frame.shape = frame.shape.removingNames
         let function = function
         frame.map { function.value($0) }

@@ -51,7 +51,12 @@ final class SampleMatcher {
         var partner = [Int32](repeating: -1, count: signatureCount)
         var used: [Set<Int32>] = Array(repeating: [], count: signatureCount)
         var hasPair = false
+        // Rows are numbered as they first turned up, maybe in an earlier evaluation; the result has its own order.
+        var order: [Int32] = []
         for step in 0..<steps {
+            // Before anything is found wrong: with nothing there is nothing wrong.
+            let isEmptySide = !hasSample(oneFrame, step) || !hasSample(manyFrame, step)
+            if isEmptySide, matching.fillLeft == nil, matching.fillRight == nil { continue }
             for index in partner.indices { partner[index] = -1 }
             for index in used.indices where !used[index].isEmpty { used[index].removeAll(keepingCapacity: true) }
             for row in 0..<one.count where !oneFrame.values[row * steps + step].isAbsent {
@@ -80,12 +85,11 @@ final class SampleMatcher {
                 if value.isAbsent { return }
                 guard columns[Int(row)][step].isAbsent else { throw .sameLabels }
                 columns[Int(row)][step] = value
+                if steps == 1 { order.append(row) }
             }
             // Prometheus takes `fill_right` for the side that is unique also where `group_right` makes it the left one.
             let fillOne = matching.fillRight
             let fillMany = matching.fillLeft
-            let isEmptySide = !hasSample(oneFrame, step) || !hasSample(manyFrame, step)
-            if isEmptySide, matching.fillLeft == nil, matching.fillRight == nil { continue }
             for row in 0..<many.count {
                 let value = manyFrame.values[row * steps + step]
                 if value.isAbsent { continue }
@@ -107,7 +111,9 @@ final class SampleMatcher {
             }
         }
         if hasPair { operation.remarkOnFloats(at: range, evaluation) }
-        return assemble(columns, steps)
+        var frame = assemble(columns, steps)
+        if steps == 1 { frame.order = order }
+        return frame
     }
 
     private func hasSample(_ frame: Frame, _ step: Int) -> Bool {

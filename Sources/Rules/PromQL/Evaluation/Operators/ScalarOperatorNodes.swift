@@ -13,7 +13,7 @@ final class ScalarBinaryNode: PlanNode {
             isConstant: left.isConstant && right.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         var frame = try left.evaluate(grid, evaluation)
         let other = try right.evaluate(grid, evaluation).values
         let operation = operation
@@ -41,11 +41,15 @@ final class VectorScalarNode: PlanNode {
             isInvariant: vector.isInvariant && scalar.isInvariant, isConstant: vector.isConstant && scalar.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        var frame = try vector.evaluate(grid, evaluation)
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        var hadHistograms = false
+        var frame = try vector.evaluateFloats(grid, evaluation, &hadHistograms)
+        if hadHistograms { try passOverHistograms(evaluation) }
         let other = try scalar.evaluate(grid, evaluation).values
         if operation.changesMeaning || operation.isTruth { frame.shape = frame.shape.removingNames }
-        if frame.values.contains(where: { !$0.isAbsent }) { operation.remarkOnFloats(at: range, evaluation) }
+        if case .trim = operation, frame.values.contains(where: { !$0.isAbsent }) {
+            operation.remarkOnFloats(at: range, evaluation)
+        }
         switch (operation, isScalarLeft) {
         case (.arithmetic(.add), _): frame.mapSteps { $0 + other[$1] }
         case (.arithmetic(.multiply), _): frame.mapSteps { $0 * other[$1] }
@@ -64,6 +68,23 @@ final class VectorScalarNode: PlanNode {
     }
 }
 
+extension VectorScalarNode {
+    /// Histograms can be scaled by numbers, which is refused; any other operator has no result for them.
+    private func passOverHistograms(_ evaluation: Evaluation) throws(QueryError) {
+        let symbol: String
+        switch operation {
+        case .arithmetic(.multiply), .trim: throw .nativeHistogram
+        case .arithmetic(.divide) where !isScalarLeft: throw .nativeHistogram
+        case .arithmetic(let arithmetic): symbol = arithmetic.rawValue
+        case .filter(let comparison), .truth(let comparison): symbol = comparison.rawValue
+        }
+        let (left, right) = isScalarLeft ? ("float", "histogram") : ("histogram", "float")
+        evaluation.annotations.inform(
+            "incompatible sample types encountered for binary operator \"\(symbol)\": \(left) \(symbol) \(right)",
+            at: range)
+    }
+}
+
 /// `-v`
 final class NegationNode: PlanNode {
     private let node: PlanNode
@@ -73,7 +94,7 @@ final class NegationNode: PlanNode {
         super.init(isScalar: node.isScalar, isInvariant: node.isInvariant, isConstant: node.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         var frame = try node.evaluate(grid, evaluation)
         if !isScalar { frame.shape = frame.shape.removingNames }
         frame.map { -$0 }

@@ -17,9 +17,9 @@ final class SetOperatorNode: PlanNode {
             isInvariant: left.isInvariant && right.isInvariant, isConstant: left.isConstant && right.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        var first = try left.evaluate(grid, evaluation)
-        let second = try right.evaluate(grid, evaluation)
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        var first = try left.run(grid, evaluation)
+        let second = try right.run(grid, evaluation)
         let isNew = signatures.refresh(first.shape, second.shape)
         if operation == .or {
             if isNew { union = UnionRows(first.shape, second.shape) }
@@ -75,7 +75,9 @@ final class SetOperatorNode: PlanNode {
         evaluation.give(isPresent)
         evaluation.give(first.values)
         evaluation.give(second.values)
-        return Frame(union.shape, steps: steps, values: values)
+        var frame = Frame(union.shape, steps: steps, values: values)
+        frame.hasHistograms = first.hasHistograms || second.hasHistograms
+        return frame
     }
 }
 

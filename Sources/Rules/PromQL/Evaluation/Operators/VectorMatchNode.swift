@@ -28,7 +28,7 @@ final class VectorMatchNode: PlanNode {
             isInvariant: left.isInvariant && right.isInvariant, isConstant: left.isConstant && right.isConstant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         let first = try left.evaluate(grid, evaluation)
         let second = try right.evaluate(grid, evaluation)
         if signatures.refresh(first.shape, second.shape) {

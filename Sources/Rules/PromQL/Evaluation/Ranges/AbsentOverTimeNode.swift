@@ -11,7 +11,7 @@ final class AbsentOverTimeNode: PlanNode {
         super.init(isInvariant: source.isFixed)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         try AbsentNode.invert(try present.evaluate(grid, evaluation), shape, evaluation)
     }
 }
@@ -27,8 +27,8 @@ final class AbsentNode: PlanNode {
         super.init(isInvariant: node.isInvariant)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        try AbsentNode.invert(try node.evaluate(grid, evaluation), shape, evaluation)
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+        try AbsentNode.invert(try node.run(grid, evaluation), shape, evaluation)
     }
 
     static func invert(_ frame: Frame, _ shape: Shape, _ evaluation: Evaluation) throws(QueryError) -> Frame {

@@ -1,13 +1,14 @@
 /// Where a series' samples go down, found once per series, so that a sliding window costs nothing per sample.
 struct CounterResets {
-    /// Indices of samples that are lower than the one before.
+    /// Indices of samples that are lower than the one before, or began after it.
     private var resets: [Int] = []
     private var next = 0
 
-    mutating func begin(_ columns: borrowing SampleColumns) {
+    mutating func begin(_ columns: borrowing SampleColumns, _ starts: SampleStarts) {
         resets.removeAll(keepingCapacity: true)
         next = 0
-        for index in 1..<max(columns.count, 1) where columns.values[index] < columns.values[index - 1] {
+        for index in 1..<max(columns.count, 1)
+        where columns.values[index] < columns.values[index - 1] || starts.isReset(index - 1, index, columns) {
             resets.append(index)
         }
     }

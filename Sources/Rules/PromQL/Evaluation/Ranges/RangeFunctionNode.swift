@@ -14,11 +14,12 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
         self.source = source
         self.arguments = arguments
         self.traits = traits
+        source.keepsHistogramMarks = traits.countsHistograms
         super.init(
             isInvariant: source.isFixed && !traits.usesStepTime && arguments.allSatisfy(\.isInvariant))
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         try evaluation.checkpoint()
         var columnsOfArguments: [[Double]] = []
         for argument in arguments { columnsOfArguments.append(try argument.evaluate(grid, evaluation).values) }
@@ -29,6 +30,7 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
         var values = try evaluation.take(shape.count * grid.count)
         var function = function
         var columns = columns
+        var starts = SampleStarts()
         self.columns = SampleColumns()
         defer { self.columns = columns }
         var hasResult = false
@@ -41,12 +43,15 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
                 continue
             }
             try evaluation.hold(columns.count)
-            let birth = evaluation.options.countsFromBirth ? source.birth(index, evaluation) : nil
-            function.begin(columns, birth: birth)
+            try source.loadStarts(index, columns.count, evaluation, into: &starts)
+            function.begin(columns, starts)
             let found = try slide(&function, range, grid, evaluation, columns, into: &values)
             evaluation.release(columns.count)
             hasResult = hasResult || found
-            if found, traits.suspectsGauges { suspect(index, range.shape, evaluation) }
+            if found, traits.suspectsGauges {
+                suspect(index, range.shape, evaluation)
+                if !starts.times.isEmpty { remarkOnOverlap(starts, columns, range.shape.labels[index], evaluation) }
+            }
         }
         if hasResult, let check = traits.remark { check(columnsOfArguments, evaluation) }
         for column in columnsOfArguments { evaluation.give(column) }
@@ -85,6 +90,18 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
         return found
     }
 
+    /// Remarks on samples that began before the ones before them.
+    private func remarkOnOverlap(
+        _ starts: SampleStarts, _ columns: borrowing SampleColumns, _ labels: LabelSet, _ evaluation: Evaluation
+    ) {
+        for index in 1..<max(columns.count, 1) where starts.overlaps(index - 1, index, columns) {
+            evaluation.annotations.warn(
+                "sample has start time that overlaps with previous sample timestamp for metric "
+                    + GoQuoted.quote(labels.metricName), at: traits.range)
+            return
+        }
+    }
+
     /// Remarks that a metric's name is not one of a counter.
     private func suspect(_ index: Int, _ shape: Shape, _ evaluation: Evaluation) {
         if suspects?.shape !== shape {
@@ -113,18 +130,12 @@ struct RangeFunctionTraits {
     /// `rate` and `increase`, which are for counters.
     var suspectsGauges = false
     var rangeExtension: RangeExtension?
+    /// Whether only the number and times of samples matter, so that native histograms are as good as numbers.
+    var countsHistograms = false
     /// What to remark on the arguments once there is a result.
     var remark: (([[Double]], Evaluation) -> Void)?
     /// Where the range stands in the query.
     var range: TextRange
 
     init(range: TextRange) { self.range = range }
-}
-
-extension RangeSource {
-    /// When the counter is known to have begun; only series of the store have a birth.
-    func birth(_ index: Int, _ evaluation: Evaluation) -> Int64? {
-        guard let matrix = self as? MatrixSource else { return nil }
-        return evaluation.reader.start(of: matrix.selection.series[index])
-    }
 }

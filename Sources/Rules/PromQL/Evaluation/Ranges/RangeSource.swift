@@ -10,8 +10,16 @@ class RangeSource {
         throw .execution("this part of the expression cannot be evaluated")
     }
 
+    /// Whether marks of native histograms are wanted among the samples; else they are refused.
+    var keepsHistogramMarks = false
+
     /// Puts all samples of a series in that any step may see into emptied columns, stale markers left out.
     func load(_ index: Int, into columns: inout SampleColumns) throws(QueryError) {}
+
+    /// When the counter of the series that was loaded last began, as far as that is known.
+    func loadStarts(
+        _ index: Int, _ count: Int, _ evaluation: Evaluation, into starts: inout SampleStarts
+    ) throws(QueryError) {}
 
     func close(_ evaluation: Evaluation) {}
 }
@@ -31,6 +39,7 @@ final class MatrixSource: RangeSource {
     private let window: DurationExpression
     private let rangeExtension: RangeExtension?
     private var reader: (any SampleReader)?
+    private var startReader: (any SampleStartReader)?
     private var after: Int64 = 0
     private var through: Int64 = 0
 
@@ -47,6 +56,7 @@ final class MatrixSource: RangeSource {
         let timing = try timing.resolved(evaluation)
         let window = try window.milliseconds(step: evaluation.step, range: evaluation.range)
         reader = evaluation.reader
+        startReader = evaluation.reader as? any SampleStartReader
         after = timing.reference(grid.start) - window
         through = timing.reference(grid.end)
         if rangeExtension != nil { after -= evaluation.options.lookback }
@@ -56,10 +66,28 @@ final class MatrixSource: RangeSource {
 
     override func load(_ index: Int, into columns: inout SampleColumns) throws(QueryError) {
         reader?.append(samplesOf: selection.series[index], after: after, through: through, to: &columns)
-        try columns.removeStaleMarkers()
+        try columns.removeStaleMarkers(keepingHistogramMarks: keepsHistogramMarks)
     }
 
-    override func close(_ evaluation: Evaluation) { reader = nil }
+    override func loadStarts(
+        _ index: Int, _ count: Int, _ evaluation: Evaluation, into starts: inout SampleStarts
+    ) throws(QueryError) {
+        if evaluation.options.countsFromBirth { starts.birth = evaluation.reader.start(of: selection.series[index]) }
+        guard let reader = startReader else { return }
+        starts.times.removeAll(keepingCapacity: true)
+        reader.append(startsOf: selection.series[index], after: after, through: through, to: &starts.times)
+        // Stale markers were left out of the samples; without them the two no longer stand side by side.
+        guard !starts.times.isEmpty, starts.times.count != count else { return }
+        var all = SampleColumns()
+        reader.append(samplesOf: selection.series[index], after: after, through: through, to: &all)
+        guard all.count == starts.times.count else { return starts.times.removeAll() }
+        starts.times = all.values.indices.filter { !all.values[$0].isAbsent }.map { starts.times[$0] }
+    }
+
+    override func close(_ evaluation: Evaluation) {
+        reader = nil
+        startReader = nil
+    }
 }
 
 /// A subquery: an expression evaluated at its own steps, which are multiples of its resolution.
@@ -108,13 +136,13 @@ final class SubquerySource: RangeSource {
 }
 
 extension SampleColumns {
-    /// Removes stale markers; throws where a native histogram stands.
-    mutating func removeStaleMarkers() throws(QueryError) {
+    /// Removes stale markers; throws where a native histogram stands, unless its mark is wanted.
+    mutating func removeStaleMarkers(keepingHistogramMarks: Bool = false) throws(QueryError) {
         guard let first = values.firstIndex(where: { $0.isNaN && ($0.isAbsent || $0.isHistogramMark) }) else { return }
         var kept = first
         for index in first..<values.count {
             let value = values[index]
-            if value.isHistogramMark { throw .nativeHistogram }
+            if value.isHistogramMark, !keepingHistogramMarks { throw .nativeHistogram }
             if value.isAbsent { continue }
             values[kept] = value
             timestamps[kept] = timestamps[index]

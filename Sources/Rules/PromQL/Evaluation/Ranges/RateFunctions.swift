@@ -5,13 +5,14 @@ struct ExtrapolatedRate: WindowFunction {
 
     let kind: Kind
     private var resets = CounterResets()
-    private var birth: Int64?
+    private var starts = SampleStarts()
 
     init(_ kind: Kind) { self.kind = kind }
 
-    mutating func begin(_ columns: borrowing SampleColumns, birth: Int64?) {
-        self.birth = birth
-        if kind != .delta { resets.begin(columns) }
+    mutating func begin(_ columns: borrowing SampleColumns, _ starts: SampleStarts) {
+        guard kind != .delta else { return }
+        self.starts = starts
+        resets.begin(columns, starts)
     }
 
     mutating func value(_ window: SampleWindow, _ columns: borrowing SampleColumns) -> Double {
@@ -28,10 +29,10 @@ struct ExtrapolatedRate: WindowFunction {
         // Samples so close to an end of the window are taken to have gone on up to it.
         let threshold = average * 1.1
 
-        if let birth = CounterBirth.inside(window, birth, first), kind != .delta {
-            // At its birth the counter stood at 0, so nothing has to be guessed on that side.
+        if kind != .delta, let start = starts.start(in: window, columns) {
+            // Then the counter stood at 0, so nothing has to be guessed on that side.
             toStart = 0
-            sampled = Double(last - birth) / 1000
+            sampled = Double(last - start) / 1000
             increase += columns.values[window.first]
         } else if gaps == 0 {
             return .absent
@@ -50,26 +51,23 @@ struct ExtrapolatedRate: WindowFunction {
     }
 }
 
-/// Counting from a counter's birth: an extension of `increase` and `rate` for series whose start is known, so that the
-/// first value is an increase from 0 and not lost.
-enum CounterBirth {
-    /// The birth, if it lies in the window and before the first sample there.
-    static func inside(_ window: SampleWindow, _ birth: Int64?, _ first: Int64) -> Int64? {
-        guard let birth, birth > window.from, birth < first else { return nil }
-        return birth
-    }
-}
-
 /// `irate` and `idelta`: the last two samples.
 struct InstantRate: WindowFunction {
     let isRate: Bool
+    private var starts = SampleStarts()
+
+    init(isRate: Bool) { self.isRate = isRate }
+
+    mutating func begin(_ columns: borrowing SampleColumns, _ starts: SampleStarts) { self.starts = starts }
 
     mutating func value(_ window: SampleWindow, _ columns: borrowing SampleColumns) -> Double {
         guard window.count >= 2 else { return .absent }
         let (last, previous) = (window.end - 1, window.end - 2)
         let interval = columns.timestamps[last] - columns.timestamps[previous]
         guard interval != 0 else { return .absent }
-        let isReset = isRate && columns.values[last] < columns.values[previous]
+        let isReset =
+            isRate
+            && (columns.values[last] < columns.values[previous] || starts.isReset(previous, last, columns))
         let change = isReset ? columns.values[last] : columns.values[last] - columns.values[previous]
         return isRate ? change / (Double(interval) / 1000) : change
     }
@@ -82,7 +80,7 @@ struct Resets: WindowFunction {
 
     init(isAnchored: Bool) { self.isAnchored = isAnchored }
 
-    mutating func begin(_ columns: borrowing SampleColumns, birth: Int64?) { resets.begin(columns) }
+    mutating func begin(_ columns: borrowing SampleColumns, _ starts: SampleStarts) { resets.begin(columns, starts) }
 
     mutating func value(_ window: SampleWindow, _ columns: borrowing SampleColumns) -> Double {
         guard let window = isAnchored ? window.anchored(in: columns) : window else { return .absent }
@@ -98,7 +96,7 @@ struct Changes: WindowFunction {
 
     init(isAnchored: Bool) { self.isAnchored = isAnchored }
 
-    mutating func begin(_ columns: borrowing SampleColumns, birth: Int64?) {
+    mutating func begin(_ columns: borrowing SampleColumns, _ starts: SampleStarts) {
         counts.removeAll(keepingCapacity: true)
         counts.append(0)
         var count = 0

@@ -24,7 +24,7 @@ protocol WindowFunction {
     func check(_ step: Int) throws(QueryError)
 
     /// Looks at all samples of the next series.
-    mutating func begin(_ columns: borrowing SampleColumns, birth: Int64?)
+    mutating func begin(_ columns: borrowing SampleColumns, _ starts: SampleStarts)
 
     /// `.absent` where the series has no result. The window is not empty.
     mutating func value(_ window: SampleWindow, _ columns: borrowing SampleColumns) -> Double
@@ -34,5 +34,5 @@ extension WindowFunction {
     static var checksArguments: Bool { false }
     mutating func prepare(_ arguments: [[Double]]) {}
     func check(_ step: Int) throws(QueryError) {}
-    mutating func begin(_ columns: borrowing SampleColumns, birth: Int64?) {}
+    mutating func begin(_ columns: borrowing SampleColumns, _ starts: SampleStarts) {}
 }

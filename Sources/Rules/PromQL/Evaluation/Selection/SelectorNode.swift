@@ -4,12 +4,16 @@ final class SelectorNode: PlanNode {
         case value
         /// `timestamp(selector)`
         case timestamp
+        /// `start_timestamp(selector)`: no result where the store knows none.
+        case start
     }
 
     private let selection: SeriesSelection
     private let timing: SelectionTiming
     private let output: Output
     private var columns = SampleColumns()
+    /// Of the evaluation under way.
+    private var hasHistograms = false
 
     init(_ selector: VectorSelector, output: Output = .value) {
         selection = SeriesSelection(selector.matchers)
@@ -18,13 +22,16 @@ final class SelectorNode: PlanNode {
         super.init(isInvariant: selector.at != nil)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         try evaluation.checkpoint()
         selection.refresh(evaluation.reader)
+        hasHistograms = false
         let timing = try timing.resolved(evaluation)
         let shape = output == .value ? selection.shape : selection.shape.removingNames
         var frame = Frame(shape, steps: grid.count, values: try evaluation.take(shape.count * grid.count))
-        if grid.count == 1 {
+        if output == .start {
+            try appendStarts(grid, timing, evaluation, to: &frame.values)
+        } else if grid.count == 1 {
             try appendNewest(timing.reference(grid.start), evaluation, to: &frame.values)
         } else if timing.fixed == nil {
             try appendSteps(grid, timing, evaluation, to: &frame.values)
@@ -34,6 +41,7 @@ final class SelectorNode: PlanNode {
             for value in single { frame.values.append(contentsOf: repeatElement(value, count: grid.count)) }
             evaluation.give(single)
         }
+        frame.hasHistograms = hasHistograms
         return frame
     }
 
@@ -46,7 +54,7 @@ final class SelectorNode: PlanNode {
                 values.append(.absent)
                 continue
             }
-            values.append(try value(sample.timestamp, sample.value))
+            values.append(value(sample.timestamp, sample.value))
         }
     }
 
@@ -68,16 +76,40 @@ final class SelectorNode: PlanNode {
                     values.append(.absent)
                     continue
                 }
-                values.append(try value(columns.timestamps[next - 1], columns.values[next - 1]))
+                values.append(value(columns.timestamps[next - 1], columns.values[next - 1]))
+            }
+        }
+    }
+
+    private func appendStarts(
+        _ grid: TimeGrid, _ timing: SelectionTiming.Resolved, _ evaluation: Evaluation, to values: inout [Double]
+    ) throws(QueryError) {
+        let reader = evaluation.reader as? any SampleStartReader
+        var starts: [Int64] = []
+        for series in selection.series {
+            for step in 0..<grid.count {
+                let time = timing.reference(grid.time(step))
+                let sample = reader?.newest(of: series, after: time - evaluation.options.lookback, through: time)
+                guard let sample, !sample.value.isAbsent else {
+                    values.append(.absent)
+                    continue
+                }
+                starts.removeAll(keepingCapacity: true)
+                reader?.append(
+                    startsOf: series, after: sample.timestamp - 1, through: sample.timestamp, to: &starts)
+                values.append(Double(starts.last ?? 0) / 1000)
             }
         }
     }
 
     @inline(__always)
-    private func value(_ timestamp: Int64, _ value: Double) throws(QueryError) -> Double {
+    private func value(_ timestamp: Int64, _ value: Double) -> Double {
         if value.isNaN {
             if value.isAbsent { return value }
-            if value.isHistogramMark { throw .nativeHistogram }
+            if value.isHistogramMark, output == .value {
+                hasHistograms = true
+                return value
+            }
         }
         return output == .value ? value : Double(timestamp) / 1000
     }

@@ -10,7 +10,7 @@ final class SmoothedSelectorNode: PlanNode {
         super.init(isInvariant: selector.at != nil)
     }
 
-    override func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         try evaluation.checkpoint()
         selection.refresh(evaluation.reader)
         let timing = try timing.resolved(evaluation)

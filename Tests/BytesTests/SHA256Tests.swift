@@ -1,6 +1,5 @@
+import Bytes
 import Testing
-
-@testable import Web
 
 private func hex(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef")
