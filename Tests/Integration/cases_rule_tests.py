@@ -134,8 +134,6 @@ def tests():
     yield test("evaluations every 2 m", up, alerts(("1m", "High"), ("2m", "High", high("a", 6)), ("5m", "High", high("a", 6))), top={"evaluation_interval": "2m"})
     yield test("evaluations every 30 s", up, alerts(("2m30s", "HighLong"), ("3m", "HighLong", alert(page))), top={"evaluation_interval": "30s"})
     yield test("values every 30 s", {A: "1 6 6 6 6 6 6 1"}, alerts(("1m", "High", high("a", 6)), ("3m", "HighLong", alert(page)), ("4m", "High")), interval="30s")
-    yield test("no interval", up, alerts(("1m", "High", high("a", 6))), interval=None)
-    yield test("no interval, evaluations every 2 m", up, alerts(("2m", "High", high("a", 6)), ("4m", "High", high("a", 6))), interval=None, top={"evaluation_interval": "2m"})
     yield test("gone", {A: "6 6 _ _ _ _ _ _ _ _"}, alerts(("5m", "High", high("a", 6)), ("7m", "High")))
     yield test("stale", {A: "6 6 stale"}, alerts(("1m", "High", high("a", 6)), ("2m", "High")))
     yield test("gaps", {A: "6 _x3 6"}, alerts(("3m", "High", high("a", 6))), values(("3m", "m", ('m{job="j",instance="a"}', 6)), ("3m30s", "count_over_time(m[2m15s])")))
@@ -248,7 +246,7 @@ def rule_tests_pack(c):
 
 @case("rule-tests-newer")
 def rule_tests_newer(c):
-    """What promtool 2.42 lacks: pending alerts, fuzzy comparison, a start time, the choice of tests, JSON."""
+    """What promtool 2.42 lacks: pending alerts, fuzzy comparison, a start time, an interval by default, the choice of tests, JSON."""
     folder = c.folder("tests")
     with open(os.path.join(folder, "a.yaml"), "w", encoding="utf-8") as file:
         json.dump(FILES["a.yaml"], file)
@@ -273,6 +271,11 @@ def rule_tests_newer(c):
                                        start_timestamp=start)[1])
         if code:
             raise Failure("start_timestamp %s: %s" % (start, errors))
+    for every, time in (("1m", "1m"), ("2m", "2m")):
+        code, _, errors = verdict(test("no interval", series, alerts((time, "High", high("a", 6))), interval=None,
+                                       top={"evaluation_interval": every})[1])
+        if code:
+            raise Failure("without an interval, evaluations every %s: %s" % (every, errors))
     two = test("good", series, alerts(("1m", "High", high("a", 6))))[1]
     two["tests"] += test("bad", series, alerts(("1m", "High")))[1]["tests"]
     if [verdict(two, *more)[0] for more in ((), ("--run", "^good$"), ("--run", "bad"), ("--run", "("))] != [1, 0, 1, 2]:

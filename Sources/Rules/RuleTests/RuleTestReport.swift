@@ -7,6 +7,11 @@ package struct RuleTestReport: Sendable {
         package var test: String
         /// As promtool prints it, of several lines.
         package var text: String
+
+        package init(test: String, text: String) {
+            self.test = test
+            self.text = text
+        }
     }
 
     package var path: String
@@ -14,6 +19,8 @@ package struct RuleTestReport: Sendable {
     package var warnings: [String] = []
     /// Tests that were run.
     package var tests = 0
+
+    package init(path: String) { self.path = path }
 
     package var hasPassed: Bool { failures.isEmpty }
 }

@@ -1,3 +1,4 @@
+import Configuration
 import Telemetry
 
 /// One test's series, rules and clock. For one thread.
@@ -151,7 +152,7 @@ final class RuleTestStage {
 
     private func compare(_ expected: ExpressionTest) {
         let place =
-            "\(label)    expr: \(GoQuoted.quote(expected.expression)), time: \(PrometheusDuration.text(expected.time)),"
+            "    expr: \(GoQuoted.quote(expected.expression)), time: \(PrometheusDuration.text(expected.time)),"
         var wanted: [(labels: LabelSet, value: Double)] = []
         let got: [(labels: LabelSet, value: Double)]
         do {
