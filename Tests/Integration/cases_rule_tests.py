@@ -47,6 +47,7 @@ FILES = {
             "query": "{{ with query \"sum(m)\" }}{{ . | first | value }}{{ end }}", "broken": "{{ .Foo }}",
             "loop": "{{ range query \"m\" | sortByLabel \"instance\" }}{{ .Labels.instance }}={{ .Value }} {{ end }}"}},
     ]}]},
+    "empty.yaml": {"groups": [{"name": "e", "rules": [{"alert": "Empty", "expr": "m > 5", "annotations": {"a": "", "b": "x"}}]}]},
     "limited.yaml": {"groups": [{"name": "l", "limit": 1, "rules": [{"alert": "Limited", "expr": "m > 5"}]}]},
     "twice.yaml": {"groups": [{"name": "w", "rules": [{"alert": "Twice", "expr": "m > 5", "labels": {"instance": "one"}}]}]},
     "broken.yaml": {"groups": [{"name": "x", "rules": [{"alert": "B", "expr": "m >"}]}]},
@@ -139,7 +140,7 @@ def tests():
     yield test("gaps", {A: "6 _x3 6"}, alerts(("3m", "High", high("a", 6))), values(("3m", "m", ('m{job="j",instance="a"}', 6)), ("3m30s", "count_over_time(m[2m15s])")))
     yield test("growing", {A: "0+2x5 10-3x2"}, (), values(("5m", "m", (A, 10)), ("7m", "m", (A, 7)), ("8m", "m", (A, 4))))
     yield test("growing, and wrong", {A: "0+2x5"}, (), values(("5m", "m", (A, 9))))
-    yield test("numbers of all kinds", {A: "1e3 -2.5 0x10 inf -inf 1_000"}, (), values(("0m", "m", (A, 1000)), ("1m", "m", (A, -2.5))))
+    yield test("numbers of all kinds", {A: "1e3 -2.5 0x10 inf -inf"}, (), values(("0m", "m", (A, 1000)), ("1m", "m", (A, -2.5))))
     yield test("infinity", {A: "inf -inf"}, (), values(("0m", "m", (A, float("inf"))), ("1m", "m", (A, float("-inf")))))
     yield test("the last of two", {A: "1x5", 'm{instance="a",job="j"}': "2x5"}, (), values(("1m", "m", (A, 2))))
     yield test("rates", {"c": "0+120x20"}, alerts(("10m30s", "Fast", alert({}))), values(("10m", "m:rate", ("m:rate", 2)), ("10m", "m:increase", ("m:increase", 540))), files=("rates.yaml",))
@@ -171,6 +172,9 @@ def tests():
         "broken": "<error expanding template: error executing template __alert_T: template: __alert_T:1:115: executing \"__alert_T\" at <.Foo>: can't evaluate field Foo in type struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value float64 }>"})
         for i, v in (("a", 6), ("b", 7))))), files=("templates.yaml",), external_labels={"site": "north"}, external_url="http://p.example.org/x")
     yield test("templates without labels from outside", up, alerts(("1m", "T")), files=("templates.yaml",))
+    yield test("an empty annotation", up, alerts(("1m", "Empty", alert(jl, {"a": "", "b": "x"}))), files=("empty.yaml",))
+    yield test("an empty annotation is not expected", up, alerts(("1m", "Empty", alert(jl, {"b": "x"}))), files=("empty.yaml",))
+    yield test("an empty label is expected", up, alerts(("1m", "Empty", alert(dict(jl, c=""), {"a": "", "b": "x"}))), files=("empty.yaml",))
     yield test("a limit", both, alerts(("1m", "Limited")), files=("limited.yaml",))
     yield test("within a limit", up, alerts(("1m", "Limited", alert(jl))), files=("limited.yaml",))
     yield test("two alerts become one", both, alerts(("1m", "Twice")), files=("twice.yaml",))
@@ -193,7 +197,7 @@ def tests():
 OWN_WORDS = {"a file that is wrong", "a key that nobody knows", "a key of the test that nobody knows", "a key at the top that nobody knows",
              "no alert's name", "broken values", "a broken series", "a time that is none", "a group is ordered twice", "broken labels",
              "a broken expression", "an expression that fails", "a rule that fails", "a string", "a range", "a rule that is no vector",
-             "two series become one", "numbers of all kinds"}
+             "two series become one"}
 
 
 def run(*command, cwd):
@@ -246,7 +250,8 @@ def rule_tests_pack(c):
 
 @case("rule-tests-newer")
 def rule_tests_newer(c):
-    """What promtool 2.42 lacks: pending alerts, fuzzy comparison, a start time, an interval by default, the choice of tests, JSON."""
+    """What promtool 2.42 lacks: pending alerts, fuzzy comparison, a start time, an interval by default, underscores in numbers, the choice of tests,
+    JSON."""
     folder = c.folder("tests")
     with open(os.path.join(folder, "a.yaml"), "w", encoding="utf-8") as file:
         json.dump(FILES["a.yaml"], file)
@@ -271,6 +276,9 @@ def rule_tests_newer(c):
                                        start_timestamp=start)[1])
         if code:
             raise Failure("start_timestamp %s: %s" % (start, errors))
+    code, _, errors = verdict(test("readable", {A: "1_000"}, (), values(("0m", "m", (A, 1000))))[1])
+    if code:
+        raise Failure("1_000: %s" % errors)
     for every, time in (("1m", "1m"), ("2m", "2m")):
         code, _, errors = verdict(test("no interval", series, alerts((time, "High", high("a", 6))), interval=None,
                                        top={"evaluation_interval": every})[1])

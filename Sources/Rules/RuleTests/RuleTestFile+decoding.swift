@@ -192,7 +192,7 @@ extension LabelSet {
     fileprivate init(plain reader: MappingReader, _ key: String) {
         self.init()
         for entry in reader.value(key)?.entries() ?? [] {
-            self[entry.key] = entry.value.node.isNull ? "" : entry.value.literal()
+            keep(entry.key, entry.value.node.isNull ? "" : entry.value.literal() ?? "")
         }
     }
 }
