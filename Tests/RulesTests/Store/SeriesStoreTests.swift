@@ -179,7 +179,8 @@ struct SeriesStoreTests {
             }
         }
         let points = store.points("m7")
-        #expect(points.last?.time == 3999 * 15_000)
+        let newest: Int64 = 3999 * 15_000
+        #expect(points.last?.time == newest)
         #expect(points.count >= 100)
         #expect(points.count < 2000)
         #expect(store.memoryInUse < 800_000)
