@@ -179,12 +179,7 @@ struct SeriesStoreTests {
             }
         }
         let points = store.points("m7")
-<<<<<<< HEAD
         #expect(points.last?.time == Int64(3999 * 15_000))
-=======
-        let newest: Int64 = 3999 * 15_000
-        #expect(points.last?.time == newest)
->>>>>>> c6a0f45b90cb52ae96c8db3ce6f23c7d35fd943f
         #expect(points.count >= 100)
         #expect(points.count < 2000)
         #expect(store.memoryInUse < 800_000)
