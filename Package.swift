@@ -49,6 +49,8 @@ let package = Package(
             name: "COpenSSL", dependencies: ["CLoader"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(
             name: "CCrypt", dependencies: ["CLoader"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(
+            name: "CBus", dependencies: ["CSystemd"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -68,7 +70,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Exporter",
-            dependencies: ["Bytes", "CLinux", "CZlib", "Configuration", "Telemetry", "Transport", log],
+            dependencies: ["Bytes", "CBus", "CLinux", "CZlib", "Configuration", "Telemetry", "Transport", log],
             swiftSettings: strict),
         .target(
             name: "Rules", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry"], swiftSettings: strict),
@@ -85,8 +87,8 @@ let package = Package(
         .executableTarget(
             name: "Agent",
             dependencies: [
-                "Bytes", "CLinux", "Configuration", "Exporter", "Logs", "Loki", "Telemetry", "Transport", "Web",
-                log, lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Bytes", "CLinux", "Configuration", "Exporter", "Logs", "Loki", "Rules", "Telemetry", "Transport",
+                "Web", log, lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: strict, linkerSettings: linking),
 
@@ -95,16 +97,23 @@ let package = Package(
             name: "ScrapeRunner", dependencies: ["Bytes", "Configuration", "Exporter", "Telemetry"],
             path: "Tests/ScrapeRunner", swiftSettings: strict),
         .executableTarget(
+            name: "SeriesStoreRunner", dependencies: ["Bytes", "Configuration", "Rules", "Telemetry"],
+            path: "Tests/SeriesStoreRunner", swiftSettings: strict),
+        .executableTarget(
             name: "remote-write-source", dependencies: ["Configuration", "Exporter", "Telemetry", log],
             path: "Tests/RemoteWriteSource", swiftSettings: strict),
         .target(
             name: "CAllocations", path: "Tests/CAllocations",
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .executableTarget(
+            name: "promql-runner", dependencies: ["Rules"], path: "Tests/PromQLRunner",
+            swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .target(
             name: "PushServer", dependencies: ["Bytes"], path: "Tests/PushServer", swiftSettings: strict),
         .testTarget(name: "BytesTests", dependencies: ["TestSupport", "Bytes"], swiftSettings: strict),
-        .testTarget(name: "TelemetryTests", dependencies: ["Bytes", "Telemetry"], swiftSettings: strict),
+        .testTarget(
+            name: "TelemetryTests", dependencies: ["Bytes", "Configuration", "Telemetry"], swiftSettings: strict),
         .testTarget(
             name: "ConfigurationTests",
             dependencies: ["TestSupport", "Bytes", "Configuration", "Logs", "Loki", "Telemetry", "Transport"],
@@ -137,7 +146,8 @@ let package = Package(
             dependencies: ["TestSupport", "Bytes", "Configuration", "Exporter", "Telemetry", "Web", log] + nio,
             swiftSettings: strict),
         .testTarget(
-            name: "AgentTests", dependencies: ["Agent", "Configuration", "Logs", "Loki", "Telemetry", "Web"],
+            name: "AgentTests",
+            dependencies: ["Agent", "Configuration", "Exporter", "Logs", "Loki", "Telemetry", "Web"],
             swiftSettings: strict),
     ]
 )

@@ -7,11 +7,14 @@ import sys
 
 sys.dont_write_bytecode = True
 import agent  # noqa: E402
+import alerts  # noqa: E402
 import containers  # noqa: E402
 import host  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
-DASHBOARDS = {"tocsin.json": agent.build, "host.json": host.build, "containers.json": containers.build}
+DASHBOARDS = {
+    "tocsin.json": agent.build, "host.json": host.build, "containers.json": containers.build, "alerts.json": alerts.build,
+}
 
 
 def main(arguments):

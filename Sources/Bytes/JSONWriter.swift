@@ -43,6 +43,12 @@ package struct JSONWriter: ~Copyable {
         buffer.append(value.isFinite ? value.description : "null")
     }
 
+    /// A number, or another value, that is written as JSON already.
+    package mutating func raw(_ json: borrowing String) {
+        separate()
+        buffer.append(json)
+    }
+
     package mutating func bool(_ value: Bool) {
         separate()
         buffer.append(value ? "true" : "false" as StaticString)

@@ -23,6 +23,8 @@ static struct {
     time_t (*getdate)(const char *, const time_t *);
     // From 7.83 on; NULL before.
     CURLHcode (*easy_header)(CURL *, const char *, size_t, unsigned, int, struct curl_header **);
+    // Of the OpenSSL that libcurl has loaded; NULL where it uses another library.
+    const char *(*ssl_version)(const void *);
 } curl;
 
 static int load(char *message, size_t capacity) {
@@ -42,6 +44,8 @@ static int load(char *message, size_t capacity) {
         return -1;
     }
     if (cloader_find(library, "curl_easy_header", &curl.easy_header)) curl.easy_header = NULL;
+    // Looked for in libcurl's own dependencies, not in a libssl of ours.
+    if (cloader_find(library, "SSL_get_version", &curl.ssl_version)) curl.ssl_version = NULL;
     CURLcode code = curl.global_init(CURL_GLOBAL_DEFAULT);
     if (code != CURLE_OK) {
         snprintf(message, capacity, "libcurl does not start: %s", curl.easy_strerror(code));
@@ -155,6 +159,7 @@ void ccurl_transfer_reset(struct ccurl_transfer *transfer) {
     transfer->ended_by = 0;
     transfer->progress_time = milliseconds_now();
     transfer->progress_bytes = 0;
+    transfer->tls_version = NULL;
     transfer->error[0] = 0;
 }
 
@@ -245,15 +250,33 @@ int ccurl_certificate_count(CURL *handle) {
     return list ? list->num_of_certs : 0;
 }
 
-int ccurl_certificate_field(CURL *handle, int index, const char *name, char *out, size_t capacity) {
+const char *ccurl_certificate_field(CURL *handle, int index, const char *name) {
     struct curl_certinfo *list = certificates(handle);
-    if (list == NULL || index < 0 || index >= list->num_of_certs) return -1;
+    if (list == NULL || index < 0 || index >= list->num_of_certs) return NULL;
     size_t length = strlen(name);
     for (struct curl_slist *line = list->certinfo[index]; line != NULL; line = line->next) {
         if (strncmp(line->data, name, length) != 0 || line->data[length] != ':') continue;
-        return snprintf(out, capacity, "%s", line->data + length + 1);
+        return line->data + length + 1;
     }
-    return -1;
+    return NULL;
+}
+
+// Called when the connection stands, before anything is sent: only while it is used does libcurl give the session out.
+static int note_version(void *context, char *address, char *local, int port, int local_port) {
+    struct ccurl_transfer *transfer = context;
+    struct curl_tlssessioninfo *session = NULL;
+    (void)address, (void)local, (void)port, (void)local_port;
+    if (curl.ssl_version && curl.easy_getinfo(transfer->handle, CURLINFO_TLS_SSL_PTR, &session) == CURLE_OK && session &&
+        session->backend == CURLSSLBACKEND_OPENSSL && session->internals)
+        transfer->tls_version = curl.ssl_version(session->internals);
+    return CURL_PREREQFUNC_OK;
+}
+
+void ccurl_note_tls_version(CURL *handle, struct ccurl_transfer *transfer) {
+    transfer->handle = handle;
+    // Not known to libcurl before 7.80, which then notes nothing.
+    curl.easy_setopt(handle, CURLOPT_PREREQDATA, transfer);
+    curl.easy_setopt(handle, CURLOPT_PREREQFUNCTION, note_version);
 }
 
 int64_t ccurl_date(const char *text) { return (int64_t)curl.getdate(text, NULL); }

@@ -14,14 +14,18 @@ package struct LabelMatcher: Sendable {
     package let value: String
     private let regex: Regex?
 
-    /// Regular expressions are anchored at both ends.
-    package init(_ name: String, _ operation: Operation, _ value: String) throws(RegexError) {
+    /// Regular expressions are anchored at both ends, and `.` matches a newline too, as in Prometheus 3.
+    ///
+    /// - Parameter dotMatchesNewline: as Prometheus has it since 3.0.
+    package init(
+        _ name: String, _ operation: Operation, _ value: String, dotMatchesNewline: Bool = false
+    ) throws(RegexError) {
         self.name = name
         self.operation = operation
         self.value = value
         switch operation {
         case .equal, .notEqual: regex = nil
-        case .matches, .notMatches: regex = try Regex(value, anchored: true)
+        case .matches, .notMatches: regex = try Regex(value, anchored: true, dotMatchesNewline: dotMatchesNewline)
         }
     }
 

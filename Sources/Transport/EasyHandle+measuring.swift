@@ -34,6 +34,7 @@ extension EasyHandle {
         measurement.body = [UInt8](
             UnsafeRawBufferPointer(start: transfer.pointee.body, count: transfer.pointee.body_length))
         measurement.certificates = certificates
+        measurement.tlsVersion = transfer.pointee.tls_version.map { String(cString: $0) } ?? ""
         return code == CURLE_OK ? nil : failure(code)
     }
 
@@ -44,16 +45,11 @@ extension EasyHandle {
             guard date >= 0 else { return nil }
             return Measurement.Certificate(
                 subject: certificateField(index, "Subject") ?? "", issuer: certificateField(index, "Issuer") ?? "",
-                notAfter: Double(date))
+                notAfter: Double(date), pem: Array((certificateField(index, "Cert") ?? "").utf8))
         }
     }
 
     private func certificateField(_ index: Int32, _ name: String) -> String? {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { buffer in
-            guard let start = buffer.baseAddress,
-                ccurl_certificate_field(curl, index, name, start, buffer.count) >= 0
-            else { return nil }
-            return String(cString: start)
-        }
+        ccurl_certificate_field(curl, index, name).map { String(cString: $0) }
     }
 }

@@ -28,6 +28,8 @@ package struct Measurement: Sendable {
     package var redirect: String?
     /// Of the certificates that the server sent, its own first.
     package var certificates: [Certificate] = []
+    /// `TLSv1.3` as OpenSSL names it; empty without TLS, or where libcurl uses another library.
+    package var tlsVersion = ""
     /// Why there is no answer.
     package var failure: HTTPFailure?
 
@@ -36,6 +38,8 @@ package struct Measurement: Sendable {
         package var issuer: String
         /// Seconds since 1970.
         package var notAfter: Double
+        /// As it was sent, in PEM.
+        package var pem: [UInt8]
     }
 
     package init() {}
@@ -80,6 +84,7 @@ package struct MeasuredRequest: Sendable {
         try handle.set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds)
         try handle.set(CURLOPT_TIMEOUT_MS, milliseconds)
         try handle.set(CURLOPT_CERTINFO, 1)
+        ccurl_note_tls_version(handle.curl, handle.transfer)
         try handle.set(CURLOPT_FILETIME, 1)
         try handle.set(CURLOPT_FRESH_CONNECT, 1)
         try handle.set(CURLOPT_FORBID_REUSE, 1)

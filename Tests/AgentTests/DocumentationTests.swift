@@ -20,6 +20,9 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("remote_write_queue", RemoteWriteConfiguration.DiskQueueConfiguration.configurationKeys),
     ("probes", own(ProbeConfiguration.configurationKeys)),
     ("limits_config", LimitsSection.configurationKeys),
+    ("rules", RulesSection.configurationKeys),
+    ("series", SeriesSection.configurationKeys),
+    ("queries", QueriesSection.configurationKeys),
 ]
 
 /// Without the HTTP client's keys, which have a table of their own.
@@ -30,7 +33,8 @@ private func own(_ keys: [ConfigurationKey]) -> [ConfigurationKey] {
 /// Where in a file the keys of a table stand, by the table's name; `%` is the key with its value.
 private let places: [String: String] = [
     "file": "%", "limits_config": "logs: {limits_config: {%}}", "paths": "metrics: {paths: {%}}",
-    "global": "metrics: {global: {%}}", "probes": "metrics: {probes: [{http: \"http://a/\", %}]}",
+    "series": "rules: {series: {%}}", "queries": "rules: {queries: {%}}", "global": "metrics: {global: {%}}",
+    "probes": "metrics: {probes: [{http: \"http://a/\", %}]}",
     "remote_write": "metrics: {remote_write: [{url: \"http://a/\", %}]}",
     "queue_config": "metrics: {remote_write: [{url: \"http://a/\", queue_config: {%}}]}",
     "metadata_config": "metrics: {remote_write: [{url: \"http://a/\", metadata_config: {%}}]}",
@@ -74,6 +78,7 @@ struct DocumentationTests {
                 #expect(written.server == plain.server, "\(section): \(key.name)")
                 #expect(written.logs == plain.logs, "\(section): \(key.name)")
                 #expect(written.metrics == plain.metrics, "\(section): \(key.name)")
+                #expect(written.rules == plain.rules, "\(section): \(key.name)")
             }
         }
     }

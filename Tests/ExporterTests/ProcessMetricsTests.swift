@@ -66,7 +66,7 @@ struct ProcessMetricsTests {
         #expect(start > now - 86_400 && start < now + 5)
         for name in [
             "process_cpu_seconds_total", "process_resident_memory_bytes", "process_virtual_memory_bytes",
-            "process_open_fds", "process_max_fds", "tocsin_memory_heap_bytes",
+            "process_open_fds", "process_max_fds", "process_virtual_memory_max_bytes", "tocsin_memory_heap_bytes",
             "tocsin_memory_resident_bytes{part=\"anonymous\"}", "tocsin_memory_resident_bytes{part=\"file\"}",
         ] {
             #expect(try #require(values[name], "\(name)") > 0, "\(name)")

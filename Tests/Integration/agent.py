@@ -24,6 +24,14 @@ class AgentError(Exception):
     """The agent did not do what every case relies on."""
 
 
+def keep_page(body):
+    """For scripts/list-families --labels: where TOCSIN_PAGES names a directory."""
+    folder = os.environ.get("TOCSIN_PAGES")
+    if folder:
+        with open(os.path.join(folder, "%d-%d.prom" % (os.getpid(), len(os.listdir(folder)))), "w", encoding="utf-8") as file:
+            file.write(body)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -156,7 +164,10 @@ class Agent:
         try:
             connection.request(method, path)
             answer = connection.getresponse()
-            return answer.status, answer.read().decode("utf-8", "replace")
+            body = answer.read().decode("utf-8", "replace")
+            if path == "/metrics":
+                keep_page(body)
+            return answer.status, body
         except http.client.HTTPException as error:
             raise OSError(str(error)) from error
         finally:

@@ -11,7 +11,7 @@ import tarfile
 import time
 import urllib.request
 
-from agent import free_port
+from agent import free_port, keep_page
 from context import Skip, case
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,6 +31,11 @@ NOISE = ("node_entropy_", "node_memory_", "node_netstat_", "node_wifi_station_",
          "container_memory_failcnt ")
 # Families that we have, as the fixtures' newer node_exporter does, and 1.5.0 has not; and why it has not.
 NEWER = {
+    "node_btrfs_commit_seconds_total": "btrfs does not read commit_stats",
+    "node_btrfs_commits_total": "btrfs does not read commit_stats",
+    "node_btrfs_last_commit_seconds": "btrfs does not read commit_stats",
+    "node_btrfs_max_commit_seconds": "btrfs does not read commit_stats",
+    "node_systemd_virtualization_info": "systemd is not asked for it",
     "node_filesystem_mount_info": "filesystem has no such family",
     "node_kernel_hung_tasks_total": "there is no collector kernel_hung",
     "node_netstat_TcpExt_TCPOFOQueue": "not in the default of netstat's fields",
@@ -68,7 +73,7 @@ def fixture_flags():
     root = "collector/fixtures"
     return ["--path.rootfs=" + root, "--path.procfs=%s/proc" % root, "--path.sysfs=%s/sys" % root, "--path.udev.data=%s/udev/data" % root,
             "--no-collector.selinux", "--no-collector.filesystem", "--no-collector.timex", "--no-collector.uname", "--no-collector.containers",
-            "--no-collector.units", "--no-collector.arp.netlink", "--collector.arp.device-exclude=nope", "--collector.bcache.priorityStats",
+            "--no-collector.units", "--no-collector.systemd", "--no-collector.arp.netlink", "--collector.arp.device-exclude=nope", "--collector.bcache.priorityStats",
             "--collector.cpu.info", "--collector.cpu.info.bugs-include=^(cpu_meltdown|spectre_.*|mds)$",
             "--collector.cpu.info.flags-include=^(aes|avx.?|constant_tsc)$",
             "--collector.hwmon.chip-include=(applesmc|asus_nb_wmi|coretemp|hwmon4|ieee80211|nct6779)",
@@ -80,7 +85,9 @@ def fixture_flags():
 def collect(c, *flags):
     done = subprocess.run([c.binary, "metrics", *flags], cwd=c.directory, capture_output=True, timeout=60, check=False)
     c.require(done.returncode == 0, "tocsin metrics ends with %d: %s" % (done.returncode, done.stderr.decode("utf-8", "replace")[:800]))
-    return done.stdout.decode("utf-8", "replace")
+    text = done.stdout.decode("utf-8", "replace")
+    keep_page(text)
+    return text
 
 
 def read(text):
@@ -97,9 +104,13 @@ def read(text):
     return types, samples
 
 
-def documented(c, types, foreign=()):
-    """Requires docs/metrics.md to list these families with these types."""
-    rows = re.findall(r"^\| `((?:node|tocsin|process|container|machine|promtail|probe|logentry)_[^`]*)` \| (\w+) \|", open(DOCUMENT, encoding="utf-8").read(), re.M)
+def documented(c, text, foreign=()):
+    """Requires docs/metrics.md to list the families of this page with their types and all their labels."""
+    types, samples = read(text)
+    with open(DOCUMENT, encoding="utf-8") as file:
+        lines = re.findall(r"^\| `((?:node|tocsin|process|container|machine|promtail|probe|logentry)_[^`]*)` \| (\w+) \|(.*?)\|", file.read(), re.M)
+    rows = [row[:2] for row in lines]
+    listed = {name: set(re.findall(r"`([^`]+)`", labels)) for name, _, labels in lines}
     exact = {name: kind for name, kind in rows if "*" not in name}
     patterns = [(re.compile(re.escape(name).replace(r"\*", ".+")), kind) for name, kind in rows if "*" in name]
     wrong = []
@@ -108,6 +119,13 @@ def documented(c, types, foreign=()):
         if name not in foreign and kind not in kinds:
             wrong.append("%s %s (listed: %s)" % (name, kind, kinds or "not"))
     c.require(not wrong, "docs/metrics.md: %d families differ: %s" % (len(wrong), ", ".join(sorted(wrong)[:60])))
+    for name, labels in samples:
+        family = next((n for n in (name, *(name.removesuffix(end) for end in ("_bucket", "_sum", "_count", "_created"))) if n in types), name)
+        row = family if family in listed else next((n for n in listed if "*" in n and re.fullmatch(re.escape(n).replace(r"\*", ".+"), family)), None)
+        have = {re.sub(r"^(container_label|container_env)_.+", r"\1_*", label) for label, _ in labels}
+        if row and family not in foreign and not have <= listed[row]:
+            wrong.append("%s{%s}" % (family, ",".join(sorted(have - listed[row]))))
+    c.require(not wrong, "docs/metrics.md lacks labels (scripts/list-families --labels PAGE adds them): %s" % ", ".join(sorted(set(wrong))[:40]))
 
 
 @case("exporter-conformance")
@@ -138,7 +156,7 @@ def conformance(c):
     for name in os.listdir(os.path.join(root, "textfile", "two_metric_files")):
         with open(os.path.join(root, "textfile", "two_metric_files", name), encoding="utf-8") as file:
             textfile |= set(re.findall(r"^# TYPE (\S+)", file.read(), re.M)) | set(re.findall(r"^(\w+)[ {]", "".join(open(file.name)), re.M))
-    documented(c, types, textfile)
+    documented(c, text, textfile)
     return "%s of %d families; lacking: %s" % (done.stdout.strip().splitlines()[-1], len(families), ", ".join(sorted(LACKING)))
 
 
@@ -149,9 +167,10 @@ def live(c):
     if not binary:
         raise Skip("prometheus-node-exporter is not installed")
     same = ["--collector.netdev.device-exclude=^nothing$", "--collector.diskstats.device-exclude=^(z?ram|loop|fd)\\d+$",
-            "--collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run|mnt)($|/)"]
+            "--collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run|mnt)($|/)",
+            r"--collector.systemd.unit-exclude=.+\.(automount|device|mount|scope|slice)"]
     port = free_port()
-    process = subprocess.Popen([binary, "--web.listen-address=127.0.0.1:%d" % port, "--no-collector.systemd", *same],
+    process = subprocess.Popen([binary, "--web.listen-address=127.0.0.1:%d" % port, *same],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = "http://127.0.0.1:%d/metrics" % port
@@ -206,7 +225,7 @@ def live(c):
     wrong += ["besides %s%s" % (name, dict(labels)) for name, labels in have.keys() - before.keys() - after.keys() if not (
         name.startswith("node_scrape_") and dict(labels)["collector"] in ours_too - collectors)]
     c.require(not wrong, "%d differences: %s" % (len(wrong), "\n  ".join(sorted(wrong)[:60])))
-    documented(c, our_types)
+    documented(c, ours)
     return "%d families, %d samples equal; newer than 1.5.0: %d families, labels %s" % (
         len(theirs), compared, sum(name in our_types for name in NEWER), ", ".join(sorted(NEWER_LABELS.values())))
 
@@ -228,7 +247,7 @@ def lint(c):
     said = promtool(c, text)
     ours = [line for line in said if not line.startswith(NOISE)]
     c.require(not ours, "promtool: %s" % "\n  ".join(ours))
-    documented(c, read(text)[0])
+    documented(c, text)
     return "%d families; %d remarks on names of theirs" % (len(read(text)[0]), len(said))
 
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-from agent import Agent
+from agent import Agent, keep_page
 from cases_containers import Dockerd
 from context import Failure, Skip, case
 
@@ -27,6 +27,7 @@ class Page:
             raise Failure("tocsin metrics ends with %d: %s" % (done.returncode, done.stderr.decode()[-300:]))
         self.complaints = done.stderr.decode()
         self.samples = []
+        keep_page(done.stdout.decode())
         for line in done.stdout.decode().splitlines():
             match = re.match(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$", line)
             if match and not line.startswith("#"):

@@ -12,6 +12,7 @@ import urllib.request
 
 from agent import free_port
 from context import Skip, case
+from remotewrite import Receiver
 
 
 class Page(http.server.BaseHTTPRequestHandler):
@@ -118,3 +119,66 @@ def road(c):
     agent.terminate()
     site.shutdown()
     return "%d queries answered, no gap over a kill in an outage" % len(wanted)
+
+
+@case("metrics-road-reload")
+def reload(c):
+    """A reload of which one part cannot be had (a queue's directory) is refused whole: targets, collectors, remote writes and logs
+    stay as they are. When it can, a remote write that has moved goes on where it was, with no sample lost between."""
+    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    c.closing.append(site.shutdown)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    target = "127.0.0.1:%d" % site.server_address[1]
+    first, second = Receiver().start(), Receiver().start()
+    c.closing += [first.stop, second.stop]
+
+    def write(name, server):
+        return {"name": name, "url": server.url, "queue_config": {"batch_send_deadline": "1s"}}
+
+    def job(name):
+        return {"job_name": name, "static_configs": [{"targets": [target]}]}
+
+    timing = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+    agent = c.agent([], [], metrics={"global": timing, "instance": "h", "scrape_configs": [job("one")],
+                                     "remote_write": [write("a", first)]})
+    obstacle = os.path.join(agent.state, "remote_write", "b")
+    os.makedirs(os.path.dirname(obstacle))
+    open(obstacle, "w").close()
+    agent.start()
+    c.eventually(lambda: first.named("up", job="one"), 20, "nothing arrives")
+
+    def running():
+        """What runs, by what it shows."""
+        shown = agent.metrics()
+        pools = {one["scrapePool"] for one in json.loads(agent.get("/api/v1/targets")[1])["data"]["activeTargets"]}
+        return (pools, any(name == "node_load1" for name, _, _ in shown),
+                sorted(labels["remote_name"] + " " + labels["url"] for name, labels, _ in shown
+                       if name == "prometheus_remote_storage_samples_pending"),
+                [value for name, _, value in shown if name == "promtail_targets_active_total"],
+                sorted(part["name"] for part in agent.ready()[1]["parts"]))
+
+    before = running()
+    agent.config["metrics"].update(
+        scrape_configs=[job("two")], collectors={"loadavg": {"enabled": False}},
+        remote_write=[write("a", second), write("b", second)])
+    agent.config["logs"]["scrape_configs"] = [c.files()]
+    agent.write()
+    status, body = agent.request("POST", "/-/reload", timeout=15)
+    c.require(status == 500 and obstacle in body, "a bad reload answers %d %r" % (status, body[:300]))
+    c.require(running() == before, "the refused reload has changed %s to %s" % (before, running()))
+    time.sleep(3)
+    c.require(not second.requests, "the refused remote write sends")
+    os.unlink(obstacle)
+    status, body = agent.request("POST", "/-/reload", timeout=15)
+    c.require(status == 200, "the good reload answers %d %r" % (status, body[:300]))
+    after = running()
+    c.require(after[0] == {"two"} and not after[1] and len(after[2]) == 2 and first.url not in " ".join(after[2]),
+              "the good reload left %s" % (after,))
+    c.eventually(lambda: second.named("up", job="two") and len(list(second.named("up", job="node").values())[0]) > 4, 20,
+                 "nothing arrives at the second")
+    agent.terminate()
+    times = sorted({at for server in (first, second) for found in server.named("up", job="node").values() for at, _ in found})
+    gaps = [b - a for a, b in zip(times, times[1:])]
+    c.require(max(gaps) < 1900, "a gap of %d ms in the host's series over the reload" % max(gaps))
+    c.require(not first.problems + second.problems, "against the specification: %s" % (first.problems + second.problems)[:3])
+    return "refused and taken; %d samples of up, none lost" % len(times)

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import re
 import shutil
 import socket
 import socketserver
@@ -71,8 +72,9 @@ def serve(server):
 def certificate(c, days):
     name = c.path("cert-%d" % days)
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", str(days), "-keyout", name + ".key", "-out", name + ".crt"],
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-subj", "/C=DE/O=A, B+OU=\"x\"/O=C/emailAddress=a@b.test/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost,DNS:*.site.test,IP:127.0.0.1", "-days", str(days), "-keyout", name + ".key", "-out", name + ".crt"],
         check=True, capture_output=True)
     return name + ".crt", name + ".key"
 
@@ -83,7 +85,7 @@ def families(text):
     for line in text.splitlines():
         if line.startswith("probe_"):
             name, _, rest = line.partition("{")
-            labels = {part.split("=")[0] for part in rest.partition("}")[0].split(",") if "=" in part}
+            labels = set(re.findall(r'([a-zA-Z0-9_]+)="(?:[^"\\]|\\.)*"', rest))
             found[name.split(" ")[0]] = labels - {"job", "instance", "probe"}
     return found
 
@@ -99,6 +101,12 @@ def probes(c):
     context.load_cert_chain(cert, key)
     secure.socket = context.wrap_socket(secure.socket, server_side=True)
     secure_port = serve(secure)
+    older = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(cert, key)
+    older.socket = context.wrap_socket(older.socket, server_side=True)
+    older_port = serve(older)
     names = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Names)
     mail = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail)
     names_port, mail_port = serve(names), serve(mail)
@@ -114,6 +122,7 @@ def probes(c):
         "secret": (1, {"http": base + "/secret", "basic_auth": {"username": "u", "password": "p"}}),
         "no-secret": (0, {"http": base + "/secret"}),
         "secure": (1, {"http": "https://localhost:%d/page" % secure_port, "tls_config": {"ca_file": cert}, "fail_if_not_ssl": True}),
+        "older": (1, {"http": "https://localhost:%d/page" % older_port, "tls_config": {"insecure_skip_verify": True}}),
         "untrusted": (0, {"http": "https://localhost:%d/page" % secure_port}),
         "handshake": (1, {"tls": "localhost:%d" % secure_port, "tls_config": {"ca_file": cert}}),
         "untrusted-handshake": (0, {"tls": "localhost:%d" % secure_port}),
@@ -163,19 +172,33 @@ def probes(c):
     c.require(value("probe_icmp_duration_seconds", "ping", phase="rtt") > 0, "no round trip time")
     phases = [value("probe_http_duration_seconds", "secure", phase=phase) for phase in ("resolve", "connect", "tls", "processing", "transfer")]
     c.require(all(phase is not None for phase in phases) and phases[2] > 0, "phases: %s" % phases)
-    more = compare(c, page, wanted)
-    for server in (site, secure, names, mail):
+    more = compare(c, page, wanted, cert)
+    for server in (site, secure, older, names, mail):
         server.shutdown()
     return "%d probes as expected%s" % (len(wanted), more)
 
 
-def compare(c, page, wanted):
-    """Families and labels against blackbox_exporter's for the same targets."""
+def told(text, name):
+    """What a page says of TLS: each sample of these families with its labels but the target's, and its value."""
+    found = set()
+    for line in text.splitlines():
+        if line.startswith(name):
+            series, _, value = line.rpartition(" ")
+            pairs = re.findall(r'([a-zA-Z0-9_]+)="((?:[^"\\]|\\.)*)"', series)
+            found.add((tuple(sorted(pair for pair in pairs if pair[0] not in ("job", "instance", "probe"))), float(value)))
+    return found
+
+
+def compare(c, page, wanted, cert):
+    """Families and labels against blackbox_exporter's for the same targets; what is said of TLS and certificates in full."""
     binary = shutil.which("prometheus-blackbox-exporter")
     if not binary:
         return "; no blackbox_exporter to compare with"
     port = free_port()
     modules = {"page": {"prober": "http", "http": {"preferred_ip_protocol": "ip4"}}, "open": {"prober": "tcp", "tcp": {"preferred_ip_protocol": "ip4"}},
+               "secure": {"prober": "http", "http": {"preferred_ip_protocol": "ip4", "tls_config": {"ca_file": cert}}},
+               "older": {"prober": "http", "http": {"preferred_ip_protocol": "ip4", "tls_config": {"insecure_skip_verify": True}}},
+               "handshake": {"prober": "tcp", "tcp": {"preferred_ip_protocol": "ip4", "tls": True, "tls_config": {"ca_file": cert}}},
                "ping": {"prober": "icmp", "icmp": {"preferred_ip_protocol": "ip4"}}, "name": {"prober": "dns", "dns": {"query_name": "a.test", "preferred_ip_protocol": "ip4"}}}
     path = c.path("blackbox.json")
     with open(path, "w") as file:
@@ -185,12 +208,17 @@ def compare(c, page, wanted):
         missing = []
         for name in modules:
             probe = wanted[name][1]
-            target = probe.get("server") or probe.get("http") or probe.get("tcp") or probe.get("icmp")
+            target = probe.get("server") or probe.get("http") or probe.get("tcp") or probe.get("tls") or probe.get("icmp")
             url = "http://127.0.0.1:%d/probe?module=%s&target=%s" % (port, name, target)
             c.eventually(lambda: reachable(url), 10, "blackbox_exporter does not answer")
-            theirs = families(urllib.request.urlopen(url, timeout=10).read().decode())
-            ours = families("\n".join(line for line in page.splitlines() if 'probe="%s"' % name in line))
-            missing += ["%s: %s" % (name, family) for family, labels in theirs.items() if ours.get(family) != labels and family != "probe_tls_version_info"]
+            text = urllib.request.urlopen(url, timeout=10).read().decode()
+            own = "\n".join(line for line in page.splitlines() if 'probe="%s"' % name in line)
+            theirs, ours = families(text), families(own)
+            missing += ["%s: %s" % (name, family) for family, labels in theirs.items() if ours.get(family) != labels]
+            for family in ("probe_tls_version_info", "probe_ssl_last_chain_info", "probe_ssl_earliest_cert_expiry",
+                           "probe_ssl_last_chain_expiry_timestamp_seconds"):
+                c.require(told(text, family) == told(own, family) and (name not in ("secure", "older", "handshake") or told(own, family)),
+                          "%s of %s is %s, blackbox_exporter's %s" % (family, name, told(own, family), told(text, family)))
         c.require(not missing, "blackbox_exporter has other families: %s" % missing)
     finally:
         process.terminate()

@@ -24,13 +24,7 @@ class Source:
 
     def __init__(self, context, url, **configuration):
         self.context = context
-        candidates = [os.path.join(os.path.dirname(context.binary), "remote-write-source")]
-        here = os.path.dirname(os.path.abspath(__file__))
-        for tree in ("release-tree/release", "debug-tree/debug"):
-            candidates.append(os.path.join(here, "..", "..", ".build", tree, "remote-write-source"))
-        self.binary = next((path for path in candidates if os.access(path, os.X_OK)), None)
-        if not self.binary:
-            raise Skip("remote-write-source is not built: swift build --product remote-write-source")
+        self.binary = context.companion("remote-write-source")
         self.configuration = context.path("remote_write.yaml")
         with open(self.configuration, "w", encoding="utf-8") as file:
             # JSON is YAML.

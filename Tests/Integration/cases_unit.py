@@ -36,7 +36,7 @@ mount --rbind /dev dev
 mount -t tmpfs tmpfs run
 mount -t tmpfs tmpfs tmp
 cp -a "$2"/. .
-chown 0:0 var/log/secret.log
+[ ! -e var/log/secret.log ] || chown 0:0 var/log/secret.log
 grep -q '^tocsin:' etc/group || echo 'tocsin:x:977:' >> etc/group
 grep -q '^tocsin:' etc/passwd || echo 'tocsin:x:977:977::/var/lib/tocsin:/usr/sbin/nologin' >> etc/passwd
 ip link set lo up
@@ -83,11 +83,11 @@ class Booted:
             self.child = int(children[0])
         return self.run("systemctl", "is-system-running", check=False).strip() in ("running", "degraded")
 
-    def run(self, *command, check=True):
+    def run(self, *command, check=True, seconds=30):
         done = subprocess.run(["nsenter", "-t", str(self.child), "-m", "-p", "-C", "-u", "-i", "-n", "-r", "-w", *command],
-                              capture_output=True, check=False, timeout=30)
+                              capture_output=True, check=False, timeout=seconds)
         if check and done.returncode:
-            raise RuntimeError("%s: %s" % (" ".join(command), done.stderr.decode()))
+            raise RuntimeError("%s: %d: %s" % (" ".join(command), done.returncode, done.stderr.decode()))
         return done.stdout.decode()
 
     def stop(self):

@@ -46,6 +46,17 @@ class Context:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         return path
 
+    def companion(self, name):
+        """Another program of the package, built beside the agent or with the unit tests."""
+        here = os.path.dirname(os.path.abspath(__file__))
+        folders = [os.path.dirname(self.binary)] + [
+            os.path.join(here, "..", "..", ".build", tree) for tree in ("release-tree/release", "debug-tree/debug")]
+        for folder in folders:
+            path = os.path.abspath(os.path.join(folder, name))
+            if os.access(path, os.X_OK):
+                return path
+        raise Skip("%s is not built: swift build --product %s" % (name, name))
+
     def folder(self, *parts):
         path = os.path.join(self.directory, *parts)
         os.makedirs(path, exist_ok=True)

@@ -220,9 +220,11 @@ class Request:
 
 
 class Receiver:
-    """Listens on a port of 127.0.0.1. `answer(request, number)` gives a status, or (status, headers), or None to close."""
+    """Listens on a port of 127.0.0.1. `answer(request, number)` gives a status, or (status, headers), or None to close. With
+    `expects_cuts` requests that end in their middle are counted in `cuts` alone."""
 
-    def __init__(self, answer=None, port=0):
+    def __init__(self, answer=None, port=0, expects_cuts=False):
+        self.expects_cuts, self.cuts = expects_cuts, 0
         self.answer = answer or (lambda request, number: 204)
         self.requests = []
         self.taken = {}
@@ -238,7 +240,12 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                length = int(self.headers.get("Content-Length", "-1"))
+                body = self.rfile.read(max(0, length))
+                if receiver.expects_cuts and length != len(body):
+                    receiver.cuts += 1
+                    self.close_connection = True
+                    return
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 request = Request(self.command, headers, body)
                 status, extra = receiver.took(request)

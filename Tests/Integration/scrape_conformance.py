@@ -2,6 +2,8 @@
 """Scrapes the same nasty targets with Prometheus and with our scraper and compares every sample of every scrape, stale
 markers included.
 
+The case `scrape-conformance` of run.py does it; by hand:
+
     swift build --scratch-path .build/debug-tree --product ScrapeRunner
     python3 Tests/Integration/scrape_conformance.py --runner .build/debug-tree/debug/ScrapeRunner [--only CASE] [--verbose]
 
@@ -244,9 +246,10 @@ def scrapes(samples):
     return result
 
 
-def configuration(port, ours):
+def configuration(port, ours, names):
     jobs = []
-    for name, (_, keys) in CASES.items():
+    for name in names:
+        keys = CASES[name][1]
         job = {
             "job_name": name, "scrape_interval": "1s", "scrape_timeout": "1s", "metrics_path": f"/{name}",
             "static_configs": [{"targets": [f"127.0.0.1:{port}"]}], **keys}
@@ -266,14 +269,57 @@ def normal(value):
 def serve(handler):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server.server_address[1]
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    return server
 
 
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def conformance(command, folder, names=None):
+    """Scrapes with both for some seconds; by name of each case in which they differ, how."""
+    names = names or list(CASES)
+    targets, receiver = serve(Targets), serve(Receiver)
+    folder = pathlib.Path(folder)
+    theirs, ours = folder / "prometheus.yml", folder / "ours.yml"
+    theirs.write_text(json.dumps({
+        "scrape_configs": configuration(targets.server_address[1], False, names),
+        "remote_write": [{"url": f"http://127.0.0.1:{receiver.server_address[1]}/",
+                          "queue_config": {"batch_send_deadline": "500ms"}}],
+    }))
+    ours.write_text(json.dumps({"scrape_configs": configuration(targets.server_address[1], True, names)}))
+    Targets.seen.clear()
+    Receiver.samples.clear()
+    web = free_port()
+    prometheus = subprocess.Popen(
+        ["prometheus", f"--config.file={theirs}", f"--storage.tsdb.path={folder}/data",
+         f"--web.listen-address=127.0.0.1:{web}", "--log.level=error"], stderr=subprocess.DEVNULL)
+    seconds = SCRAPES + 5
+    runner = None
+    try:
+        with open(folder / "ours.json", "wb") as output:
+            runner = subprocess.Popen([command, "scrape", ours, str(seconds)], stdout=output, stderr=subprocess.DEVNULL)
+        runner.wait(timeout=seconds + 20)
+        time.sleep(3)
+    finally:
+        for process in filter(None, (prometheus, runner)):
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for server in (targets, receiver):
+            server.shutdown()
+    with open(folder / "ours.json", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    got = scrapes((row["labels"], row["time"], normal(row["value"])) for row in rows)
+    wanted = scrapes((labels, stamp, normal(value)) for labels, stamp, value in Receiver.samples)
+    found = {name: compare(wanted.get(name, ([], set())), got.get(name, ([], set()))) for name in names}
+    return {name: problems for name, problems in found.items() if problems}
 
 
 def main():
@@ -285,45 +331,14 @@ def main():
     if shutil.which("prometheus") is None:
         print("skipped: prometheus is not installed")
         return 3
-    if arguments.only:
-        for name in [name for name in CASES if name != arguments.only]:
-            del CASES[name]
-    port, receiver = serve(Targets), serve(Receiver)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-scrape-"))
-    theirs, ours = folder / "prometheus.yml", folder / "ours.yml"
-    theirs.write_text(json.dumps({
-        "scrape_configs": configuration(port, False),
-        "remote_write": [{"url": f"http://127.0.0.1:{receiver}/", "queue_config": {"batch_send_deadline": "500ms"}}],
-    }))
-    ours.write_text(json.dumps({"scrape_configs": configuration(port, True)}))
-    web = free_port()
-    prometheus = subprocess.Popen(
-        ["prometheus", f"--config.file={theirs}", f"--storage.tsdb.path={folder}/data",
-         f"--web.listen-address=127.0.0.1:{web}", "--log.level=error"], stderr=subprocess.DEVNULL)
-    seconds = SCRAPES + 5
-    with open(folder / "ours.json", "wb") as output:
-        runner = subprocess.Popen([arguments.runner, "scrape", ours, str(seconds)], stdout=output)
-    try:
-        runner.wait(timeout=seconds + 30)
-        time.sleep(3)
-    finally:
-        prometheus.terminate()
-        prometheus.wait(timeout=20)
-        if runner.poll() is None:
-            runner.kill()
-    rows = [json.loads(line) for line in open(folder / "ours.json", encoding="utf-8")]
-    got = scrapes((row["labels"], row["time"], normal(row["value"])) for row in rows)
-    wanted = scrapes((labels, stamp, normal(value)) for labels, stamp, value in Receiver.samples)
-    shutil.rmtree(folder)
-    failures = 0
-    for name in CASES:
-        problems = compare(wanted.get(name, ([], set())), got.get(name, ([], set())))
-        failures += bool(problems)
-        if problems:
-            print(f"FAILED {name}")
-            for problem in problems[:20 if arguments.verbose else 4]:
-                print(f"    {problem}")
-    print(f"{len(CASES) - failures} passed, {failures} failed")
+    names = [arguments.only] if arguments.only else list(CASES)
+    with tempfile.TemporaryDirectory(prefix="tocsin-scrape-") as folder:
+        failures = conformance(arguments.runner, folder, names)
+    for name, problems in failures.items():
+        print(f"FAILED {name}")
+        for problem in problems[:20 if arguments.verbose else 4]:
+            print(f"    {problem}")
+    print(f"{len(names) - len(failures)} passed, {len(failures)} failed")
     return 1 if failures else 0
 
 

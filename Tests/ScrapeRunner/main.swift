@@ -85,7 +85,7 @@ func scrape(_ path: String, _ seconds: Double) {
     let scraper = Scraper(sinks: [PrintingSink()], userAgent: "Tocsin/test", metrics: MetricRegistry()) {
         note("\($0): \($1)\n")
     }
-    do throws(RelabelError) { try scraper.apply(jobs(path)) } catch { fail("\(error)") }
+    do throws(RelabelError) { scraper.apply(try Scraper.Plan(jobs(path))) } catch { fail("\(error)") }
     usleep(UInt32(seconds * 1e6))
     for target in scraper.report.active { note("\(target.url) \(target.health) \(target.lastError)\n") }
     scraper.stop()
@@ -95,7 +95,7 @@ func load(_ path: String, _ seconds: Double) {
     let sink = CountingSink()
     let before = anonymousMemory()
     let scraper = Scraper(sinks: [sink], userAgent: "Tocsin/test", metrics: MetricRegistry())
-    do throws(RelabelError) { try scraper.apply(jobs(path)) } catch { fail("\(error)") }
+    do throws(RelabelError) { scraper.apply(try Scraper.Plan(jobs(path))) } catch { fail("\(error)") }
     // The first scrapes, which make the series, do not count.
     let interval = scraper.report.active.first?.interval ?? 15
     usleep(UInt32(interval * 1.2 * 1e6))

@@ -9,8 +9,8 @@ struct Tocsin: AsyncParsableCommand {
         abstract: "One daemon for a host's logs, metrics, alerts and bans.",
         version: Version.current,
         subcommands: [
-            RunCommand.self, CheckCommand.self, LogsCommand.self, MetricsCommand.self, HashPasswordCommand.self,
-            VersionCommand.self,
+            RunCommand.self, CheckCommand.self, LogsCommand.self, QueryCommand.self, MetricsCommand.self,
+            AlertsCommand.self, RulesCommand.self, HashPasswordCommand.self, TestCommand.self, VersionCommand.self,
         ])
 
     /// Exit codes: 0, 1 (found something wrong), 2 (used wrong).

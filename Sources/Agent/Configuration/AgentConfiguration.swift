@@ -10,6 +10,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
     var store = StoreConfiguration()
     var logs = LogsSection()
     var metrics = MetricsSection()
+    var rules = RulesSection()
 
     static let defaultStateDirectory = "/var/lib/tocsin"
     /// Read when no `--config` is given and it is there.
@@ -23,6 +24,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
         ConfigurationKey("store", "mapping", "The store on disk: see [store](#store)."),
         ConfigurationKey("logs", "mapping", "Where lines come from and go to: see [logs](#logs)."),
         ConfigurationKey("metrics", "mapping", "What is measured: see [metrics](#metrics)."),
+        ConfigurationKey("rules", "mapping", "What is watched: see [rules](#rules)."),
     ]
 
     init() {}
@@ -34,6 +36,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
         store = reader.section("store") ?? store
         logs = reader.section("logs") ?? logs
         metrics = reader.section("metrics") ?? metrics
+        rules = reader.section("rules") ?? rules
         reader.finish()
     }
 }

@@ -8,7 +8,7 @@ import Telemetry
 struct MetricsSection: Sendable, Equatable, ConfigurationSection {
     var host = HostConfiguration()
     var global = GlobalSection()
-    var scrapes: [MetricScrapeJob] = []
+    var scrapes: [MetricScrapeJob]
     var probes: [ProbeConfiguration] = []
     var remoteWrites: [RemoteWriteConfiguration] = []
     var own = OwnSeries.Configuration(instance: Self.hostName)
@@ -22,8 +22,9 @@ struct MetricsSection: Sendable, Equatable, ConfigurationSection {
             ConfigurationKey(
                 "instance", "string", "The label `instance` of the host's own series; the host's name by default."),
             ConfigurationKey(
-                "scrape_configs", "list of jobs", default: "[]",
-                "Targets to scrape, as Prometheus has them: see [scraping](#scraping)."),
+                "scrape_configs", "list of jobs",
+                "Targets to scrape, as Prometheus has them: see [scraping](#scraping). Without the key: docker's containers "
+                    + "that have the label `prometheus.io/port` or `prometheus.io/scrape: \"true\"`."),
             ConfigurationKey(
                 "probes", "list of probes", default: "[]", "What is asked from outside: see [probes](#probes)."),
             ConfigurationKey(
@@ -31,18 +32,19 @@ struct MetricsSection: Sendable, Equatable, ConfigurationSection {
                 "Servers to send every series to: see [remote_write](#remote_write)."),
         ]
 
-    init() {}
+    init() { scrapes = Self.defaultScrapes(GlobalSection()) }
 
     init(_ reader: MappingReader) {
-        global = reader.section("global") ?? global
+        let global = reader.section("global") ?? GlobalSection()
+        self.global = global
         host = HostConfiguration(reader)
         own.job = reader.string("job_name") ?? own.job
         own.instance = reader.string("instance") ?? own.instance
         own.interval = global.scrapeInterval
         own.timeout = global.scrapeTimeout
-        scrapes = (reader.metricScrapeJobs("scrape_configs") ?? []).map { job in
-            job.inheriting(interval: global.scrapeInterval, timeout: global.scrapeTimeout)
-        }
+        scrapes =
+            reader.metricScrapeJobs("scrape_configs").map { jobs in jobs.map(global.completed) }
+            ?? Self.defaultScrapes(global)
         probes = reader.sections("probes") ?? probes
         for (index, probe) in probes.enumerated()
         where probes[..<index].contains(where: { $0.name == probe.name && $0.job == probe.job }) {
@@ -56,6 +58,10 @@ struct MetricsSection: Sendable, Equatable, ConfigurationSection {
             }
         }
         reader.finish()
+    }
+
+    private static func defaultScrapes(_ global: GlobalSection) -> [MetricScrapeJob] {
+        [global.completed(.labelledContainers)]
     }
 
     /// As uname(2) says it.
@@ -93,5 +99,10 @@ struct GlobalSection: Sendable, Equatable, ConfigurationSection {
         }
         externalLabels = reader.labels("external_labels") ?? externalLabels
         reader.finish()
+    }
+
+    /// `job` with the interval and timeout that it has none of its own of.
+    func completed(_ job: MetricScrapeJob) -> MetricScrapeJob {
+        job.inheriting(interval: scrapeInterval, timeout: scrapeTimeout)
     }
 }

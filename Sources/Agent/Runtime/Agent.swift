@@ -5,6 +5,7 @@ import Glibc
 import Logging
 import Logs
 import Loki
+import Rules
 import ServiceLifecycle
 import Synchronization
 import Telemetry
@@ -30,6 +31,7 @@ final class Agent: Sendable {
     private let current: Mutex<AgentConfiguration>
     private let road: LogRoad
     private let metricsRoad: MetricsRoad
+    private let rulesRoad: RulesRoad
     private let reloads: ReloadMetrics
     /// nil without `server.web_config`.
     private let access: WebAccess?
@@ -45,8 +47,12 @@ final class Agent: Sendable {
             try WebAccess(path: path, metrics: metrics, readiness: readiness, logger: logger)
         }
         try StateDirectory.prepare(configuration.stateDirectory)
+        rulesRoad = try RulesRoad(
+            stateDirectory: configuration.stateDirectory, section: configuration.rules, metrics: metrics,
+            readiness: readiness, logger: logger)
         metricsRoad = MetricsRoad(
-            stateDirectory: configuration.stateDirectory, metrics: metrics, readiness: readiness, logger: logger)
+            stateDirectory: configuration.stateDirectory, store: rulesRoad.store, metrics: metrics,
+            readiness: readiness, logger: logger)
         road = try LogRoad(
             stateDirectory: configuration.stateDirectory, store: configuration.store, metrics: metrics,
             readiness: readiness, logger: logger)
@@ -78,15 +84,19 @@ final class Agent: Sendable {
         // First of all, so that a second agent on the same address fails before it reads anything.
         _ = try await server.start()
         try await Blocking.run {
-            try self.metricsRoad.apply(configuration.metrics)
-            try self.road.apply(configuration.logs, store: configuration.store)
+            let metrics = try self.metricsRoad.plan(configuration.metrics)
+            let logs = try self.road.plan(configuration.logs, store: configuration.store)
+            self.metricsRoad.apply(metrics)
+            self.road.apply(logs)
+            self.rulesRoad.apply(configuration)
         }
         reloads.succeeded()
         var group = ServiceGroupConfiguration(
             services: [
                 .init(
                     service: RoadService(
-                        agent: self, road: road, metricsRoad: metricsRoad, server: server, access: access,
+                        agent: self, road: road, metricsRoad: metricsRoad, rulesRoad: rulesRoad, server: server,
+                        access: access,
                         path: origin.path),
                     failureTerminationBehavior: .cancelGroup),
                 .init(service: ReloadService(agent: self)),
@@ -106,10 +116,17 @@ final class Agent: Sendable {
                     throw ReloadRefusal(
                         "state_dir and server change only with a restart; nothing was changed")
                 }
-                // First, for what they refuse they refuse before anything has changed.
+                guard new.rules.series == old.rules.series, new.rules.queries == old.rules.queries else {
+                    throw ReloadRefusal(
+                        "rules.series and rules.queries change only with a restart; nothing was changed")
+                }
+                // All that may fail comes before anything changes.
+                let metrics = try metricsRoad.plan(new.metrics)
+                let logs = try road.plan(new.logs, store: new.store)
                 try access?.reload()
-                try metricsRoad.apply(new.metrics)
-                try road.apply(new.logs, store: new.store)
+                metricsRoad.apply(metrics)
+                road.apply(logs)
+                rulesRoad.apply(new)
                 current.withLock { $0 = new }
                 reloads.succeeded()
                 logger.info("configuration reloaded", metadata: ["because": "\(reason)"])
@@ -140,7 +157,13 @@ final class Agent: Sendable {
                 throw HTTPError(500, "\(error)")
             }
         }
-        router.addLogs(store: road.store, stateDirectory: current.withLock { $0.stateDirectory })
+        let stateDirectory = current.withLock { $0.stateDirectory }
+        router.addLogs(store: road.store, stateDirectory: stateDirectory)
+        router.addRules(rulesRoad.groups, stateDirectory: stateDirectory)
+        router.addQueries(
+            rulesRoad, current.withLock { $0.rules }, path: origin.path, stateDirectory: stateDirectory,
+            metadata: { [metricsRoad] in metricsRoad.scraper.report.active.flatMap(\.metadata) },
+            lastReload: { [reloads] in reloads.last })
         return router
     }
 }
@@ -167,6 +190,11 @@ private struct ReloadMetrics: Sendable {
             "promtail_config_reload_success_total", help: "Configurations loaded, under promtail's name.")
         failures = registry.counter(
             "promtail_config_reload_fail_total", help: "Configurations refused, under promtail's name.")
+    }
+
+    /// When the configuration was last loaded, and whether that succeeded.
+    var last: (time: Timestamp, isSuccess: Bool) {
+        (Timestamp(nanoseconds: Int64(time.current * 1e9)), success.current == 1)
     }
 
     func succeeded() {

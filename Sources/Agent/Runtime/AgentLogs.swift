@@ -57,7 +57,7 @@ struct AgentLogs {
     }
 
     /// A connected socket, nil where nobody listens.
-    private static func connect(_ address: ListenAddress) -> Int32? {
+    static func connect(_ address: ListenAddress) -> Int32? {
         switch address {
         case .unix(let path, _):
             var name = sockaddr_un()

@@ -53,23 +53,35 @@ final class LogRoad: Sendable {
             readiness: readiness, logger: logger)
     }
 
-    /// Starts, restarts or stops what differs from what runs. Blocks while sources commit and end. Throws, having
-    /// touched nothing, when a part of the plan cannot be built.
-    func apply(_ logs: LogsSection, store configuration: StoreConfiguration) throws(RelabelError) {
-        let plan = try SourcePlan(logs.scrapes)
+    /// What is to run, all that may be wrong with it looked at.
+    struct Plan {
+        fileprivate let logs: LogsSection
+        fileprivate let store: StoreConfiguration
+        fileprivate let sources: SourcePlan
+    }
+
+    /// Throws, with what runs untouched, when a part cannot be made.
+    func plan(_ logs: LogsSection, store: StoreConfiguration) throws -> Plan {
+        for client in logs.clients { _ = try HTTPTarget(parsing: client.url) }
+        return Plan(logs: logs, store: store, sources: try SourcePlan(logs.scrapes))
+    }
+
+    /// Starts, restarts or stops what differs from what runs. Blocks while sources commit and end.
+    func apply(_ plan: Plan) {
+        let logs = plan.logs
         running.withLock { running in
             guard !running.isStopped else { return }
-            store.reconfigure(configuration)
+            store.reconfigure(plan.store)
             if running.cardinality?.limit != logs.limits.maxLabelValues {
                 running.cardinality = CardinalityGuard(
                     limit: logs.limits.maxLabelValues, metrics: metrics, logger: logger)
             }
             applyShippers(logs.clients, &running)
             store.retain(destinations: logs.clients.map(\.name))
-            applySources(plan.sources, &running)
-            applyFiles(plan.fileJobs, &running)
+            applySources(plan.sources.sources, &running)
+            applyFiles(plan.sources.fileJobs, &running)
             promtail.update(
-                targets: plan.sources.count + plan.fileJobs.count,
+                targets: plan.sources.sources.count + plan.sources.fileJobs.count,
                 dockerJobs: Set(
                     logs.scrapes.compactMap { scrape in
                         if case .docker = scrape.source { scrape.jobName } else { nil }
@@ -119,7 +131,7 @@ final class LogRoad: Sendable {
                 shipper.start()
                 logger.info("destination started", metadata: ["destination": "\(client.name)"])
             } catch {
-                // The configuration's reader has parsed the same URL; this keeps a difference from passing unseen.
+                // The plan has parsed the same URL; this keeps a difference from passing unseen.
                 readiness.set("destination/\(client.name)", .failed("url: \(error)"))
             }
         }

@@ -17,7 +17,10 @@ final class MetricsRoad: Sendable {
     private let writers: RemoteWriters
     private let applied = Mutex<MetricsSection?>(nil)
 
-    init(stateDirectory: String, metrics: MetricRegistry, readiness: Readiness, logger: Logger) {
+    /// - Parameter store: takes every series, whatever else they are sent to.
+    init(
+        stateDirectory: String, store: any SampleSink, metrics: MetricRegistry, readiness: Readiness, logger: Logger
+    ) {
         self.metrics = metrics
         self.logger = logger
         let page = MetricsPage(metrics) { examples in
@@ -26,7 +29,7 @@ final class MetricsRoad: Sendable {
                 metadata: ["samples": "\(examples.joined(separator: " "))"])
         }
         self.page = page
-        let sinks = SampleFanOut()
+        let sinks = SampleFanOut(always: [store])
         let probeSeries = ProbeSeries(sinks: sinks)
         let probes = ProbeRunner(
             metrics: metrics, report: { probeSeries.append($0, $1, at: $2) },
@@ -46,17 +49,36 @@ final class MetricsRoad: Sendable {
         self.probeSeries = probeSeries
     }
 
-    /// Throws, having touched nothing but what stands before what is wrong, when a part cannot be made.
-    func apply(_ section: MetricsSection) throws {
-        try applied.withLock { applied in
+    /// What is to run, with all parts made that may not be had.
+    struct Plan: Sendable {
+        fileprivate let section: MetricsSection
+        /// Nil where it has not changed.
+        fileprivate let host: HostCollection?
+        fileprivate let writers: RemoteWriters.Plan
+        fileprivate let scrapes: Scraper.Plan
+        fileprivate let probes: ProbeRunner.Plan
+    }
+
+    /// Throws, with what runs untouched, when a part cannot be made.
+    func plan(_ section: MetricsSection) throws -> Plan {
+        let applied = applied.withLock { $0 }
+        return Plan(
+            section: section, host: applied?.host == section.host ? nil : try hostCollection(section.host),
+            writers: try writers.plan(section.remoteWrites), scrapes: try Scraper.Plan(section.scrapes),
+            probes: try ProbeRunner.Plan(section.probes))
+    }
+
+    /// Switches to `plan`, which is the newest that was made.
+    func apply(_ plan: Plan) {
+        applied.withLock { applied in
+            let section = plan.section
             guard applied != section else { return }
-            // What can fail comes first.
-            if applied?.host != section.host { page.host = try hostCollection(section.host) }
-            sinks.replace(try writers.apply(section.remoteWrites))
-            try scraper.apply(section.scrapes)
-            try probes.apply(section.probes)
+            if let host = plan.host { page.host = host }
+            writers.apply(plan.writers, to: sinks)
+            scraper.apply(plan.scrapes)
+            probes.apply(plan.probes)
             probeSeries.keep(section.probes, at: .now)
-            ownSeries.apply(section.remoteWrites.isEmpty ? nil : section.own)
+            ownSeries.apply(section.own)
             applied = section
         }
     }

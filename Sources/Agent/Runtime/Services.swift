@@ -14,6 +14,7 @@ struct RoadService: Service {
     let agent: Agent
     let road: LogRoad
     let metricsRoad: MetricsRoad
+    let rulesRoad: RulesRoad
     let server: WebServer
     let access: WebAccess?
     /// The configuration file, if there is one.
@@ -35,6 +36,8 @@ struct RoadService: Service {
             let metrics = WorkerThread(name: "stop") { metricsRoad.stop(deadline: 3) }
             road.stop(deadline: 3)
             metrics.join()
+            // Last, as it takes what the others still bring.
+            rulesRoad.stop(deadline: 1)
         }
         await server.stop()
     }
@@ -51,6 +54,7 @@ struct RoadService: Service {
             if Timestamp.monotonic.seconds(since: last) >= Self.upkeepInterval {
                 last = .monotonic
                 road.store.maintain()
+                rulesRoad.look()
                 if clinux_resident_file_bytes() > Self.residentCode { clinux_release_code() }
             }
             stop.wait(seconds: path == nil ? Self.upkeepInterval : Self.lookInterval)

@@ -57,7 +57,10 @@ struct ccurl_transfer {
     int refuses_overflow;
     /// Why the transfer was ended by us: 0 not at all, 1 stop, 2 stall, 3 too long a body, 4 too long headers.
     int ended_by;
+    /// What OpenSSL calls the version of TLS, where it was asked for and libcurl uses OpenSSL; else NULL.
+    const char *tls_version;
     /// Private.
+    CURL *handle;
     size_t body_capacity;
     int64_t progress_time;
     curl_off_t progress_bytes;
@@ -79,9 +82,10 @@ void ccurl_transfer_reset(struct ccurl_transfer *transfer);
 
 /// How many certificates the server sent in the last transfer, which had CURLOPT_CERTINFO set.
 int ccurl_certificate_count(CURL *handle);
-/// A field of one of them (`Subject`, `Issuer`, `Expire date`), up to `capacity` bytes with the final NUL. Returns its length,
-/// or -1 where there is none.
-int ccurl_certificate_field(CURL *handle, int index, const char *name, char *out, size_t capacity);
+/// A field of one of them: `Subject`, `Issuer`, `Expire date`, `Cert` for all of it in PEM. As `ccurl_get_string`.
+const char *ccurl_certificate_field(CURL *handle, int index, const char *name);
+/// Has each transfer note the version of TLS that was agreed on, for `tls_version`.
+void ccurl_note_tls_version(CURL *handle, struct ccurl_transfer *transfer);
 /// Seconds since 1970 of a date as HTTP and certificates write it, or -1.
 int64_t ccurl_date(const char *text);
 

@@ -49,12 +49,12 @@ enum FileContents {
 package final class ReadingContext {
     package let file: String
     package let surroundings: ConfigurationSurroundings
-    private(set) var problems: [ConfigurationProblem] = []
-    private(set) var warnings: [ConfigurationProblem] = []
+    package private(set) var problems: [ConfigurationProblem] = []
+    package private(set) var warnings: [ConfigurationProblem] = []
     /// Reports kept; a file of nonsense need not fill the screen or the memory.
     private static let mostProblems = 100
 
-    init(file: String, surroundings: ConfigurationSurroundings) {
+    package init(file: String, surroundings: ConfigurationSurroundings) {
         self.file = file
         self.surroundings = surroundings
     }

@@ -7,6 +7,12 @@ package struct ValueReader {
     package let name: String
     package let context: ReadingContext
 
+    package init(node: YAMLNode, name: String, context: ReadingContext) {
+        self.node = node
+        self.name = name
+        self.context = context
+    }
+
     package var position: SourcePosition { node.position }
 
     /// Reports a problem of the value: what was expected and what was found.
@@ -18,6 +24,15 @@ package struct ValueReader {
 
     /// Text with its variables filled in.
     package func string(_ expansion: VariableExpansion = .plain) -> String? { scalar(expansion)?.text }
+
+    /// Text as it is written: `$` has no meaning of its own in it.
+    package func literal() -> String? {
+        guard case .scalar(let text, _) = node.content else {
+            reportExpected("text")
+            return nil
+        }
+        return text
+    }
 
     private func scalar(
         _ expansion: VariableExpansion = .plain, expected: String = "text"

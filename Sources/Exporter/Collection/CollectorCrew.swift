@@ -7,9 +7,15 @@ import Telemetry
 /// rest, so a collector that hangs costs only itself. At most `mostThreads` hang at a time; at the cap, what is left of
 /// a round waits until its deadline.
 final class CollectorCrew: Sendable {
+    private struct Job {
+        var slot: Int
+        var round: Int
+        var deadline: Timestamp
+    }
+
     private struct State {
         /// To be run, last first.
-        var queue: [(slot: Int, round: Int)] = []
+        var queue: [Job] = []
         /// Slots that run, by round.
         var running: [Int: Int] = [:]
         /// Slots of this round that have not ended.
@@ -43,7 +49,7 @@ final class CollectorCrew: Sendable {
         rounds.withLock { _ in
             let deadline = Timestamp(
                 nanoseconds: Timestamp.monotonic.nanoseconds + Int64(min(max(timeout, 0), 86_400) * 1e9))
-            let stuck = begin(indices)
+            let stuck = begin(indices, until: deadline)
             var lastTaken = -1
             while Timestamp.monotonic < deadline {
                 let look = min(
@@ -69,7 +75,7 @@ final class CollectorCrew: Sendable {
     }
 
     /// Queues the slots that are not still running from an earlier round; returns those that are.
-    private func begin(_ indices: [Int]) -> Set<Int> {
+    private func begin(_ indices: [Int], until deadline: Timestamp) -> Set<Int> {
         let (stuck, needsThread) = state.change { state in
             state.round += 1
             var stuck: Set<Int> = []
@@ -77,7 +83,7 @@ final class CollectorCrew: Sendable {
                 if state.running[index] != nil {
                     stuck.insert(index)
                 } else {
-                    state.queue.append((index, state.round))
+                    state.queue.append(Job(slot: index, round: state.round, deadline: deadline))
                     state.outstanding += 1
                 }
             }
@@ -94,26 +100,26 @@ final class CollectorCrew: Sendable {
     }
 
     private static func work(_ state: Condition<State>, _ slots: [CollectorSlot]) {
-        var job = take(state)
-        while let (slot, round) = job {
-            slots[slot].run()
-            let (next, isRoundOver) = state.withLock { state -> ((slot: Int, round: Int)?, Bool) in
-                state.running[slot] = nil
-                if round == state.round { state.outstanding -= 1 }
-                return (take(from: &state), round == state.round && state.outstanding == 0)
+        var next = take(state)
+        while let job = next {
+            slots[job.slot].run(until: job.deadline)
+            let (following, isRoundOver) = state.withLock { state -> (Job?, Bool) in
+                state.running[job.slot] = nil
+                if job.round == state.round { state.outstanding -= 1 }
+                return (take(from: &state), job.round == state.round && state.outstanding == 0)
             }
             // Whoever waits is woken once a round: each wake-up costs as much as a small collector.
             if isRoundOver { state.change { _ in } }
-            job = next ?? take(state)
+            next = following ?? take(state)
         }
     }
 
     /// The next slot to run; nil when the thread is to end.
-    private static func take(_ state: Condition<State>) -> (slot: Int, round: Int)? {
+    private static func take(_ state: Condition<State>) -> Job? {
         state.withLock { $0.idleThreads += 1 }
         while true {
             let idleUntil = Timestamp.monotonic.adding(seconds: idleTime)
-            let next: (slot: Int, round: Int)?? = state.wait(until: idleUntil) { state in
+            let next: Job?? = state.wait(until: idleUntil) { state in
                 state.isStopped ? .some(nil) : take(from: &state).map { .some($0) }
             }
             let isOver = state.withLock { state in
@@ -127,7 +133,7 @@ final class CollectorCrew: Sendable {
         }
     }
 
-    private static func take(from state: inout State) -> (slot: Int, round: Int)? {
+    private static func take(from state: inout State) -> Job? {
         guard let next = state.queue.popLast() else { return nil }
         state.running[next.slot] = next.round
         state.taken += 1

@@ -74,4 +74,10 @@ package struct CollectorOptions: Sendable, Equatable {
         let exclude = include != nil && isExcludeByDefault ? nil : try pattern("\(name)_exclude")
         return NameFilter(include: include, exclude: exclude)
     }
+
+    /// As `filter`, of patterns that must match a name from end to end, and where the default exclusion always holds.
+    package func wholeNameFilter(_ name: String) throws -> NameFilter {
+        func whole(_ option: String) throws -> Regex? { try text(option).map { try Regex("\\A(?:\($0))\\z") } }
+        return NameFilter(include: try whole("\(name)_include"), exclude: try whole("\(name)_exclude"))
+    }
 }

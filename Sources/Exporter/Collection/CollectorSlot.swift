@@ -31,9 +31,10 @@ final class CollectorSlot: @unchecked Sendable {
         batch = SampleBatch(sampleLimit: sampleLimit)
     }
 
-    /// Runs the collector on the calling thread.
-    func run() {
+    /// Runs the collector on the calling thread, for a page that goes out at `deadline`.
+    func run(until deadline: Timestamp) {
         lock.withLock { _ in
+            reader.deadline = deadline
             batch.removeAll()
             reader.forgetOddities()
             let start = Timestamp.monotonic

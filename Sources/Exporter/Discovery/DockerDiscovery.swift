@@ -1,4 +1,5 @@
 import Bytes
+import Glibc
 import Telemetry
 import Transport
 
@@ -20,12 +21,22 @@ final class DockerDiscovery: TargetDiscoverer {
     }
 
     func look() throws -> [TargetGroup]? {
+        if configuration.isOptional, isAbsent {
+            defer { last = [] }
+            return last == [] ? nil : []
+        }
         let containers = try get("/containers/json\(filters)")
         let networks = try get("/networks")
         let groups = [TargetGroup(targets: DockerTargets(configuration).targets(containers, networks: networks))]
         if groups == last { return nil }
         last = groups
         return groups
+    }
+
+    /// Whether there is no such socket.
+    private var isAbsent: Bool {
+        guard configuration.host.hasPrefix("unix://") else { return false }
+        return access(String(configuration.host.dropFirst("unix://".count)), F_OK) != 0 && errno == ENOENT
     }
 
     private var filters: String {

@@ -1,6 +1,7 @@
 import Bytes
 import CLinux
 import Glibc
+import Telemetry
 
 /// What a collector reads with: the text of one file at a time, in memory that is used again.
 ///
@@ -12,8 +13,18 @@ package struct HostReader: ~Copyable {
     package private(set) var oddities = 0
     /// The first of them, for the log.
     package private(set) var firstOddity = ""
+    /// When the page goes out, whether the collector is done or not, on the monotonic clock.
+    package var deadline = Timestamp(nanoseconds: .max)
 
     package init() {}
+
+    /// Until when to wait for another process: `seconds` at most, and not so long that nothing could be told of it.
+    package func deadline(within seconds: Double) -> Timestamp {
+        min(Timestamp.monotonic.adding(seconds: seconds), deadline.adding(seconds: -Self.margin))
+    }
+
+    /// Seconds.
+    private static let margin = 0.05
 
     /// What was loaded last.
     package var text: RawSpan {

@@ -113,7 +113,7 @@ struct HTTPProbe: Probe {
             round.gauge(
                 "probe_http_last_modified_timestamp_seconds", "Last-Modified of the last answer.", modified)
         }
-        round.certificates(result)
+        round.security(result, isVerified: !options.client.tlsConfig.insecureSkipVerify)
     }
 
     private func judge(_ result: Measurement, isTLS: Bool, _ round: inout ProbeRound) throws(ProbeFailure) {

@@ -9,7 +9,7 @@ package final class ProbeRunner: Sendable {
     /// Called with what a run found.
     package typealias Report = @Sendable (ProbeConfiguration, borrowing SampleBatch, Timestamp) -> Void
 
-    private final class Entry: @unchecked Sendable {
+    fileprivate final class Entry: @unchecked Sendable {
         let configuration: ProbeConfiguration
         let probe: any Probe
         /// Guards all that follows.
@@ -54,17 +54,24 @@ package final class ProbeRunner: Sendable {
             help: "Runs left out because the one before, or too many others, were not done.")
     }
 
-    /// Runs these probes from now on; those that have not changed go on as before. The first run of a probe comes within
-    /// its interval, spread by name.
-    package func apply(_ configurations: [ProbeConfiguration]) throws(RegexError) {
+    /// Probes that are to run, made already.
+    package struct Plan: Sendable {
+        fileprivate let entries: [Entry]
+
+        /// Throws for a pattern that is none.
+        package init(_ configurations: [ProbeConfiguration]) throws(RegexError) {
+            var entries: [Entry] = []
+            for configuration in configurations { entries.append(try Entry(configuration)) }
+            self.entries = entries
+        }
+    }
+
+    /// Runs the probes of `plan` from now on; those that have not changed go on as before. The first run of a probe comes
+    /// within its interval, spread by name.
+    package func apply(_ plan: Plan) {
         let old = state.withLock { $0.entries }
-        var entries: [Entry] = []
-        for configuration in configurations {
-            if let kept = old.first(where: { $0.configuration == configuration }) {
-                entries.append(kept)
-            } else {
-                entries.append(try Entry(configuration))
-            }
+        let entries = plan.entries.map { new in
+            old.first { $0.configuration == new.configuration } ?? new
         }
         let now = Timestamp.monotonic
         state.change { state in
@@ -76,7 +83,7 @@ package final class ProbeRunner: Sendable {
             state.entries = entries
             state.generation += 1
         }
-        if !configurations.isEmpty { start() }
+        if !entries.isEmpty { start() }
     }
 
     /// Adds what each probe found last to a page.

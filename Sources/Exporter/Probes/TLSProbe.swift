@@ -12,14 +12,17 @@ struct TLSProbe: Probe {
     func run(_ round: inout ProbeRound) throws(ProbeFailure) {
         let result = handshake(client, round.secondsLeft)
         round.connection(result)
-        guard let failure = result.failure else { return round.certificates(result) }
+        round.regex(failed: false)
+        guard let failure = result.failure else {
+            return round.security(result, isVerified: !client.tlsConfig.insecureSkipVerify)
+        }
         // A certificate that does not hold is shown all the same: when it expired is what one wants to know.
         if case .trust = failure {
             var lenient = client
             lenient.tlsConfig.insecureSkipVerify = true
             var again = handshake(lenient, round.secondsLeft)
             again.failure = failure
-            round.certificates(again)
+            round.security(again, isVerified: false)
         }
         throw ProbeFailure("\(failure)")
     }

@@ -46,7 +46,10 @@ package final class ProcessMetrics: Sendable {
             registry, "process_start_time_seconds", "Start time of the process since unix epoch in seconds."
         ) { ($0.bootTime ?? 0) + $0.reading.startTicks / ticks }
         registry.computed("process_max_fds", help: "Maximum number of open file descriptors.") {
-            Double(Self.descriptorLimit())
+            Self.limit(RLIMIT_NOFILE)
+        }
+        registry.computed("process_virtual_memory_max_bytes", help: "Virtual memory that it may have, in bytes.") {
+            Self.limit(RLIMIT_AS)
         }
         let resident = "tocsin_memory_resident_bytes"
         let help = "Resident memory by what it holds: anonymous, file (mapped files and code) or shared."
@@ -84,10 +87,11 @@ package final class ProcessMetrics: Sendable {
         }
     }
 
-    private static func descriptorLimit() -> UInt64 {
+    /// A limit of getrlimit(2); without one, the largest number there is, as Prometheus's own clients have it.
+    private static func limit(_ resource: __rlimit_resource) -> Double {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
-        return UInt64(limit.rlim_cur)
+        guard getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0 else { return 0 }
+        return Double(UInt64(limit.rlim_cur))
     }
 
     /// The whole file, at most 4 MiB of it; false if it cannot be read.

@@ -27,17 +27,20 @@ final class Intake: Sendable {
     private let arrivals = Condition(Arrivals())
     private let queue: DiskQueue
     private let metrics: RemoteWriteMetrics
+    private let condition: RemoteWriteCondition
     private let families = Mutex(MetadataTable())
     private let configuration: RemoteWriteConfiguration
     private let relabeler: Relabeler?
 
     init(
-        _ configuration: RemoteWriteConfiguration, relabeler: Relabeler?, queue: DiskQueue, metrics: RemoteWriteMetrics
+        _ configuration: RemoteWriteConfiguration, relabeler: Relabeler?, queue: DiskQueue, metrics: RemoteWriteMetrics,
+        condition: RemoteWriteCondition
     ) {
         self.configuration = configuration
         self.relabeler = relabeler
         self.queue = queue
         self.metrics = metrics
+        self.condition = condition
     }
 
     var samples: Int { arrivals.withLock { $0.samples } }
@@ -48,11 +51,11 @@ final class Intake: Sendable {
         let exemplars = batch.exemplars.count
         guard samples > 0 else { return }
         let now = Timestamp.monotonic
-        let outcome = arrivals.withLock { arrivals -> (isTaken: Bool, wakes: Bool) in
-            guard !arrivals.isStopped else { return (false, false) }
+        let outcome = arrivals.withLock { arrivals -> (isTaken: Bool, wakes: Bool, isLate: Bool) in
+            guard !arrivals.isStopped else { return (false, false, true) }
             // A batch that is larger than the bound alone is taken when nothing else waits.
             guard arrivals.samples == 0 || arrivals.samples + samples <= configuration.queueConfig.capacity else {
-                return (false, false)
+                return (false, false, false)
             }
             let isFirst = arrivals.batches.isEmpty
             if isFirst {
@@ -61,9 +64,12 @@ final class Intake: Sendable {
             }
             arrivals.batches.append(copy batch)
             arrivals.samples += samples
-            return (true, isFirst || arrivals.samples >= configuration.queueConfig.maxSamplesPerSend)
+            return (true, isFirst || arrivals.samples >= configuration.queueConfig.maxSamplesPerSend, false)
         }
-        guard outcome.isTaken else { return metrics.dropped(samples, exemplars, .capacity) }
+        guard outcome.isTaken else {
+            if !outcome.isLate { condition.lost(.capacity) }
+            return metrics.dropped(samples, exemplars, .capacity)
+        }
         if outcome.wakes { arrivals.change { _ in } }
     }
 
@@ -80,6 +86,7 @@ final class Intake: Sendable {
             let (batch, isLast) = take()
             if !batch.batches.isEmpty { write(batch, &work) }
             queue.maintain()
+            condition.show(disk: queue.trouble)
             if isLast { break }
         }
         queue.synchronize()

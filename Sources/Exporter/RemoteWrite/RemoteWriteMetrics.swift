@@ -3,7 +3,7 @@ import Telemetry
 /// What one remote write counts, under Prometheus's names where it has them, so that its dashboards and alerts work.
 final class RemoteWriteMetrics: Sendable {
     private let registry: MetricRegistry
-    private let labels: LabelSet
+    let labels: LabelSet
 
     let samples: Counter
     let exemplars: Counter

@@ -15,38 +15,50 @@ package final class RemoteWriter: SampleSink {
     private let finished = StopToken()
     private let threads = Mutex<[WorkerThread]>([])
 
-    /// Opens the queue in `directory`, this remote write's own. Throws a sentence that says what is wrong with the URL, a
-    /// rule or the directory. `userAgent` is `tocsin/VERSION`.
+    /// Takes what `parts` has prepared. `userAgent` is `tocsin/VERSION`.
     package init(
-        configuration: RemoteWriteConfiguration, directory: String, metrics registry: MetricRegistry,
-        readiness: Readiness, logger: Logger, userAgent: String
-    ) throws {
-        let target = try HTTPTarget(parsing: configuration.url)
-        let relabeler =
-            configuration.writeRelabelConfigs.isEmpty ? nil : try Relabeler(configuration.writeRelabelConfigs)
+        _ parts: RemoteWriteParts, metrics registry: MetricRegistry, readiness: Readiness, logger: Logger,
+        userAgent: String
+    ) {
+        let configuration = parts.configuration
         let metrics = RemoteWriteMetrics(
-            registry, name: configuration.name, url: target.description,
+            registry, name: configuration.name, url: parts.target.description,
             maxSamplesPerSend: configuration.queueConfig.maxSamplesPerSend,
             capacity: configuration.queueConfig.capacity)
-        let queue: DiskQueue
-        do throws(DiskQueueError) {
-            queue = try DiskQueue(
-                directory: directory, maxSize: configuration.queue.maxSize, logger: logger,
-                onDrop: { metrics.dropped($0, $1, $2) })
-        } catch {
-            metrics.remove()
-            throw error
-        }
-        let intake = Intake(configuration, relabeler: relabeler, queue: queue, metrics: metrics)
-        metrics.publish(queue) { intake.samples }
+        let condition = RemoteWriteCondition(readiness: readiness, name: configuration.name, logger: logger)
+        let intake = Intake(
+            configuration, relabeler: parts.relabeler, queue: parts.queue, metrics: metrics, condition: condition)
         context = SendContext(
-            configuration: configuration, target: target, userAgent: userAgent, queue: queue, intake: intake,
-            metrics: metrics, readiness: readiness, logger: logger)
+            configuration: configuration, target: parts.target, userAgent: userAgent, queue: parts.queue,
+            intake: intake, metrics: metrics, condition: condition, logger: logger)
     }
 
-    /// Begins to write and to send. Once.
+    /// As above, for a queue that nobody has open: prepares the parts itself.
+    package convenience init(
+        configuration: RemoteWriteConfiguration, directory: String, metrics: MetricRegistry, readiness: Readiness,
+        logger: Logger, userAgent: String
+    ) throws {
+        self.init(
+            try RemoteWriteParts(configuration, directory: directory, logger: logger), metrics: metrics,
+            readiness: readiness, logger: logger, userAgent: userAgent)
+    }
+
+    /// What it was made from.
+    package var configuration: RemoteWriteConfiguration { context.configuration }
+    /// For its successor.
+    var queue: DiskQueue { context.queue }
+
+    /// Begins to write and to send. Once; after the end of the one whose queue it has.
     package func start() {
-        context.readiness.set(context.part, .ok)
+        let metrics = context.metrics
+        let intake = context.intake
+        let condition = context.condition
+        context.queue.serve(maxSize: context.configuration.queue.maxSize) { samples, exemplars, reason in
+            metrics.dropped(samples, exemplars, reason)
+            condition.lost(reason)
+        }
+        metrics.publish(context.queue) { intake.samples }
+        context.condition.show(sending: .ok)
         let context = context
         let finished = finished
         let writing = WorkerThread(name: "rw-queue") { context.intake.run() }
@@ -58,12 +70,12 @@ package final class RemoteWriter: SampleSink {
     }
 
     /// Takes `batch` over without waiting; what is over the bound (`queue_config.capacity`) is dropped and counted. From any
-    /// thread; a series' samples in the order of their time.
+    /// thread, before the start too; a series' samples in the order of their time.
     package func append(_ batch: borrowing SeriesBatch) { context.intake.append(batch) }
 
     /// Writes what was appended to the queue, sends what is in it for at most `deadline` seconds or until a try fails, and
-    /// ends. What is not sent stays in the queue.
-    package func stop(deadline: Double) {
+    /// ends. What is not sent stays in the queue, with which `successor`, not yet started, may go on.
+    package func stop(deadline: Double, successor: RemoteWriter? = nil) {
         let threads = threads.withLock { threads -> [WorkerThread] in
             defer { threads = [] }
             return threads
@@ -79,8 +91,12 @@ package final class RemoteWriter: SampleSink {
             context.aborting.stop()
             threads[1].join()
         }
-        context.queue.close()
-        context.readiness.remove(context.part)
+        if let successor {
+            if successor.context.metrics.labels != context.metrics.labels { removeMetrics() }
+        } else {
+            context.queue.close()
+        }
+        context.condition.end()
     }
 
     /// After `stop`, for a remote write that is configured no more: forgets its metrics. Its queue stays.

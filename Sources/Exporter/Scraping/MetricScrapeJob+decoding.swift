@@ -58,10 +58,22 @@ extension MetricScrapeJob: ConfigurationSection {
                 "metric_relabel_configs", "list",
                 "What becomes of series; see [relabel_configs](configuration.md#relabel_configs)."),
             .ignored("keep_dropped_targets", "targets dropped by relabelling are kept up to a fixed number"),
+            ConfigurationKey(
+                "http_headers", "mapping of mappings",
+                "Further request headers as Prometheus has them, `NAME: {values: [VALUE]}`; the same as `headers`."),
+            .ignored("enable_http2", "requests are made by HTTP/1.1"),
+            .ignored("metric_name_validation_scheme", "names in UTF-8 are always taken"),
+            .ignored("metric_name_escaping_scheme", "names are asked for as they are"),
+            .ignored("scrape_failure_log_file", "`/api/v1/targets` tells why a target fails"),
+            .ignored("scrape_native_histograms", "native histograms come in protobuf only, which is not read"),
+            .ignored(
+                "native_histogram_min_bucket_factor", "native histograms come in protobuf only, which is not read"),
             .ignored("native_histogram_bucket_limit", "native histograms come in protobuf only, which is not read"),
             .ignored("scrape_classic_histograms", "classic histograms are always read"),
             .ignored("always_scrape_classic_histograms", "classic histograms are always read"),
             .refused("convert_classic_histograms_to_nhcb", "native histograms are not supported"),
+            .refused("proxy_from_environment", "the environment's proxy is never used; set proxy_url and no_proxy"),
+            .refused("proxy_connect_header", "not supported: a proxy gets user and password from proxy_url"),
         ] + HTTPClientConfiguration.configurationKeys
         + [
             "azure_sd_configs", "consul_sd_configs", "digitalocean_sd_configs", "dns_sd_configs",
@@ -99,10 +111,21 @@ extension MetricScrapeJob: ConfigurationSection {
         bodySizeLimit = reader.byteCount("body_size_limit", in: 0...ScrapeLimits.pageSize) ?? 0
         targetLimit = reader.int("target_limit") ?? 0
         http = HTTPClientConfiguration(reader)
+        for entry in reader.value("http_headers")?.entries() ?? [] {
+            guard let header = entry.value.mapping(Self.headerKeys) else { continue }
+            http.headers[entry.key] = (header.strings("values") ?? []).joined(separator: ", ")
+            header.finish()
+        }
         relabelRules = reader.sections("relabel_configs") ?? []
         metricRelabelRules = reader.sections("metric_relabel_configs") ?? []
         readDiscoveries(reader)
     }
+
+    private static let headerKeys: [ConfigurationKey] = [
+        ConfigurationKey("values", "list of strings", "The header's values."),
+        .refused("secrets", "write the header into headers, with ${VARIABLE}"),
+        .refused("files", "write the header into headers, with ${VARIABLE}"),
+    ]
 
     private mutating func readProtocols(_ reader: MappingReader) {
         if let items = reader.value("scrape_protocols")?.items() {

@@ -37,6 +37,20 @@ package struct MetricScrapeJob: Sendable, Equatable {
 
     package init(jobName: String) { self.jobName = jobName }
 
+    /// What is scraped where the configuration says nothing: docker's containers that ask for it by their labels.
+    package static var labelledContainers: MetricScrapeJob {
+        var job = MetricScrapeJob(jobName: "containers")
+        job.inheritsInterval = true
+        job.inheritsTimeout = true
+        // A page that a plain file server gives out often has no type.
+        job.fallbackScrapeProtocol = .text0
+        var docker = DockerDiscoveryConfiguration()
+        docker.labelled = true
+        docker.isOptional = true
+        job.discoveries = [.docker(docker)]
+        return job
+    }
+
     package enum Scheme: String, Sendable, CaseIterable {
         case http, https
     }
@@ -125,6 +139,8 @@ package struct DockerDiscoveryConfiguration: Sendable, Equatable {
     /// Takes containers that ask for it by their labels `prometheus.io/scrape`, `prometheus.io/port` and
     /// `prometheus.io/path`, and no others.
     package var labelled = false
+    /// Whether a host without the socket simply has no containers.
+    package var isOptional = false
     package var http = HTTPClientConfiguration()
 
     package init() {}

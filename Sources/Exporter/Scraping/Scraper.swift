@@ -44,17 +44,26 @@ package final class Scraper: Sendable {
         }
     }
 
-    /// Brings what is scraped into line with `jobs`, whose names differ. Throws, having touched nothing, for a relabelling
-    /// rule that is none.
-    package func apply(_ jobs: [MetricScrapeJob]) throws(RelabelError) {
-        var rules: [ScrapeJobRules] = []
-        for job in jobs { rules.append(try ScrapeJobRules(job)) }
+    /// Jobs that are to be scraped, all that may be wrong with them looked at.
+    package struct Plan: Sendable {
+        fileprivate let jobs: [ScrapeJobRules]
+
+        /// Throws for a relabelling rule that is none. The names of `jobs` differ.
+        package init(_ jobs: [MetricScrapeJob]) throws(RelabelError) {
+            var rules: [ScrapeJobRules] = []
+            for job in jobs { rules.append(try ScrapeJobRules(job)) }
+            self.jobs = rules
+        }
+    }
+
+    /// Brings what is scraped into line with `plan`.
+    package func apply(_ plan: Plan) {
         let started = state.withLock { state -> [ScrapeJobState] in
             guard !state.hasStopped else { return [] }
             var kept: [ScrapeJobState] = []
             var started: [ScrapeJobState] = []
             var old = state.jobs
-            for rules in rules {
+            for rules in plan.jobs {
                 if let index = old.firstIndex(where: { $0.rules.job == rules.job }) {
                     kept.append(old.remove(at: index))
                     continue

@@ -24,6 +24,16 @@ package struct SeriesCache: ~Copyable {
     private var expected = 0
     /// Rounds since one had new series.
     private var rest = 0
+    /// The last exemplar of each series that has any, by its place in the table.
+    private var exemplars: [Int32: LastExemplar] = [:]
+
+    /// A page shows an exemplar until there is a newer one; it goes out once, as it does from Prometheus.
+    private struct LastExemplar: Equatable {
+        var labels: UInt64
+        var value: UInt64
+        /// As the page has it.
+        var timestamp: Int64
+    }
 
     static let longestAbsence: UInt32 = 2
     /// Milliseconds.
@@ -82,7 +92,7 @@ package struct SeriesCache: ~Copyable {
             if fate != .taken { continue }
             while exemplar < batch.exemplars.count, Int(batch.exemplars[exemplar].sample) < index { exemplar += 1 }
             if exemplar < batch.exemplars.count, Int(batch.exemplars[exemplar].sample) == index {
-                append(batch, batch.exemplars[exemplar], of: series, time, to: &output)
+                append(batch, batch.exemplars[exemplar], of: series, place, time, to: &output)
             }
         }
         if isOverLimit { throw .sampleLimit(limit: rules.limits.samples, found: counts.kept) }
@@ -108,12 +118,15 @@ package struct SeriesCache: ~Copyable {
         if absent > 32, absent * 4 > table.entries.count {
             table = table.kept(round: round, longestAbsence: Self.longestAbsence)
             maker.forgetStrings()
+            // Places have changed: some go out again.
+            exemplars = [:]
         }
     }
 
     /// Ends a round that failed: `output` is emptied and has stale markers for all series there were.
     package mutating func fail(at time: Int64, into output: inout SeriesBatch) {
         output.removeAll()
+        exemplars = [:]
         for index in 0..<table.entries.count {
             if table.entries[index].lastSeen == round {
                 // Its samples of this round never went out. One that has times of its own may come again; that does
@@ -174,10 +187,14 @@ package struct SeriesCache: ~Copyable {
         return .taken
     }
 
-    private func append(
-        _ batch: borrowing SampleBatch, _ exemplar: SampleBatch.Exemplar, of series: Series, _ time: Int64,
-        to output: inout SeriesBatch
+    private mutating func append(
+        _ batch: borrowing SampleBatch, _ exemplar: SampleBatch.Exemplar, of series: Series, _ place: Int,
+        _ time: Int64, to output: inout SeriesBatch
     ) {
+        let last = LastExemplar(
+            labels: batch.bytes(exemplar.labels.text).fnv1a, value: exemplar.value.bitPattern,
+            timestamp: exemplar.timestamp)
+        guard exemplars.updateValue(last, forKey: table.entries[place].owner) != last else { return }
         guard let labels = SeriesText.labels(batch.bytes(exemplar.labels.text)) else { return }
         output.exemplars.append(
             SeriesExemplar(

@@ -61,6 +61,10 @@ package enum TargetLabels {
         guard let given = relabelled["__address__"] ?? (socket.isEmpty ? nil : "localhost") else {
             throw TargetProblem("no address: relabelling leaves no __address__")
         }
+        if given.hasPrefix(":"), let container = relabelled["__meta_docker_container_name"] {
+            let mode = relabelled["__meta_docker_container_network_mode"] ?? ""
+            throw TargetProblem("the container \(container) has no address on its network \"\(mode)\"")
+        }
         if let problem = TargetAddress.problem(of: given) { throw TargetProblem("__address__: \(problem)") }
         let interval = try seconds(relabelled, "__scrape_interval__")
         let timeout = try seconds(relabelled, "__scrape_timeout__")

@@ -103,6 +103,66 @@ import Testing
         #expect(try FakeHost("").samples(of: "updates") == "tocsin_reboot_required 0")
     }
 
+    @Test(
+        "versions of rpm packages in their order",
+        arguments: [
+            ("1.0", "1.0", 0), ("1.0", "2.0", -1), ("2.0.1", "2.0", 1), ("2.0.1a", "2.0.1", 1), ("5.5p1", "5.5p10", -1),
+            ("10xyz", "10.1xyz", -1), ("xyz10", "xyz10.1", -1), ("xyz.4", "8", -1), ("5.5p2", "5.6p1", -1),
+            ("5.6p1", "6.5p1", -1), ("6.0.rc1", "6.0", 1), ("10b2", "10a1", 1), ("1.0aa", "1.0a", 1),
+            ("10.0001", "10.1", 0),
+            ("10.0039", "10.0001", 1), ("4.999.9", "5.0", -1), ("20101121", "20101122", -1), ("2_0", "2.0", 0),
+            ("a+", "a_", 0), ("1.0~rc1", "1.0", -1), ("1.0~rc1", "1.0~rc2", -1), ("1.0~rc1~git1", "1.0~rc1", -1),
+            ("1.0^", "1.0", 1), ("1.0^git1", "1.0", 1), ("1.0^git1", "1.0.1", -1), ("1.0^2026", "1.0^git1", 1),
+            ("1.0~rc1^git1", "1.0~rc1", 1), ("1.0^git1~pre", "1.0^git1", -1), ("", "", 0), ("", "1", -1),
+            ("99999999999999999999999", "99999999999999999999998", 1),
+        ])
+    func rpmVersions(_ a: String, _ b: String, _ expected: Int) {
+        #expect(RPMVersion.compare(a[...].utf8, b[...].utf8).signum() == expected)
+        #expect(RPMVersion.compare(b[...].utf8, a[...].utf8).signum() == -expected)
+    }
+
+    @Test(
+        "a kernel replaces an older one of its variant",
+        arguments: [
+            ("5.14.0-427.el9.x86_64", "5.14.0-362.8.1.el9_3.x86_64", true),
+            ("5.14.0-362.8.1.el9_3.x86_64", "5.14.0-362.8.1.el9_3.x86_64", false),
+            ("5.14.0-362.el9.x86_64", "5.14.0-362.8.1.el9_3.x86_64", false),
+            ("6.11.10-300.fc41.x86_64", "6.9.4-200.fc40.x86_64", true),
+            ("6.11.10-300.fc41.x86_64+debug", "6.9.4-200.fc40.x86_64", false),
+            ("5.14.0-427.el9.x86_64+rt", "5.14.0-362.el9.x86_64+rt", true), ("6", "5.14.0-1", true), ("", "", false),
+        ])
+    func kernels(_ installed: String, _ running: String, _ expected: Bool) {
+        #expect(KernelRelease(installed).replaces(KernelRelease(running)) == expected)
+    }
+
+    @Test("with rpm a newer kernel asks for a restart, and dnf's caches say when it looked; nothing is said of updates")
+    func rpmHost() throws {
+        let host = FakeHost(
+            """
+            --- root/var/lib/rpm/rpmdb.sqlite
+            SQLite
+            --- proc/sys/kernel/osrelease
+            5.14.0-362.8.1.el9_3.x86_64
+            --- root/usr/lib/modules/5.14.0-362.8.1.el9_3.x86_64/vmlinuz
+            --- root/usr/lib/modules/5.14.0-500.el9.x86_64/weak-updates/a.ko
+            """)
+        #expect(try host.samples(of: "updates") == "tocsin_reboot_required 0")
+        host.write("root/usr/lib/modules/5.14.0-427.el9.x86_64/modules.dep", "")
+        host.write("root/boot/vmlinuz-5.14.0-427.el9.x86_64", "kernel")
+        #expect(try host.samples(of: "updates") == "tocsin_reboot_required 1")
+        host.write("root/var/cache/dnf/baseos-0123456789abcdef/repodata/repomd.xml", "<repomd/>")
+        let found = try host.samples(of: "updates").split(separator: "\n")
+        #expect(found.count == 2)
+        #expect(found.contains { $0.hasPrefix(#"tocsin_updates_lists_timestamp_seconds{manager="dnf"} 1."#) })
+    }
+
+    @Test("a container of an rpm distribution has no kernel, and nothing is said of a restart")
+    func rpmContainer() throws {
+        let host = FakeHost(
+            "--- root/usr/lib/sysimage/rpm/rpmdb.sqlite\nSQLite\n--- proc/sys/kernel/osrelease\n6.1.0\n")
+        #expect(try host.samples(of: "updates").isEmpty)
+    }
+
     /// Of the reference tool: `Package: a`, `Version: 1` and the same of `bb`.
     private static let compressed =
         "04224d186440a726000000f5085061636b6167653a20610a56657273696f6e3a20310a0a17002462621800503a20310a0a00000000f4e1726e"

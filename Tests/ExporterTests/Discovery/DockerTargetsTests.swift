@@ -1,6 +1,7 @@
 import Bytes
 import Exporter
 import PushServer
+import Synchronization
 import Telemetry
 import Testing
 
@@ -80,6 +81,27 @@ struct DockerTargetsTests {
         #expect(found.map { $0["container"] } == ["web", "side"])
         #expect(found.map { $0["__address__"] } == ["172.18.0.2:9113", "172.18.0.2:80"])
         #expect(found.map { $0["__metrics_path__"] } == ["/m", nil])
+    }
+
+    @Test("the job that is there by itself is silent on a host without docker")
+    func absent() async throws {
+        var job = MetricScrapeJob.labelledContainers
+        var docker = DockerDiscoveryConfiguration()
+        docker.host = "unix:///nowhere/docker.sock"
+        docker.isOptional = true
+        job.discoveries = [.docker(docker)]
+        let problems = Mutex<[String]>([])
+        let scraper = Scraper(sinks: [], userAgent: "t", metrics: MetricRegistry()) { name, _ in
+            problems.withLock { $0.append(name) }
+        }
+        defer { scraper.stop() }
+        var other = docker
+        other.isOptional = false
+        var asked = MetricScrapeJob(jobName: "asked")
+        asked.discoveries = [.docker(other)]
+        try scraper.apply([job, asked])
+        #expect(await eventually { problems.withLock { $0 } == ["asked"] })
+        #expect(job.inheriting(interval: 7, timeout: 9).scrapeTimeout == 7)
     }
 
     @Test("containers are asked for over Docker's socket and scraped")

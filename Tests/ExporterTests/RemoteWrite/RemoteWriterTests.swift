@@ -3,6 +3,7 @@ import Configuration
 import PushServer
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 import Transport
 
@@ -53,6 +54,38 @@ struct RemoteWriterTests {
         #expect(total("samples_total") == 50 && total("samples_in_total") == 50 && writer.pendingSamples == 0)
         #expect(total("queue_highest_sent_timestamp_seconds") == 0.05)
         #expect(readiness.all.isEmpty)
+    }
+
+    @Test("a queue that is full is told by readiness until the server takes samples again")
+    func full() throws {
+        let isDown = Mutex(true)
+        let server = PushServer { _ in .status(isDown.withLock { $0 } ? 503 : 204) }
+        defer { server.stop() }
+        let writer = try writer(server) {
+            $0.queue.maxSize = 200_000
+            $0.queueConfig.maxSamplesPerSend = 500
+            $0.queueConfig.maxBackoff = 0.1
+        }
+        writer.start()
+        defer { writer.stop(deadline: 1) }
+        let one = series(["__name__": "a"])
+        var random = SeededRandom(seed: 3)
+        for round in 0..<60 {
+            let samples = (1...500).map { at in
+                SeriesSample(
+                    series: one, timestamp: Int64(round * 500 + at), value: Double.random(in: 0...1, using: &random))
+            }
+            writer.append(batch(samples))
+        }
+        func state() -> PartState? { readiness.all.first { $0.name == "remote_write/test" }?.state }
+        #expect(
+            comesTrue {
+                guard case .degraded(let reason)? = state() else { return false }
+                return reason.contains("503") && reason.contains("its queue is full")
+            })
+        #expect(total("samples_dropped_total", ["reason": "queue_full"]) > 0)
+        isDown.withLock { $0 = false }
+        #expect(comesTrue { state() == .ok && writer.pendingSamples == 0 })
     }
 
     @Test("what cannot be sent in time stays and is sent by the next one, in order")

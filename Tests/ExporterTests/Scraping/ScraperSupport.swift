@@ -60,3 +60,7 @@ func job(_ name: String = "j", port: UInt16, _ configure: (inout MetricScrapeJob
 func page(_ body: String) -> PushServer.Reply {
     .status(200, headers: ["Content-Type: text/plain; version=0.0.4"], body: body)
 }
+
+extension Scraper {
+    func apply(_ jobs: [MetricScrapeJob]) throws { apply(try Plan(jobs)) }
+}

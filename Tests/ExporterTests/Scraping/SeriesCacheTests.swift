@@ -38,6 +38,22 @@ private struct Rig: ~Copyable {
         }
     }
 
+    /// One round of an OpenMetrics page; its exemplars.
+    mutating func exemplars(_ page: String) throws -> [String] {
+        time += 1000
+        var batch = SampleBatch()
+        var output = SeriesBatch()
+        var parser = OpenMetricsParser()
+        cache.begin()
+        let bytes = Array(page.utf8)
+        try parser.parse(bytes.span.bytes, into: &batch)
+        try cache.take(batch, at: time, into: &output)
+        cache.finish(at: time, into: &output)
+        return output.exemplars.map { exemplar in
+            "\(exemplar.series.labels["__name__"] ?? "")\(exemplar.labels) \(exemplar.value) @\(exemplar.timestamp)"
+        }
+    }
+
     private func lines(_ output: SeriesBatch) -> [String] {
         output.samples.map { sample in
             var labels = sample.series.labels
@@ -208,6 +224,25 @@ struct SeriesCacheTests {
             $0.keepsCreatedSeries = false
         }
         #expect(own.scrape(page, openMetrics: true) == [#"c_total{a="b"} 5.0 since 250"#])
+    }
+
+    @Test("an exemplar goes out once for as long as the page shows it, whether it has a time or not")
+    func exemplars() throws {
+        var rig = Rig()
+        func page(_ first: String, _ second: String) -> String {
+            "# TYPE c counter\nc_total{i=\"1\"} 1\(first)\nc_total{i=\"2\"} 1\(second)\n# EOF\n"
+        }
+        #expect(
+            try rig.exemplars(page(" # {t=\"a\"} 1", " # {t=\"a\"} 2 0.5")) == [
+                "c_total{t=\"a\"} 1.0 @1000", "c_total{t=\"a\"} 2.0 @500",
+            ])
+        #expect(try rig.exemplars(page(" # {t=\"a\"} 1", " # {t=\"a\"} 2 0.5")) == [])
+        #expect(
+            try rig.exemplars(page(" # {t=\"b\"} 1", " # {t=\"a\"} 2 0.75")) == [
+                "c_total{t=\"b\"} 1.0 @3000", "c_total{t=\"a\"} 2.0 @750",
+            ])
+        #expect(try rig.exemplars(page("", " # {t=\"a\"} 3 0.75")) == ["c_total{t=\"a\"} 3.0 @750"])
+        #expect(try rig.exemplars(page(" # {t=\"b\"} 1", " # {t=\"a\"} 3 0.75")) == [])
     }
 
     @Test("series that come and go are forgotten, and others stay the same objects")

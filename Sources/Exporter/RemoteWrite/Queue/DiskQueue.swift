@@ -78,17 +78,17 @@ final class DiskQueue: Sendable {
     /// Locked while the queue is open.
     private let lock: Mutex<StoreFile?>
     /// Told what is dropped: samples, exemplars, why.
-    let onDrop: @Sendable (Int, Int, DropReason) -> Void
+    private let onDrop: Mutex<@Sendable (Int, Int, DropReason) -> Void>
 
     /// Opens the queue in `directory`, creating what is missing. One process at a time; damage in it is never an error.
     init(
         directory: String, maxSize: Int, logger: Logger, faults: DiskFaults = DiskFaults(),
-        onDrop: @escaping @Sendable (Int, Int, DropReason) -> Void
+        onDrop: @escaping @Sendable (Int, Int, DropReason) -> Void = { _, _, _ in }
     ) throws(DiskQueueError) {
         self.directory = StoreDirectory(path: directory)
         self.logger = logger
         self.faults = faults
-        self.onDrop = onDrop
+        self.onDrop = Mutex(onDrop)
         do throws(SystemError) {
             try self.directory.create()
             let lock = try StoreFile(path: self.directory.file("lock"), flags: O_RDWR | O_CREAT)
@@ -128,7 +128,15 @@ final class DiskQueue: Sendable {
     /// Segments hold at most so much, unless one record is larger.
     static func segmentLimit(_ maxSize: Int) -> UInt64 { UInt64(min(max(maxSize / 16, 64 << 10), 4 << 20)) }
 
+    /// Goes on for another owner, or its first: with its room, and telling it what is dropped.
+    func serve(maxSize: Int, onDrop: @escaping @Sendable (Int, Int, DropReason) -> Void) {
+        state.change { $0.maxSize = maxSize }
+        self.onDrop.withLock { $0 = onDrop }
+    }
+
     func drop(_ samples: Int, _ exemplars: Int, _ reason: DropReason) {
-        if samples > 0 || exemplars > 0 { onDrop(samples, exemplars, reason) }
+        guard samples > 0 || exemplars > 0 else { return }
+        let tell = onDrop.withLock { $0 }
+        tell(samples, exemplars, reason)
     }
 }

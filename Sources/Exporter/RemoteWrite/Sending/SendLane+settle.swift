@@ -14,7 +14,7 @@ extension SendLane {
         while true {
             if isTooOld(batch) {
                 metrics.dropped(batch.samples, batch.exemplars, .tooOld)
-                trouble.sayOnce("too_old", "samples are too old by sample_age_limit or queue.max_age", context)
+                context.condition.lost(.tooOld)
                 return true
             }
             metrics.samples.add(batch.samples)

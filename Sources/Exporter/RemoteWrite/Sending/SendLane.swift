@@ -12,14 +12,12 @@ struct SendContext: Sendable {
     let queue: DiskQueue
     let intake: Intake
     let metrics: RemoteWriteMetrics
-    let readiness: Readiness
+    let condition: RemoteWriteCondition
     let logger: Logger
     /// Send what there is at once, then end; end at the first failure.
     let stopping = StopToken()
     /// End now.
     let aborting = StopToken()
-
-    var part: String { "remote_write/\(configuration.name)" }
 }
 
 /// The loop of one remote write: reads the queue at its cursor, makes requests of what it finds, sends one after another,

@@ -10,7 +10,7 @@ struct SendTrouble {
     /// Shows a trouble in readiness, and logs it when it is a new one, but not more than once in ten seconds.
     mutating func report(_ state: PartState, _ context: SendContext) {
         guard case .degraded(let reason) = state.orDegraded else { return }
-        context.readiness.set(context.part, state)
+        context.condition.show(sending: state)
         let isNew = current != reason
         current = reason
         let now = Timestamp.monotonic
@@ -22,7 +22,7 @@ struct SendTrouble {
     /// A batch was dropped because the server will not have it. Said once, until it takes one again.
     mutating func refused(_ reason: String, _ context: SendContext) {
         let text = "the server refuses samples, which are dropped: \(reason)"
-        context.readiness.set(context.part, .degraded(text))
+        context.condition.show(sending: .degraded(text))
         if current != "refused" {
             context.logger.error("remote write drops samples", metadata: metadata(context, text))
         }
@@ -30,9 +30,10 @@ struct SendTrouble {
     }
 
     mutating func recovered(_ context: SendContext) {
+        context.condition.taken()
         guard current != nil else { return }
         current = nil
-        context.readiness.set(context.part, .ok)
+        context.condition.show(sending: .ok)
         context.logger.info(
             "remote write goes on", metadata: ["remote_write": "\(context.configuration.name)"])
     }

@@ -12,3 +12,21 @@ package protocol PreparedQuery: AnyObject {
         from start: Int64, through end: Int64, step: Int64, in reader: any SampleReader
     ) throws(QueryError) -> QueryResult
 }
+
+/// Makes queries that share options and memory. Safe from any thread; each query is for one at a time.
+package final class QueryEngine: Sendable {
+    package let options: QueryOptions
+    private let pool = BufferPool()
+
+    package init(_ options: QueryOptions = QueryOptions()) { self.options = options }
+
+    /// Reads and compiles a query.
+    package func prepare(_ text: String) throws(QueryError) -> PromQLQuery {
+        try prepare(try Expression.parse(text), text: text)
+    }
+
+    /// - Parameter text: what the expression was read from, for the places in annotations.
+    package func prepare(_ expression: Expression, text: String) throws(QueryError) -> PromQLQuery {
+        try PromQLQuery(expression, text: text, options, pool)
+    }
+}

@@ -17,7 +17,7 @@ package indirect enum Expression: Sendable {
 }
 
 /// Bytes of the query's text, from 0.
-package struct TextRange: Sendable, Equatable {
+package struct TextRange: Sendable, Hashable {
     package var start: Int
     package var end: Int
 
@@ -74,9 +74,9 @@ package enum RangeExtension: String, Sendable {
 
 /// `name{label="value"} offset 5m @ 12`
 package struct VectorSelector: Sendable {
-    /// The metric name as written before the braces or quoted inside them; nil where only matchers select.
+    /// The metric name as written before the braces; nil where it stands inside them, as a matcher or quoted, or nowhere.
     package var name: String?
-    /// The matcher on `__name__` that `name` stands for included.
+    /// In the order in which they were written; the one on `__name__` that `name` stands for is the last.
     package var matchers: [LabelMatcher]
     package var offset: DurationExpression?
     package var at: AtModifier?
@@ -125,6 +125,8 @@ package struct Subquery: Sendable {
 package indirect enum DurationExpression: Sendable {
     /// Milliseconds, and whether it was written with units.
     case literal(milliseconds: Int64, hasUnit: Bool)
+    /// Seconds that are no whole number of milliseconds, or a factor such as 0.3333; always without a unit.
+    case number(Double)
     case step
     case range
     case negated(DurationExpression)
