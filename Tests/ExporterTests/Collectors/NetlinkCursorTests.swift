@@ -132,13 +132,19 @@ import Testing
     func linkFlags() {
         let on = linkBytes(
             flags: 0x1003 | 0x40 | 0x10000 | 0x20000 | 0x100, [Self.named, (30, [0, 0, 0, 0]), (61, [2, 0, 0, 0])])
-        guard let found = LinkMessage(on.bytes) else { return Issue.record("no message") }
+        guard let found = LinkMessage(on.bytes) else {
+            Issue.record("no message")
+            return
+        }
         let (flags, isDormant, name) = (found.flags, found.isDormant, String(lossy: found.text(.name)))
         #expect(flags == 0x1203)
         #expect(isDormant == true)
         #expect(name == "br-1")
         let old = linkBytes(flags: 0x1003, [Self.named, (30, [1, 0, 0, 0])])
-        guard let oldMessage = LinkMessage(old.bytes) else { return Issue.record("no message") }
+        guard let oldMessage = LinkMessage(old.bytes) else {
+            Issue.record("no message")
+            return
+        }
         let flagsOfOld = oldMessage.flags
         #expect(flagsOfOld == nil, "before Linux 6.0 netlink does not tell them all")
     }
@@ -146,7 +152,10 @@ import Testing
     @Test("what a device that is off does not tell is not told; one that is on none is on itself")
     func offline() {
         let off = linkBytes(flags: 0x1002, [Self.named, (33, [1]), (16, [2])])
-        guard let message = LinkMessage(off.bytes) else { return Issue.record("no message") }
+        guard let message = LinkMessage(off.bytes) else {
+            Issue.record("no message")
+            return
+        }
         let (carrier, isDormant, underlying) = (message.hasCarrier, message.isDormant, message.underlying)
         #expect(carrier == nil)
         #expect(isDormant == nil)

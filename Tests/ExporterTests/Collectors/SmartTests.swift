@@ -136,7 +136,7 @@ private func reading(_ answer: SmartQuestion.Answer) -> SmartReading? {
         #expect(found.attributes[0] == .init(id: 5, value: 95, worst: 94, threshold: 36, raw: 5))
         #expect(found.attributes[2].threshold == nil)
         #expect(found.attributes[4].raw == 1 << 40)
-        #expect(found.powerOnSeconds == 10_000 * 3600, "what makers put above the hours is left out")
+        #expect(found.powerOnSeconds == 10_000 * 3600.0, "what makers put above the hours is left out")
         #expect(found.powerCycles == 42)
         #expect(found.temperature == 39)
     }
@@ -146,7 +146,8 @@ private func reading(_ answer: SmartQuestion.Answer) -> SmartReading? {
         let failing = try #require(reading(SmartQuestion.ask(.ata, ataDisk(mid: 0xf4, high: 0x2c))))
         #expect(failing.isHealthy == false)
         let fixed: [UInt8] = [0x70, 0, 1, 0, 0x50, 0, 0xff, 10, 0, 1, 0xf4, 0x2c, 0, 0x1d, 0, 0, 0, 0]
-        let found = try #require(ATAHealth.registers(in: fixed.span.bytes))
+        let registers = ATAHealth.registers(in: fixed.span.bytes)
+        let found = try #require(registers)
         #expect(found == .init(error: 0, count: 0xff, low: 1, mid: 0xf4, high: 0x2c, status: 0x50))
         #expect(ATAHealth.isHealthy(found) == false)
     }
@@ -171,9 +172,12 @@ private func reading(_ answer: SmartQuestion.Answer) -> SmartReading? {
     @Test("a sector whose checksum is wrong has no attributes")
     func damaged() {
         var data = smartData([(5, 100, 100, [1])])
-        #expect(ATAHealth.attributes(data: data.span.bytes, thresholds: [UInt8]().span.bytes).count == 1)
+        let none: [UInt8] = []
+        let whole = ATAHealth.attributes(data: data.span.bytes, thresholds: none.span.bytes)
+        #expect(whole.count == 1)
         data[7] ^= 1
-        #expect(ATAHealth.attributes(data: data.span.bytes, thresholds: [UInt8]().span.bytes).isEmpty)
+        let torn = ATAHealth.attributes(data: data.span.bytes, thresholds: none.span.bytes)
+        #expect(torn.isEmpty)
     }
 
     @Test("the blocks of ATA PASS-THROUGH are as SAT has them")
@@ -198,7 +202,7 @@ private func reading(_ answer: SmartQuestion.Answer) -> SmartReading? {
         #expect(found.firmware == "1.2")
         #expect(found.isHealthy == false)
         #expect(found.temperature == 42)
-        #expect(found.powerOnSeconds == 256 * 3600)
+        #expect(found.powerOnSeconds == 256 * 3600.0)
         #expect(
             found.wear
                 == SmartReading.Wear(
@@ -229,7 +233,7 @@ private func reading(_ answer: SmartQuestion.Answer) -> SmartReading? {
         #expect(found.firmware == "0003")
         #expect(found.isHealthy == false)
         #expect(found.temperature == 34)
-        #expect(found.powerOnSeconds == 600 * 60)
+        #expect(found.powerOnSeconds == 600 * 60.0)
         #expect(found.errors == [.init(operation: "read", corrected: 256, uncorrected: 2, processedBytes: 1 << 32)])
         // NOT READY, INITIALIZING COMMAND REQUIRED.
         disk.answers[SCSIHealth.testUnitReady] = SCSIAnswer(
