@@ -43,16 +43,22 @@ package struct LabelSet: Hashable, Sendable, ExpressibleByDictionaryLiteral {
             return nil
         }
         set {
-            let value = newValue ?? ""
-            var index = 0
-            while index < labels.count, LabelSet.precedes(labels[index].name, name) { index += 1 }
-            let exists = index < labels.count && labels[index].name == name
-            switch (exists, value.isEmpty) {
-            case (true, true): labels.remove(at: index)
-            case (true, false): labels[index].value = value
-            case (false, true): break
-            case (false, false): labels.insert(Label(name, value), at: index)
+            if let value = newValue, !value.isEmpty {
+                keep(name, value)
+            } else if let index = labels.firstIndex(where: { $0.name == name }) {
+                labels.remove(at: index)
             }
+        }
+    }
+
+    /// Sets a label even where its value is empty: annotations, and what a test expects, may have such.
+    package mutating func keep(_ name: String, _ value: String) {
+        var index = 0
+        while index < labels.count, LabelSet.precedes(labels[index].name, name) { index += 1 }
+        if index < labels.count, labels[index].name == name {
+            labels[index].value = value
+        } else {
+            labels.insert(Label(name, value), at: index)
         }
     }
 

@@ -138,7 +138,10 @@ class Generator:
             return self.pick("round(%s, 0.25)", "clamp(%s, 1, 30)", "clamp_min(%s, 3)", "clamp_max(%s, 25)", "round(%s)", "-(%s)",
                              'label_replace(%s, "zone", "z-$1", "instance", "(.*)")', 'label_join(%s, "both", "/", "instance", "job")') % inner()
         if kind == 8:
-            return "%s %s (%s)" % (self.pick("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"), self.labels(), inner())
+            operator = self.pick("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar")
+            # The deviation of one NaN was 0 before 3.0.
+            of = self.vector(0) if operator.startswith("std") else inner()
+            return "%s %s (%s)" % (operator, self.labels(), of)
         if kind == 9:
             different = self.pick("temperature", "load1 %s" % self.modifiers(), "rate(http_requests_total[5m])", "max by (instance) (temperature)")
             return self.pick("topk %s (2, %%s)" % self.labels(), "bottomk %s (2, %%s)" % self.labels()) % different if self.random.random() < 0.5 \

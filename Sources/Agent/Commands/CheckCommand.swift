@@ -2,6 +2,7 @@ import ArgumentParser
 import Bytes
 import Configuration
 import Glibc
+import Rules
 import Web
 
 /// `tocsin check`: is the configuration right, and can this user read and write what it names?
@@ -29,6 +30,11 @@ struct CheckCommand: ParsableCommand {
                 configuration = AgentConfiguration()
             }
             _ = try SourcePlan(configuration.logs.scrapes)
+            for path in RuleFile.paths(matching: configuration.rules.files) {
+                let file = RuleFile(path: path, language: .promQL())
+                problems += file.problems.map(\.description)
+                warnings += (file.warnings + RuleFileLint.remarks(file)).map(\.description)
+            }
             if let web = configuration.server.webConfig {
                 warnings += try WebConfiguration.read(web).warnings.map(\.description)
             }

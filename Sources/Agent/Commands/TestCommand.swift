@@ -7,7 +7,7 @@ import Rules
 struct TestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test", abstract: "Test rules and queries against written expectations.",
-        subcommands: [PromQLTestCommand.self])
+        subcommands: [PromQLTestCommand.self, RulesTestCommand.self])
 }
 
 /// `tocsin test promql FILE…`

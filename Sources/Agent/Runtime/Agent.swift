@@ -83,14 +83,6 @@ final class Agent: Sendable {
             }(), router: routes(counters), logger: logger, access: access, metrics: counters)
         // First of all, so that a second agent on the same address fails before it reads anything.
         _ = try await server.start()
-        try await Blocking.run {
-            let metrics = try self.metricsRoad.plan(configuration.metrics)
-            let logs = try self.road.plan(configuration.logs, store: configuration.store)
-            self.metricsRoad.apply(metrics)
-            self.road.apply(logs)
-            self.rulesRoad.apply(configuration)
-        }
-        reloads.succeeded()
         var group = ServiceGroupConfiguration(
             services: [
                 .init(
@@ -104,6 +96,19 @@ final class Agent: Sendable {
         group.maximumGracefulShutdownDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()
         logger.info("ended")
+    }
+
+    /// Starts all parts. Blocks.
+    func begin() throws {
+        try reloading.withLock { _ in
+            let configuration = current.withLock { $0 }
+            let metrics = try metricsRoad.plan(configuration.metrics)
+            let logs = try road.plan(configuration.logs, store: configuration.store)
+            metricsRoad.apply(metrics)
+            road.apply(logs)
+            rulesRoad.apply(configuration)
+            reloads.succeeded()
+        }
     }
 
     /// Reads the configuration again and applies what differs. A bad file changes nothing.

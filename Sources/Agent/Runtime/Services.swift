@@ -6,7 +6,7 @@ import Telemetry
 import UnixSignals
 import Web
 
-/// Keeps what runs in order, and ends server, sources, shippers and store, in this order, within the five seconds of a
+/// Starts what runs, once signals are waited for, keeps it in order, and ends server, sources, shippers and store, in this order, within the five seconds of a
 /// shutdown.
 ///
 /// The upkeep blocks, so it has a thread of its own.
@@ -27,6 +27,7 @@ struct RoadService: Service {
     private static let residentCode = 10 << 20
 
     func run() async throws {
+        try await Blocking.run { try agent.begin() }
         let stop = StopToken()
         let upkeep = WorkerThread(name: "upkeep") { keepUp(until: stop) }
         try? await gracefulShutdown()

@@ -186,7 +186,7 @@ extension AlertingRule {
         for text in labelTexts { labels[text.name] = text.expanded(data, environment) }
         labels["alertname"] = definition.name
         var annotations = LabelSet()
-        for text in annotationTexts { annotations[text.name] = text.expanded(data, environment) }
+        for text in annotationTexts { annotations.keep(text.name, text.expanded(data, environment)) }
         return AlertSet.Finding(
             labels: labels, source: sample.labels, annotations: annotations, value: sample.value)
     }
@@ -196,7 +196,7 @@ extension AlertingRule {
         var annotations = alert.annotations
         for text in annotationTexts where text.tellsResolvedValue {
             let data = data(alert.source, alert.value, alert.resolvedValue, moment)
-            annotations[text.name] = text.expanded(data, environment(moment))
+            annotations.keep(text.name, text.expanded(data, environment(moment)))
         }
         return annotations
     }

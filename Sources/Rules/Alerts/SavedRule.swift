@@ -193,12 +193,12 @@ struct SavedReader: ~Escapable {
 
     private mutating func labels() -> LabelSet? {
         guard let count = self.count() else { return nil }
-        var labels: [Label] = []
+        var labels = LabelSet()
         for _ in 0..<count {
             guard let name = text(), let value = text() else { return nil }
-            labels.append(Label(name, value))
+            labels.keep(name, value)
         }
-        return LabelSet(labels)
+        return labels
     }
 
     private mutating func labelSets() -> [LabelSet]? {

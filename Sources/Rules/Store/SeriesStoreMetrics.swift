@@ -28,23 +28,31 @@ struct SeriesStoreMetrics: Sendable {
     }
 
     init(_ registry: MetricRegistry) {
-        func counter(_ name: String, _ help: String) -> Counter {
-            registry.counter("tocsin_series_store_" + name, help: help)
-        }
-        samples = counter("samples_total", "Samples taken into the series store, stale markers and late ones included.")
-        late = counter("late_samples_total", "Samples taken that were older than the newest of their series.")
-        duplicates = counter("duplicate_samples_total", "Samples ignored that were there already, with the same value.")
-        births = counter("births_total", "Counters whose beginning was seen.")
-        writtenBytes = counter("written_bytes_total", "Bytes written to logs and blocks.")
-        writeErrors = counter("write_errors_total", "Writes and syncs of logs and blocks that failed.")
-        damagedFiles = counter("damaged_files_total", "Logs and blocks found damaged as a whole or in their end.")
-        damagedChunks = counter("damaged_chunks_total", "Times that a chunk was passed over because it is damaged.")
-        tornBytes = counter("torn_bytes_total", "Bytes cut off the end of logs at start, of unfinished records.")
-        lostBytes = counter("lost_log_bytes_total", "Bytes of log given up because the disk did not take them.")
+        func counter(_ name: String, _ help: String) -> Counter { registry.counter(name, help: help) }
+        samples = counter(
+            "tocsin_series_store_samples_total",
+            "Samples taken into the series store, stale markers and late ones included.")
+        late = counter(
+            "tocsin_series_store_late_samples_total", "Samples taken that were older than the newest of their series.")
+        duplicates = counter(
+            "tocsin_series_store_duplicate_samples_total",
+            "Samples ignored that were there already, with the same value.")
+        births = counter("tocsin_series_store_births_total", "Counters whose beginning was seen.")
+        writtenBytes = counter("tocsin_series_store_written_bytes_total", "Bytes written to logs and blocks.")
+        writeErrors = counter(
+            "tocsin_series_store_write_errors_total", "Writes and syncs of logs and blocks that failed.")
+        damagedFiles = counter(
+            "tocsin_series_store_damaged_files_total", "Logs and blocks found damaged as a whole or in their end.")
+        damagedChunks = counter(
+            "tocsin_series_store_damaged_chunks_total", "Times that a chunk was passed over because it is damaged.")
+        tornBytes = counter(
+            "tocsin_series_store_torn_bytes_total", "Bytes cut off the end of logs at start, of unfinished records.")
+        lostBytes = counter(
+            "tocsin_series_store_lost_log_bytes_total", "Bytes of log given up because the disk did not take them.")
         lostWindows = counter(
-            "lost_windows_total",
+            "tocsin_series_store_lost_windows_total",
             "Stretches of samples given up because the disk did not take them and memory was full.")
-        blocks = counter("blocks_written_total", "Blocks written.")
+        blocks = counter("tocsin_series_store_blocks_written_total", "Blocks written.")
         replaySeconds = registry.gauge(
             "tocsin_series_store_replay_seconds", help: "Time that reading blocks and logs took at start.")
         dropped = Dictionary(

@@ -275,4 +275,15 @@ struct AlertRestartTests {
     }
 
     private static func copyFile(_ from: String, _ to: String) throws { try write(try contents(from), to) }
+
+    @Test("an annotation that is empty stays one")
+    func emptyAnnotations() {
+        let bench = RuleBench(
+            "groups: [{name: g, rules: [{alert: A, expr: x > 10, annotations: {a: '{{ .ExternalLabels.x }}', b: y}}]}]")
+        bench.set("x", 11, at: 0)
+        bench.evaluate(at: 0)
+        #expect(bench.alert("A")?.annotations.labels == [Label("a", ""), Label("b", "y")])
+        bench.restart()
+        #expect(bench.alert("A")?.annotations.labels == [Label("a", ""), Label("b", "y")])
+    }
 }

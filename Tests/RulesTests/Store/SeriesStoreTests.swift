@@ -179,7 +179,7 @@ struct SeriesStoreTests {
             }
         }
         let points = store.points("m7")
-        #expect(points.last?.time == 3999 * 15_000)
+        #expect(points.last?.time == Int64(3999 * 15_000))
         #expect(points.count >= 100)
         #expect(points.count < 2000)
         #expect(store.memoryInUse < 800_000)
