@@ -41,14 +41,14 @@ let package = Package(
         // C: system libraries, and the calls that Glibc's module lacks.
         .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(
-            name: "CCurl", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            name: "CLoader", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
             linkerSettings: [.linkedLibrary("dl")]),
         .target(
-            name: "COpenSSL", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
-            linkerSettings: [.linkedLibrary("dl")]),
+            name: "CCurl", dependencies: ["CLoader"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(
-            name: "CCrypt", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
-            linkerSettings: [.linkedLibrary("dl")]),
+            name: "COpenSSL", dependencies: ["CLoader"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(
+            name: "CCrypt", dependencies: ["CLoader"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(
             name: "CBus", dependencies: ["CSystemd"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -102,6 +102,9 @@ let package = Package(
         .executableTarget(
             name: "remote-write-source", dependencies: ["Configuration", "Exporter", "Telemetry", log],
             path: "Tests/RemoteWriteSource", swiftSettings: strict),
+        .target(
+            name: "CAllocations", path: "Tests/CAllocations",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .executableTarget(
             name: "promql-runner", dependencies: ["Rules"], path: "Tests/PromQLRunner",
             swiftSettings: strict),
@@ -131,9 +134,8 @@ let package = Package(
         .testTarget(
             name: "ExporterTests",
             dependencies: [
-                "TestSupport", "Bytes", "CLinux", "CZlib", "Configuration", "Exporter", "PushServer", "Telemetry",
-                "Transport",
-                log,
+                "CAllocations", "TestSupport", "Bytes", "CLinux", "CZlib", "Configuration", "Exporter", "PushServer",
+                "Telemetry", "Transport", log,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -3,8 +3,10 @@
 
 scrape.py --binary PATH [--scrapes N] [--rounds N] [--peer prometheus-node-exporter]
 
-Both serve the same collectors; each round is N scrapes of one, then of the other, over one kept connection with gzip, as
-Prometheus does. CPU seconds are user and system of all threads between two scrapes of a warm process. Ratios count.
+Both serve the same collectors; each round is N scrapes of one, then of the other, over one kept connection. Three forms stand
+beside each other: neither compresses; both do (the agent compresses for other hosts only, so both are asked at an address of the
+host's that is not loopback's); and what a Prometheus on the host gets, which takes gzip: the peer compresses, the agent does not.
+CPU seconds are what all threads ran between two scrapes of a warm process. Ratios count.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,22 +31,34 @@ COLLECTORS = ("arp conntrack cpu cpufreq diskstats dmi edac entropy filefd files
               "udp_queues uname vmstat").split()
 
 
-class Scraped:
-    """A server, its process and what scraping it cost."""
+FORMS = {
+    "identity": "neither compresses",
+    "gzip": "both compress",
+    "local": "gzip offered on loopback",
+}
 
-    def __init__(self, name, pid, port, path):
-        self.name, self.pid, self.path, self.best = name, pid, path, None
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+class Scraped:
+    """A server, its process and what scraping it cost in each form."""
+
+    def __init__(self, name, pid, port, path, address):
+        self.name, self.pid, self.path = name, pid, path
+        self.connections = {form: http.client.HTTPConnection(address if form == "gzip" and address else "127.0.0.1", port, timeout=30)
+                            for form in FORMS}
+        self.best, self.median = {}, {}
         self.idle = self.memory("VmRSS")
 
-    def scrape(self, coding="gzip"):
-        self.connection.request("GET", self.path, headers={
-            "Accept": "text/plain;version=0.0.4;q=0.5,*/*;q=0.1", "Accept-Encoding": coding,
-            "X-Prometheus-Scrape-Timeout-Seconds": "10"})
-        answer = self.connection.getresponse()
+    def scrape(self, form):
+        connection = self.connections[form]
+        connection.request("GET", self.path, headers={
+            "Accept": "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            "Accept-Encoding": "identity" if form == "identity" else "gzip", "X-Prometheus-Scrape-Timeout-Seconds": "10"})
+        answer = connection.getresponse()
         body = answer.read()
         if answer.status != 200:
             sys.exit("%s answers %d: %s" % (self.name, answer.status, body[:300]))
+        if form == "gzip" and answer.getheader("Content-Encoding") != "gzip":
+            sys.exit("%s did not compress" % self.name)
         return body
 
     def memory(self, field):
@@ -51,23 +66,40 @@ class Scraped:
             if line.startswith(field + ":"):
                 return int(line.split()[1]) / 1024
 
-    def round(self, scrapes):
+    def round(self, form, scrapes):
         for _ in range(5):
-            self.scrape()
-        before, times = self.ticks(), []
+            self.scrape(form)
+        before, times = self.seconds(), []
         for _ in range(scrapes):
             start = time.monotonic()
-            self.scrape()
+            self.scrape(form)
             times.append(time.monotonic() - start)
-        spent = (self.ticks() - before) / scrapes * 1000
-        if self.best is None or spent < self.best:
-            self.best = spent
-            self.median = sorted(times)[len(times) // 2] * 1000
+        spent = (self.seconds() - before) / scrapes * 1000
+        if spent < self.best.get(form, float("inf")):
+            self.best[form] = spent
+            self.median[form] = sorted(times)[len(times) // 2] * 1000
 
-    def ticks(self):
-        """CPU seconds of all threads, those that have ended included."""
-        fields = open("/proc/%d/stat" % self.pid).read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def seconds(self):
+        """CPU seconds of all threads that live: to the nanosecond, where ticks of a hundredth would miss short runs."""
+        total = 0
+        for thread in os.listdir("/proc/%d/task" % self.pid):
+            try:
+                total += int(open("/proc/%d/task/%s/schedstat" % (self.pid, thread)).read().split()[0])
+            except (OSError, IndexError):
+                pass
+        return total / 1e9
+
+
+def own_address():
+    """An address of this host that is not loopback's; what goes there does not leave the host. None without one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Sends nothing: the kernel picks the address it would send from.
+            probe.connect(("192.0.2.1", 9))
+            address = probe.getsockname()[0]
+        except OSError:
+            return None
+    return None if address.startswith("127.") else address
 
 
 def main():
@@ -85,36 +117,49 @@ def main():
     known = subprocess.run([arguments.binary, "metrics", "--timeout", "20"], capture_output=True, text=True, check=True).stdout
     ours = [name for name in COLLECTORS if 'collector="%s"' % name in known]
     lacking = sorted(set(COLLECTORS) - set(ours))
+    address = own_address()
+    forms = [form for form in FORMS if form != "gzip" or address]
     agent = Agent(arguments.binary, directory, [], [], logs={"scrape_configs": []})
+    if address:
+        agent.config["server"]["listen"] = ["%s:%d" % (host, agent.port) for host in ("127.0.0.1", address)]
+        agent.write()
     processes = []
     try:
         agent.start()
         port = free_port()
         flags = ["--collector.disable-defaults"] + ["--collector.%s" % name for name in ours]
-        other = subprocess.Popen([peer, "--web.listen-address=127.0.0.1:%d" % port, *flags],
+        other = subprocess.Popen([peer, "--web.listen-address=:%d" % port, *flags],
                                  env=dict(os.environ, GOMAXPROCS="1"), stderr=open(os.path.join(directory, "peer.log"), "wb"))
         processes.append(other)
         query = "&".join("collect[]=" + name for name in ours)
-        a = Scraped("tocsin", agent.process.pid, agent.port, "/metrics?" + query)
-        b = Scraped(arguments.peer, other.pid, port, "/metrics")
+        a = Scraped("tocsin", agent.process.pid, agent.port, "/metrics?" + query, address)
+        b = Scraped(arguments.peer, other.pid, port, "/metrics", address)
         if not wait_for(lambda: answers(b), 10):
             sys.exit("%s does not answer: %s" % (arguments.peer, open(os.path.join(directory, "peer.log")).read()[-500:]))
         for _ in range(arguments.rounds):
-            a.round(arguments.scrapes)
-            b.round(arguments.scrapes)
+            for form in forms:
+                a.round(form, arguments.scrapes)
+                b.round(form, arguments.scrapes)
         results = {}
         for server in (a, b):
             page = server.scrape("identity").decode()
             samples = sum(1 for line in page.splitlines() if line and line[0] != "#")
             results[server.name] = {"cpu_ms": server.best, "median_ms": server.median, "samples": samples, "bytes": len(page),
                                     "rss_mib": server.memory("VmRSS"), "anon_mib": server.memory("RssAnon"), "rss_before_mib": server.idle}
-            print("%-26s %6.2f ms CPU a scrape, %6.2f ms median, %5d samples, %7d bytes, %5.1f MiB resident (%.1f before), %4.1f anonymous" % (
-                server.name, server.best, server.median, samples, len(page), server.memory("VmRSS"), server.idle, server.memory("RssAnon")))
-        ratio = a.best / b.best
-        print("ratio of CPU: %.2f (goal: 0.30)%s" % (ratio, "; without " + " ".join(lacking) if lacking else ""))
+            print("%-26s %5d samples, %7d bytes, %5.1f MiB resident (%.1f before), %4.1f anonymous" % (
+                server.name, samples, len(page), server.memory("VmRSS"), server.idle, server.memory("RssAnon")))
+        ratios = {}
+        for form in forms:
+            ratios[form] = a.best[form] / b.best[form]
+            print("%-26s %6.2f against %6.2f ms CPU a scrape, ratio %.2f (goal: 0.30); median %.2f against %.2f ms" % (
+                FORMS[form], a.best[form], b.best[form], ratios[form], a.median[form], b.median[form]))
+        if not address:
+            print("no address but loopback's: not measured how it is when both compress")
+        if lacking:
+            print("without " + " ".join(lacking))
         if arguments.json:
             with open(arguments.json, "w") as file:
-                json.dump(dict(results, ratio=ratio), file, indent=1)
+                json.dump(dict(results, ratios=ratios), file, indent=1)
     finally:
         agent.stop()
         for process in processes:
@@ -125,10 +170,10 @@ def main():
 
 def answers(server):
     try:
-        server.scrape()
+        server.scrape("identity")
         return True
     except OSError:
-        server.connection.close()
+        server.connections["identity"].close()
         return False
 
 

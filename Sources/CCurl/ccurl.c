@@ -1,16 +1,14 @@
 #include "CCurl.h"
 
+#include <CLoader.h>
 #include <dlfcn.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static atomic_int loaded;
+static struct cloader loader = CLOADER_INITIALIZER;
 
 static struct {
     CURLcode (*global_init)(long);
@@ -29,36 +27,25 @@ static struct {
     const char *(*ssl_version)(const void *);
 } curl;
 
-// ISO C has no conversion from an object pointer to a function pointer; POSIX's dlsym is used by copying bits.
-static int find(void *library, const char *name, void *destination) {
-    void *symbol = dlsym(library, name);
-    if (symbol == NULL) return -1;
-    memcpy(destination, &symbol, sizeof symbol);
-    return 0;
-}
-
 static int load(char *message, size_t capacity) {
-    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL) {
-        const char *reason = dlerror();
-        snprintf(message, capacity, "%s", reason ? reason : "libcurl.so.4 cannot be loaded");
-        return -1;
-    }
-    if (find(library, "curl_global_init", &curl.global_init) || find(library, "curl_easy_init", &curl.easy_init) ||
-        find(library, "curl_easy_cleanup", &curl.easy_cleanup) ||
-        find(library, "curl_easy_perform", &curl.easy_perform) ||
-        find(library, "curl_easy_setopt", &curl.easy_setopt) ||
-        find(library, "curl_easy_getinfo", &curl.easy_getinfo) ||
-        find(library, "curl_easy_strerror", &curl.easy_strerror) ||
-        find(library, "curl_slist_append", &curl.slist_append) ||
-        find(library, "curl_slist_free_all", &curl.slist_free_all) || find(library, "curl_getdate", &curl.getdate)) {
+    static const char *const names[] = {"libcurl.so.4", NULL};
+    void *library = cloader_open(names, message, capacity);
+    if (library == NULL) return -1;
+    if (cloader_find(library, "curl_global_init", &curl.global_init) || cloader_find(library, "curl_easy_init", &curl.easy_init) ||
+        cloader_find(library, "curl_easy_cleanup", &curl.easy_cleanup) ||
+        cloader_find(library, "curl_easy_perform", &curl.easy_perform) ||
+        cloader_find(library, "curl_easy_setopt", &curl.easy_setopt) ||
+        cloader_find(library, "curl_easy_getinfo", &curl.easy_getinfo) ||
+        cloader_find(library, "curl_easy_strerror", &curl.easy_strerror) ||
+        cloader_find(library, "curl_slist_append", &curl.slist_append) ||
+        cloader_find(library, "curl_slist_free_all", &curl.slist_free_all) || cloader_find(library, "curl_getdate", &curl.getdate)) {
         snprintf(message, capacity, "libcurl.so.4 lacks a function of libcurl's easy interface");
         dlclose(library);
         return -1;
     }
-    if (find(library, "curl_easy_header", &curl.easy_header)) curl.easy_header = NULL;
+    if (cloader_find(library, "curl_easy_header", &curl.easy_header)) curl.easy_header = NULL;
     // Looked for in libcurl's own dependencies, not in a libssl of ours.
-    if (find(library, "SSL_get_version", &curl.ssl_version)) curl.ssl_version = NULL;
+    if (cloader_find(library, "SSL_get_version", &curl.ssl_version)) curl.ssl_version = NULL;
     CURLcode code = curl.global_init(CURL_GLOBAL_DEFAULT);
     if (code != CURLE_OK) {
         snprintf(message, capacity, "libcurl does not start: %s", curl.easy_strerror(code));
@@ -68,19 +55,9 @@ static int load(char *message, size_t capacity) {
     return 0;
 }
 
-int ccurl_load(char *message, size_t capacity) {
-    if (atomic_load(&loaded)) return 0;
-    pthread_mutex_lock(&lock);
-    int result = 0;
-    if (!atomic_load(&loaded)) {
-        result = load(message, capacity);
-        if (result == 0) atomic_store(&loaded, 1);
-    }
-    pthread_mutex_unlock(&lock);
-    return result;
-}
+int ccurl_load(char *message, size_t capacity) { return cloader_load(&loader, load, message, capacity); }
 
-int ccurl_is_loaded(void) { return atomic_load(&loaded); }
+int ccurl_is_loaded(void) { return cloader_is_loaded(&loader); }
 
 CURL *ccurl_easy_init(void) { return curl.easy_init(); }
 void ccurl_easy_cleanup(CURL *handle) { curl.easy_cleanup(handle); }

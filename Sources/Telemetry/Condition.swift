@@ -33,10 +33,9 @@ package final class Condition<State>: @unchecked Sendable {
 
     /// As `withLock`, and wakes all that wait.
     package func change<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
-        try withLock { state in
-            defer { pthread_cond_broadcast(condition) }
-            return try body(&state)
-        }
+        // After the lock is given back, or whoever wakes would run into it and sleep once more.
+        defer { pthread_cond_broadcast(condition) }
+        return try withLock(body)
     }
 
     /// Waits until `body` returns something, asking again after each change, or until `deadline` on the monotonic clock;

@@ -159,4 +159,39 @@ long clinux_ethtool_driver(const char *device, void *out, size_t length);
 /// negative errno.
 long clinux_ethtool_counters(const char *device, void *out, size_t length);
 
+/// What a SCSI device answered.
+struct clinux_scsi_answer {
+    /// 0 for good, 2 for a check condition: the sense tells what.
+    uint8_t status;
+    uint8_t sense_length;
+    uint8_t sense[64];
+    /// Bytes of data.
+    uint32_t length;
+};
+/// One command of at most 16 bytes by SG_IO, with `length` bytes from the device at most. It can hang for longer than the
+/// timeout where the kernel resets the device. Returns 0 when the device answered, or a positive errno.
+int clinux_scsi_command(int descriptor, const void *command, size_t command_length, void *out, size_t length,
+                        unsigned timeout_milliseconds, struct clinux_scsi_answer *answer);
+/// One admin command of NVMe that reads. Returns 0, the controller's status (positive), or a negative errno.
+int clinux_nvme_admin(int descriptor, uint8_t opcode, uint32_t name_space, uint32_t word10, void *out, size_t length,
+                      unsigned timeout_milliseconds);
+
+/// BTRFS_IOC_FS_INFO of any open file of the file system.
+struct clinux_btrfs_file_system {
+    /// Devices have numbers up to this one; not all numbers have a device.
+    uint64_t most_device;
+    uint64_t device_count;
+};
+/// Writes the file system's id, 36 bytes of text, to `id`. Returns 0 or a positive errno.
+int clinux_btrfs_file_system(int descriptor, struct clinux_btrfs_file_system *out, char *id);
+/// BTRFS_IOC_DEV_INFO and BTRFS_IOC_GET_DEV_STATS.
+struct clinux_btrfs_device {
+    uint64_t size, used;
+    uint64_t write_errors, read_errors, flush_errors, corruption_errors, generation_errors;
+    uint32_t name_length;
+};
+/// Writes the device's id, 36 bytes of text, and behind it its name, at most 255 bytes, to `text`. Returns 0 or a positive
+/// errno: ENODEV where there is no device of this number.
+int clinux_btrfs_device(int descriptor, uint64_t number, struct clinux_btrfs_device *out, char *text);
+
 #endif

@@ -34,6 +34,14 @@ package struct CollectorContext: Sendable {
         self.paths = paths
         self.options = options
     }
+
+    /// Whether the option `netlink` holds, in place of files below `path`.
+    ///
+    /// Netlink speaks of the network that this process is in; files that are mounted elsewhere than `usual` may be of
+    /// another. There it is asked only where that was said by name.
+    func asksNetlink(insteadOf path: String, usually usual: String) -> Bool {
+        options.bool("netlink") && (options.values["netlink"] != nil || path == usual)
+    }
 }
 
 /// A row of `Collectors.all`.

@@ -56,11 +56,13 @@ final class CollectorSlot: @unchecked Sendable {
         }
     }
 
-    /// Adds what the last run wrote to `page`; nil, with nothing added, while a run goes on.
+    /// Adds what the last run wrote to `page` and tells how many samples were left out by its cap and the page's; nil, with
+    /// nothing added, while a run goes on.
     func take(into page: inout SampleBatch) -> (outcome: Outcome, dropped: Int)? {
         lock.withLockIfAvailable { _ in
+            let before = page.dropped
             page.append(batch)
-            return (outcome, batch.dropped)
+            return (outcome, page.dropped - before)
         }
     }
 }

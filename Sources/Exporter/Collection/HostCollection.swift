@@ -16,6 +16,7 @@ package final class HostCollection: Sendable {
     private let crew: CollectorCrew
     private let oddities: Counter
     private let dropped: Counter
+    private let sampleLimit: Int
     private let onProblem: @Sendable (_ collector: String, _ problem: String) -> Void
     /// The last problem of each collector, so that it is told once.
     private let problems = Mutex<[String: String]>([:])
@@ -28,7 +29,7 @@ package final class HostCollection: Sendable {
     ///   - sampleLimit: samples that one collector may write.
     ///   - onProblem: told when a collector's problem changes; empty when it is gone.
     package init(
-        _ collectors: sending [(name: String, collector: any Collector)], sampleLimit: Int = 50_000,
+        _ collectors: sending [(name: String, collector: any Collector)], sampleLimit: Int = 500_000,
         metrics: MetricRegistry, onProblem: @escaping @Sendable (String, String) -> Void = { _, _ in }
     ) {
         var slots: [CollectorSlot] = []
@@ -40,11 +41,13 @@ package final class HostCollection: Sendable {
         self.slots = slots
         crew = CollectorCrew(slots: slots)
         self.onProblem = onProblem
+        self.sampleLimit = sampleLimit
         oddities = metrics.counter(
             "tocsin_collector_unreadable_values_total",
             help: "Lines and values of the host's files that were not as expected and were left out.")
         dropped = metrics.counter(
-            "tocsin_collector_dropped_samples_total", help: "Samples above a collector's cap.")
+            "tocsin_collector_dropped_samples_total",
+            help: "Samples of collectors above their cap or the page's.")
     }
 
     /// Names of the collectors that run.
@@ -67,7 +70,12 @@ package final class HostCollection: Sendable {
         outcomes.reserveCapacity(indices.count)
         for index in indices {
             let slot = slots[index]
-            if !late.contains(index), let (outcome, lost) = slot.take(into: &batch) {
+            if !late.contains(index), let (taken, lost) = slot.take(into: &batch) {
+                var outcome = taken
+                if lost > 0, outcome.firstOddity.isEmpty {
+                    outcome.firstOddity =
+                        "has more samples than metrics.collector_sample_limit (\(sampleLimit)) or the page allows: the others are left out"
+                }
                 outcomes.append((slot.name, outcome))
                 dropped.add(lost)
                 oddities.add(outcome.oddities)
@@ -89,7 +97,7 @@ package final class HostCollection: Sendable {
             let labels = batch.labels("collector", name)
             batch.sample(duration, labels, outcome.seconds)
             batch.sample(success, labels, outcome.problem == nil ? 1 : 0)
-            let problem = outcome.problem ?? (outcome.oddities > 0 ? outcome.firstOddity : "")
+            let problem = outcome.problem ?? outcome.firstOddity
             let isNew = problems.withLock { problems in
                 guard problems[name, default: ""] != problem else { return false }
                 problems[name] = problem.isEmpty ? nil : problem

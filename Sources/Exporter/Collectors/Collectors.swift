@@ -48,6 +48,7 @@ package enum Collectors {
         NFSCollector.description,
         NFSDCollector.description,
         NVMeCollector.description,
+        SmartCollector.description,
         TapeCollector.description,
         UpdatesCollector.description,
         XFSCollector.description,

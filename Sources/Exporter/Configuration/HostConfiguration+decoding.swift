@@ -12,14 +12,14 @@ extension HostConfiguration {
             "Run only collectors that have `enabled: true`."),
         ConfigurationKey("paths", "mapping", "Where the host's files are: see [paths](#paths)."),
         ConfigurationKey(
-            "collector_sample_limit", "integer", default: "50000",
+            "collector_sample_limit", "integer", default: "500000",
             "Samples that one collector may have on a page; further ones are left out and counted."),
     ]
 
     /// Reads the host's keys; the caller has them in its table and reads the rest.
     package init(_ reader: MappingReader) {
         disablesDefaults = reader.bool("disable_default_collectors") ?? disablesDefaults
-        sampleLimit = reader.int("collector_sample_limit", in: 1...1_000_000) ?? sampleLimit
+        sampleLimit = reader.int("collector_sample_limit", in: 1...2_000_000) ?? sampleLimit
         paths = reader.section("paths", PathsSection.self)?.paths ?? paths
         guard let value = reader.value("collectors") else { return }
         let keys = Collectors.all.map { ConfigurationKey($0.name, "mapping", $0.summary) }

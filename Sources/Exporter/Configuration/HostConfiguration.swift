@@ -12,7 +12,7 @@ package struct HostConfiguration: Sendable, Equatable {
     /// Options by collector.
     package var options: [String: CollectorOptions] = [:]
     /// Samples that one collector may write.
-    package var sampleLimit = 50_000
+    package var sampleLimit = 500_000
 
     package init() {}
 

@@ -36,8 +36,6 @@ struct CgroupUsage {
         oddLines = 0
     }
 
-    mutating func removeDevices() { devices.removeAll(keepingCapacity: true) }
-
     /// Sets working set, which no file has: what is in use less the file pages that have not been used lately.
     mutating func deriveWorkingSet() {
         guard let memory = self[.memory] else { return }

@@ -166,13 +166,15 @@ struct FamilyWriter {
     }
 
     private func escapeHelp(_ text: RawSpan, into buffer: inout ByteBuffer) {
+        var start = 0
         for offset in 0..<text.byteCount {
-            switch text.byte(at: offset) {
-            case 0x5c: buffer.append("\\\\" as StaticString)
-            case 0x0a: buffer.append("\\n" as StaticString)
-            case 0x22 where format.isOpenMetrics: buffer.append("\\\"" as StaticString)
-            case let byte: buffer.append(byte)
-            }
+            let byte = text.byte(at: offset)
+            guard byte == 0x5c || byte == 0x0a || (byte == 0x22 && format.isOpenMetrics) else { continue }
+            buffer.append(text.extracting(start..<offset))
+            start = offset + 1
+            buffer.append(0x5c)
+            buffer.append(byte == 0x0a ? 0x6e : byte)
         }
+        buffer.append(text.extracting(start..<text.byteCount))
     }
 }

@@ -15,7 +15,7 @@ package final class MetricsPage: Sendable {
 
     /// What is made again for each page; the memory is kept.
     private struct Scratch: ~Copyable {
-        var batch = SampleBatch()
+        var batch = SampleBatch(sampleLimit: 2_000_000, textLimit: 256 << 20)
         var exposition = Exposition()
         var buffer = ByteBuffer()
         var gzip: GzipEncoder?

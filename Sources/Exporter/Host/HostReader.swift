@@ -68,6 +68,10 @@ package struct HostReader: ~Copyable {
         loadAttribute(descriptor: directory.open(name))
     }
 
+    package mutating func loadAttribute(_ name: StaticString, in directory: borrowing OpenDirectory) -> Bool {
+        loadAttribute(descriptor: directory.open(name))
+    }
+
     /// Reads and closes `descriptor`, which may be one that could not be opened.
     private mutating func loadAttribute(descriptor: Int32) -> Bool {
         buffer.removeAll()

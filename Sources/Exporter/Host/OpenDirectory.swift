@@ -18,7 +18,18 @@ package struct OpenDirectory: ~Copyable {
         if descriptor < 0 { return nil }
     }
 
-    deinit { close(descriptor) }
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// As below, of a name that is a literal: no string is made.
+    func open(_ name: StaticString) -> Int32 {
+        // A literal ends with a NUL.
+        name.withUTF8Buffer { name in
+            name.withMemoryRebound(to: CChar.self) { name in
+                guard let start = name.baseAddress else { return -1 }
+                return openat(descriptor, start, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+            }
+        }
+    }
 
     /// Opens the file `name` for reading. Returns a descriptor that the caller closes, or a negative number.
     func open(_ name: String) -> Int32 { openat(descriptor, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }

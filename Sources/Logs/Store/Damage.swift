@@ -98,7 +98,7 @@ extension LogStore {
         for (name, entries) in losers where entries > 0 {
             metrics.dropped(entries: entries, bytes: length, destination: name, reason: "damaged")
         }
-        let path = segmentDirectory.file(SegmentFormat.fileName(place.segment))
+        let path = segmentDirectory.file(SegmentFormat.kind.fileName(place.segment))
         let names = losers.filter { $0.value > 0 }.keys.sorted().joined(separator: ", ")
         let fate =
             !damage.isLost

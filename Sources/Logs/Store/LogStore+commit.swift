@@ -133,18 +133,18 @@ extension LogStore {
         let number = writer.number
         state.withLock { $0.segments.removeAll { $0.number == number } }
         reader.forget(number)
-        try? segmentDirectory.remove(SegmentFormat.fileName(number))
+        try? segmentDirectory.remove(SegmentFormat.kind.fileName(number))
     }
 
     private func beginSegment(_ writer: inout Writer) throws(SystemError) -> StoreFile {
         let number = writer.nextSegment
-        let name = SegmentFormat.fileName(number)
+        let name = SegmentFormat.kind.fileName(number)
         // A number is never used twice: a file of that name is a failed attempt of ours.
         try segmentDirectory.remove(name)
         let file: StoreFile
         do throws(SystemError) {
             file = try StoreFile(path: segmentDirectory.file(name), flags: O_RDWR | O_CREAT | O_EXCL)
-            try file.write(SegmentFormat.header(number: number).bytes, RawSpan(), at: 0, faults: faults)
+            try file.write(SegmentFormat.kind.header(number: number).bytes, RawSpan(), at: 0, faults: faults)
             try file.synchronize()
             try segmentDirectory.synchronize()
         } catch {

@@ -111,7 +111,7 @@ extension LogStore {
         if !losers.isEmpty { countLoss(segment, losers.mapValues(\.state), reason, countedBefore: damage) }
         reader.forget(segment.number)
         do throws(SystemError) {
-            try segmentDirectory.remove(SegmentFormat.fileName(segment.number))
+            try segmentDirectory.remove(SegmentFormat.kind.fileName(segment.number))
         } catch {
             metrics.writeErrors.add()
             logger.warning("store: \(error)")

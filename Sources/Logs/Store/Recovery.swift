@@ -43,7 +43,7 @@ struct Recovery: ~Copyable {
         segments directory: StoreDirectory, checkpoints: [PositionCheckpoint], furthest: RecordLocation
     ) throws(SystemError) {
         self.directory = directory
-        let numbers = try directory.names().compactMap(SegmentFormat.number(ofFileNamed:)).sorted()
+        let numbers = try directory.names().compactMap(SegmentFormat.kind.number(ofFileNamed:)).sorted()
         nextSegment = (numbers.last ?? 0) + 1
         let checkpoint = choose(checkpoints, numbers)
         positions = checkpoint?.positions ?? [:]
@@ -66,13 +66,13 @@ struct Recovery: ~Copyable {
             let location = checkpoint.location
             guard location.segment <= last else { return false }
             var status = clinux_file_status()
-            let path = directory.file(SegmentFormat.fileName(location.segment))
+            let path = directory.file(SegmentFormat.kind.fileName(location.segment))
             return clinux_status_of_path(path, 0, &status) != 0 || status.size >= location.offset
         } ?? checkpoints.first
     }
 
     private mutating func recover(_ number: UInt64, isLast: Bool, _ checkpoint: PositionCheckpoint?) {
-        let path = directory.file(SegmentFormat.fileName(number))
+        let path = directory.file(SegmentFormat.kind.fileName(number))
         do throws(SystemError) {
             var status = clinux_file_status()
             let code = clinux_status_of_path(path, 0, &status)
@@ -83,11 +83,12 @@ struct Recovery: ~Copyable {
             }
             let file = try StoreFile(path: path, flags: isLast ? O_RDWR : O_RDONLY)
             scratch.removeAll()
-            try file.read(at: 0, length: SegmentFormat.headerSize, into: &scratch)
+            try file.read(at: 0, length: NumberedFileKind.headerSize, into: &scratch)
             let header = SegmentFormat.check(scratch.bytes, number: number)
             if case .newer(let version) = header {
                 trouble.append(
-                    "\(path) has version \(version), this program knows \(SegmentFormat.version): it is left alone")
+                    "\(path) has version \(version), this program knows \(SegmentFormat.kind.version): it is left alone"
+                )
                 return
             }
             if header == .damaged { damagedBytes += Int(clamping: min(status.size, SegmentFormat.firstOffset)) }
@@ -176,7 +177,7 @@ struct Recovery: ~Copyable {
             if !headerIsIntact {
                 try file.truncate(to: 0)
                 try file.write(
-                    SegmentFormat.header(number: segment.number).bytes, RawSpan(), at: 0, faults: DiskFaults())
+                    SegmentFormat.kind.header(number: segment.number).bytes, RawSpan(), at: 0, faults: DiskFaults())
                 try file.synchronize()
             } else if size > segment.end {
                 try file.truncate(to: segment.end)

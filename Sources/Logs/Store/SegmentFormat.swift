@@ -2,15 +2,11 @@ import Bytes
 import Telemetry
 
 /// A segment file: a header, then records one after the other.
-///
-/// Header, 32 bytes, integers little-endian: magic "TOCSEG01" | version u32 | 0 u32 | number u64 | 0 u32
-/// | CRC-32C of the first 28 bytes. The name is the number, 16 hexadecimal digits, and `.seg`.
 enum SegmentFormat {
-    static let magic: UInt64 = 0x3130_4745_5343_4f54  // "TOCSEG01"
-    static let version: UInt32 = 1
-    static let headerSize = 32
+    /// "TOCSEG01"
+    static let kind = NumberedFileKind(magic: 0x3130_4745_5343_4f54, version: 1, suffix: ".seg")
     /// Where a segment's first record begins.
-    static let firstOffset = UInt64(headerSize)
+    static let firstOffset = UInt64(NumberedFileKind.headerSize)
 
     enum HeaderState: Equatable {
         case intact
@@ -19,37 +15,10 @@ enum SegmentFormat {
         case newer(version: UInt32)
     }
 
-    static func fileName(_ number: UInt64) -> String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits + ".seg"
-    }
-
-    /// Nil for a name that is not one of ours.
-    static func number(ofFileNamed name: String) -> UInt64? {
-        guard name.utf8.count == 20, name.hasSuffix(".seg"), let number = UInt64(name.dropLast(4), radix: 16),
-            number > 0, number < 1 << 62, fileName(number) == name
-        else { return nil }
-        return number
-    }
-
-    static func header(number: UInt64) -> ByteBuffer {
-        var buffer = ByteBuffer(capacity: headerSize)
-        buffer.append(littleEndian: magic)
-        buffer.append(littleEndian: version)
-        buffer.append(littleEndian: UInt32(0))
-        buffer.append(littleEndian: number)
-        buffer.append(littleEndian: UInt32(0))
-        buffer.append(littleEndian: buffer.bytes.crc32c())
-        return buffer
-    }
-
     static func check(_ bytes: RawSpan, number: UInt64) -> HeaderState {
-        guard bytes.byteCount >= headerSize, bytes.load(littleEndian: 0, as: UInt64.self) == magic,
-            bytes.load(littleEndian: 28, as: UInt32.self) == bytes.slice(0, 28).crc32c(),
-            let found = bytes.load(littleEndian: 8, as: UInt32.self)
-        else { return .damaged }
-        if found > version { return .newer(version: found) }
-        return bytes.load(littleEndian: 16, as: UInt64.self) == number ? .intact : .damaged
+        guard let found = kind.header(in: bytes) else { return .damaged }
+        if found.version > kind.version { return .newer(version: found.version) }
+        return found.number == number ? .intact : .damaged
     }
 }
 

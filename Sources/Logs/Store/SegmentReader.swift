@@ -23,7 +23,7 @@ final class SegmentReader: Sendable {
         }
         if let known { return known }
         let file = try StoreFile(
-            path: directory.file(SegmentFormat.fileName(number)), flags: O_RDONLY | O_NONBLOCK)
+            path: directory.file(SegmentFormat.kind.fileName(number)), flags: O_RDONLY | O_NONBLOCK)
         open.withLock { open in
             open.removeAll { $0.number == number }
             open.append((number, file))

@@ -28,7 +28,7 @@ package final class StoreFiles: RecordArchive {
     package func segments() -> [SegmentSummary] {
         numbers().compactMap { number in
             var status = clinux_file_status()
-            let path = reader.directory.file(SegmentFormat.fileName(number))
+            let path = reader.directory.file(SegmentFormat.kind.fileName(number))
             guard clinux_status_of_path(path, 0, &status) == 0, status.mode & UInt32(S_IFMT) == UInt32(S_IFREG) else {
                 return nil
             }
@@ -75,7 +75,7 @@ package final class StoreFiles: RecordArchive {
 
     private func numbers() -> [UInt64] {
         let names = (try? reader.directory.names()) ?? []
-        return names.compactMap(SegmentFormat.number(ofFileNamed:)).sorted()
+        return names.compactMap(SegmentFormat.kind.number(ofFileNamed:)).sorted()
     }
 
     /// Nil where it is gone or cannot be read.

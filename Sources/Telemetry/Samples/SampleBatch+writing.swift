@@ -172,14 +172,6 @@ extension SampleBatch {
         families[Int(family.index)].unit = range(from: start)
     }
 
-    /// Sets type and help of a family that was begun before they were known.
-    package mutating func describe(_ family: FamilyID, _ type: MetricType, help: RawSpan) {
-        let start = text.count
-        text.append(help)
-        families[Int(family.index)].type = type
-        families[Int(family.index)].help = range(from: start)
-    }
-
     private mutating func write(_ string: StaticString) -> TextRange {
         let start = text.count
         text.append(string)

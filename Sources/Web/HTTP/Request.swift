@@ -50,20 +50,11 @@ package struct Request: Sendable {
 }
 
 extension Request {
-    /// Taken off a scrape's timeout, for the way of the answer.
-    private static let scrapeMargin = Duration.milliseconds(500)
-
     /// How long a scraper waits for the answer, as `X-Prometheus-Scrape-Timeout-Seconds` tells; nil where it does not.
     package var scrapeTimeout: Duration? {
         guard let seconds = headers["X-Prometheus-Scrape-Timeout-Seconds"].flatMap({ Double($0) }), seconds > 0,
             seconds <= 86_400
         else { return nil }
         return .seconds(seconds)
-    }
-
-    /// When what has been collected should go out: half a second before the scraper gives up, or, where that leaves
-    /// less, after half of its timeout. Part of the samples in time is worth more than all of them too late.
-    package var scrapeDeadline: ContinuousClock.Instant? {
-        scrapeTimeout.map { received + max($0 - Request.scrapeMargin, $0 / 2) }
     }
 }

@@ -94,6 +94,18 @@ private func makeCollector(
         #expect(!found.contains { $0.contains("/proc") })
     }
 
+    @Test("asked on the spot is what answers from memory, and only where no way leads through what may hang")
+    func sureMounts() throws {
+        let lines = [
+            "1 0 8:1 / / rw - ext4 a", "2 1 8:1 / /data rw - xfs b", "3 1 0:5 / /nfs rw - nfs4 c",
+            "4 3 8:2 / /nfs/inside rw - ext4 d", "5 1 8:3 / /nfsless rw - ext4 e", "6 1 0:6 / /run rw - tmpfs t",
+            "7 1 0:7 / /auto rw - autofs t", "8 7 8:4 / /auto rw - ext4 f", "9 1 0:9 / /pool rw - btrfs g",
+        ]
+        #expect(MountPoint.sure(among: lines.compactMap(mount)) == ["1", "2", "5", "6"])
+        #expect(
+            MountPoint.sure(among: ["1 0 0:1 / / rw - nfs a", "2 1 8:1 / /d rw - xfs b"].compactMap(mount)).isEmpty)
+    }
+
     @Test("below another root the paths asked have it and the labels do not")
     func otherRoot() throws {
         let host = FakeHost(

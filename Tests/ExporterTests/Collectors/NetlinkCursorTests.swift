@@ -90,6 +90,85 @@ import Testing
         Issue.record("the neighbours never stayed the same")
     }
 
+    @Test("netlink and sysfs tell the same of what this host's devices are")
+    func properties() throws {
+        func devices(_ flags: String...) throws -> [String] {
+            var host = HostConfiguration()
+            try HostFlags.parse(["--collector.disable-defaults", "--collector.netclass"] + flags, into: &host)
+            return sampleLines(of: HostCollection(try host.makeCollectors(), metrics: MetricRegistry()))
+        }
+        // Links come and go: what stands between two equal answers must be equal too.
+        for _ in 0..<20 {
+            let before = try devices()
+            let files = try devices("--no-collector.netclass.netlink")
+            guard try devices() == before else { continue }
+            #expect(before.contains(#"node_network_protocol_type{device="lo"} 772"#))
+            #expect(files == before)
+            return
+        }
+        Issue.record("the devices never stayed the same")
+    }
+
+    /// `struct ifinfomsg` and attributes.
+    private func linkBytes(flags: UInt32, _ attributes: [(UInt16, [UInt8])]) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.append(littleEndian: UInt16(0))
+        buffer.append(littleEndian: UInt16(1))
+        buffer.append(littleEndian: Int32(7))
+        buffer.append(littleEndian: flags)
+        buffer.append(littleEndian: UInt32(0))
+        for (kind, value) in attributes {
+            buffer.append(littleEndian: UInt16(4 + value.count))
+            buffer.append(littleEndian: kind)
+            buffer.append(value)
+            while buffer.count % 4 != 0 { buffer.append(0) }
+        }
+        return buffer
+    }
+
+    private static let named: (UInt16, [UInt8]) = (3, Array("br-1".utf8) + [0])
+
+    @Test("flags are as sysfs has them: no state of the link, promiscuous while anybody wants it")
+    func linkFlags() {
+        let on = linkBytes(
+            flags: 0x1003 | 0x40 | 0x10000 | 0x20000 | 0x100, [Self.named, (30, [0, 0, 0, 0]), (61, [2, 0, 0, 0])])
+        guard let found = LinkMessage(on.bytes) else {
+            Issue.record("no message")
+            return
+        }
+        let (flags, isDormant, name) = (found.flags, found.isDormant, String(lossy: found.text(.name)))
+        #expect(flags == 0x1203)
+        #expect(isDormant == true)
+        #expect(name == "br-1")
+        let old = linkBytes(flags: 0x1003, [Self.named, (30, [1, 0, 0, 0])])
+        guard let oldMessage = LinkMessage(old.bytes) else {
+            Issue.record("no message")
+            return
+        }
+        let flagsOfOld = oldMessage.flags
+        #expect(flagsOfOld == nil, "before Linux 6.0 netlink does not tell them all")
+    }
+
+    @Test("what a device that is off does not tell is not told; one that is on none is on itself")
+    func offline() {
+        let off = linkBytes(flags: 0x1002, [Self.named, (33, [1]), (16, [2])])
+        guard let message = LinkMessage(off.bytes) else {
+            Issue.record("no message")
+            return
+        }
+        let (carrier, isDormant, underlying) = (message.hasCarrier, message.isDormant, message.underlying)
+        #expect(carrier == nil)
+        #expect(isDormant == nil)
+        #expect(underlying == 7)
+        let state = message.operationalState.description
+        #expect(state == "down")
+        let isCut = LinkMessage(off.bytes.slice(0, 15)) == nil
+        #expect(isCut)
+        let nameless = linkBytes(flags: 1, [])
+        let isNameless = LinkMessage(nameless.bytes) == nil
+        #expect(isNameless)
+    }
+
     @Test("no bytes make the cursors leave them or go on for ever")
     func fuzz() {
         let seed = SeededRandom.seed()

@@ -1,5 +1,6 @@
 import Exporter
 import Synchronization
+import Telemetry
 import Testing
 
 @Suite struct ProcCollectorTests {
@@ -331,14 +332,17 @@ import Testing
     func deviceCap() throws {
         for index in 1...5 { host.write("sys/class/net/eth\(index)/mtu", "1500\n") }
         let told = Mutex("")
+        let metrics = MetricRegistry()
         let collection = try host.collection(
-            ["--collector.disable-defaults", "--collector.netclass"], sampleLimit: 9,
+            ["--collector.disable-defaults", "--collector.netclass"], sampleLimit: 9, metrics: metrics,
             onProblem: { _, problem in told.withLock { $0 = problem } })
         let samples = sampleLines(of: collection)
         // Six of the first device, three each of the others.
         #expect(samples.count == 9)
         #expect(!samples.contains { $0.contains("eth2") })
-        #expect(told.withLock { $0 }.contains("more samples than may be written after 2 devices"))
+        #expect(told.withLock { $0 }.contains("more samples than metrics.collector_sample_limit (9)"))
+        let lost = metrics.counter("tocsin_collector_dropped_samples_total", help: "")
+        #expect(lost.current > 0)
     }
 
     @Test("clock sources are numbered in their order")

@@ -24,7 +24,7 @@ struct DamageTests {
         try Files.copyStore(directory.path, to: crashed.path)
         store.close()
         let places = try StoreFiles(directory: crashed.path).records(in: 1).map { Int($0.location.offset) }
-        return (crashed.path + "/segments/" + SegmentFormat.fileName(1), places)
+        return (crashed.path + "/segments/" + SegmentFormat.kind.fileName(1), places)
     }
 
     private func flip(_ path: String, _ offsets: [Int]) throws {

@@ -19,7 +19,7 @@ struct RecoveryTests {
         for index in 0..<count { try store.put([noise(index)], position: "\(index)") }
         try Files.copyStore(directory.path, to: crashed.path)
         store.close()
-        return crashed.path + "/segments/" + SegmentFormat.fileName(1)
+        return crashed.path + "/segments/" + SegmentFormat.kind.fileName(1)
     }
 
     @Test("cut at any byte of the last record, exactly the records before it are there, and writing goes on")
@@ -134,7 +134,7 @@ struct RecoveryTests {
         let end = try #require(again.segments().last).end
         try again.put(["1"], position: "1")
         again.close()
-        let path = directory.path + "/segments/" + SegmentFormat.fileName(1)
+        let path = directory.path + "/segments/" + SegmentFormat.kind.fileName(1)
         try StoreFile(path: path, flags: O_RDWR).truncate(to: end)
         let last = try StoreFixture().open(directory.path)
         #expect(last.text("a") == "0")
@@ -148,13 +148,13 @@ struct RecoveryTests {
         _ = try write()
         let folder = crashed.path + "/segments/"
         try Files.write([1, 2, 3], to: folder + "notes.txt")
-        try Files.write([], to: folder + SegmentFormat.fileName(2))
-        try Files.write([UInt8](repeating: 0, count: 9000), to: folder + SegmentFormat.fileName(3))
-        try StoreDirectory(path: folder + SegmentFormat.fileName(4)).create()
-        var newer = SegmentFormat.header(number: 5)
+        try Files.write([], to: folder + SegmentFormat.kind.fileName(2))
+        try Files.write([UInt8](repeating: 0, count: 9000), to: folder + SegmentFormat.kind.fileName(3))
+        try StoreDirectory(path: folder + SegmentFormat.kind.fileName(4)).create()
+        var newer = SegmentFormat.kind.header(number: 5)
         newer.overwrite(at: 8, littleEndian: UInt32(9))
         newer.overwrite(at: 28, littleEndian: newer.bytes.slice(0, 28).crc32c())
-        try Files.write([UInt8](newer.bytes), to: folder + SegmentFormat.fileName(5))
+        try Files.write([UInt8](newer.bytes), to: folder + SegmentFormat.kind.fileName(5))
         try Files.write([UInt8](repeating: 7, count: 100), to: crashed.path + "/checkpoints/positions.0")
         let store = try StoreFixture().open(crashed.path)
         #expect(store.text("a") == "4")
@@ -162,7 +162,7 @@ struct RecoveryTests {
         #expect(try lines(of: store) == (0..<5).map(noise) + ["after"])
         #expect(try lines(of: StoreFiles(directory: crashed.path)) == (0..<5).map(noise) + ["after"])
         store.close()
-        #expect(try Files.bytes(folder + SegmentFormat.fileName(5)).count == 32)
+        #expect(try Files.bytes(folder + SegmentFormat.kind.fileName(5)).count == 32)
     }
 
     @Test("segments deleted by hand: positions stay, numbers go on, and a cursor never points ahead")
@@ -174,7 +174,7 @@ struct RecoveryTests {
         store.acknowledge(
             DestinationState(cursor: RecordLocation(segment: end.number, offset: end.end)), destination: "loki")
         store.close()
-        try StoreDirectory(path: directory.path + "/segments").remove(SegmentFormat.fileName(1))
+        try StoreDirectory(path: directory.path + "/segments").remove(SegmentFormat.kind.fileName(1))
         let again = try StoreFixture().open(directory.path)
         #expect(again.text("a") == "2")
         let cursor = again.register(destination: "loki").cursor

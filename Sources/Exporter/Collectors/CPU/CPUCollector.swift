@@ -21,7 +21,7 @@ struct CPUCollector: Collector {
     private var topology: CPUTopology
 
     init(_ context: CollectorContext) throws {
-        stat = HostFile(context.paths.proc("stat"))
+        stat = HostFile(context.paths.proc("stat"), .one)
         reportsGuests = context.options.bool("guest")
         let flags = try context.options.pattern("info_flags_include")
         let bugs = try context.options.pattern("info_bugs_include")

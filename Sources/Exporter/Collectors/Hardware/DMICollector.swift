@@ -1,3 +1,4 @@
+import Bytes
 import Telemetry
 
 /// `/sys/class/dmi/id`: what the firmware says of the machine. Read until it is there, then kept: it changes with a
@@ -25,10 +26,10 @@ struct DMICollector: Collector {
     init(_ context: CollectorContext) { directory = context.paths.sys("class/dmi/id") }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {
-        if labels.isEmpty {
+        if labels.isEmpty, let directory = OpenDirectory(directory) {
             // Serial numbers are root's alone.
-            for (label, file) in Self.files {
-                if let value = reader.string("\(directory)/\(file)") { labels.append((label, value)) }
+            for (label, file) in Self.files where reader.loadAttribute(file, in: directory) {
+                labels.append((label, String(lossy: reader.text)))
             }
         }
         guard !labels.isEmpty else { throw CollectorError.absent(directory) }

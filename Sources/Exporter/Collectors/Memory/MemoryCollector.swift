@@ -9,7 +9,7 @@ struct MemoryCollector: Collector {
 
     private let file: HostFile
 
-    init(_ context: CollectorContext) { file = HostFile(context.paths.proc("meminfo")) }
+    init(_ context: CollectorContext) { file = HostFile(context.paths.proc("meminfo"), .one) }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {
         try reader.load(file)

@@ -15,7 +15,7 @@ struct VirtualMemoryCollector: Collector {
     private let filter: NameFilter
 
     init(_ context: CollectorContext) throws {
-        file = HostFile(context.paths.proc("vmstat"))
+        file = HostFile(context.paths.proc("vmstat"), .lines)
         filter = NameFilter(include: try context.options.pattern("fields"), exclude: nil)
     }
 

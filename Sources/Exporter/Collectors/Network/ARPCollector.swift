@@ -14,48 +14,40 @@ struct ARPCollector: Collector {
         ]
     ) { try ARPCollector($0) }
 
-    private let source: Source
+    private let source: NetworkSource
     private let filter: NameFilter
-
-    private enum Source {
-        case netlink(NetlinkSocket)
-        case file(HostFile)
-    }
+    private var devices = NameCounts()
+    /// Of netlink's answer: entries by the device's number.
+    private var numbers: [Int32: Int] = [:]
 
     init(_ context: CollectorContext) throws {
-        // Netlink speaks of the network that this process is in; a /proc mounted elsewhere may be of another, unless
-        // netlink was asked for by name.
-        let isAsked = context.options.values["netlink"] != nil
-        let isNetlink = context.options.bool("netlink") && (isAsked || context.paths.proc == HostPaths().proc)
-        source =
-            isNetlink
-            ? .netlink(NetlinkSocket(.route)) : .file(HostFile(context.paths.proc("net/arp")))
+        source = NetworkSource(context, file: "net/arp")
         filter = try context.options.filter("device")
     }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {
-        let counts: [String: Int]
+        devices.reset()
         switch source {
-        case .netlink(let socket): counts = try Self.count(socket, reader: &reader)
+        case .netlink(let socket): try count(socket, reader: &reader)
         case .file(let file):
             try reader.load(file)
-            let (found, unreadable) = Self.count(reader.text)
+            let unreadable = count(reader.text)
             if unreadable > 0 { reader.odd("\(file.path): \(unreadable) lines cannot be read") }
-            counts = found
         }
         let family = batch.family("node_arp_entries", .gauge, "Entries of the ARP table.")
-        for (device, count) in counts where filter.allows(device) {
-            batch.sample(family, batch.labels("device", device), Double(count))
+        devices.forEach { name, count in
+            guard filter.allows(name) else { return }
+            batch.sample(family, batch.labels("device", name), Double(count))
         }
     }
 
-    private static func count(_ socket: NetlinkSocket, reader: inout HostReader) throws -> [String: Int] {
+    private mutating func count(_ socket: NetlinkSocket, reader: inout HostReader) throws {
         // struct ndmsg: the family, then zeros for all devices and states.
         var body = ByteBuffer(capacity: 12)
         body.append(littleEndian: UInt32(AF_INET))
         body.append(littleEndian: UInt64(0))
         try socket.request(30, body)
-        var counts: [Int32: Int] = [:]
+        numbers.removeAll(keepingCapacity: true)
         while try socket.receive(&reader) {
             var messages = NetlinkCursor(reader.text, sequence: socket.sequence)
             while messages.next() {
@@ -65,33 +57,30 @@ struct ARPCollector: Collector {
                     let state = message.load(littleEndian: 8, as: UInt16.self)
                 else { continue }
                 // /proc/net/arp does not list those that need no ARP either (NUD_NOARP).
-                if state & 0x40 == 0 { counts[device, default: 0] += 1 }
+                if state & 0x40 == 0 { numbers[device, default: 0] += 1 }
             }
             try socket.end(isDone: messages.isDone, code: messages.code)
         }
-        var named: [String: Int] = [:]
-        for (device, count) in counts {
+        for (device, count) in numbers {
             try? reader.load("if_indextoname", room: 64) { Int(clinux_device_name(device, $0.baseAddress, $0.count)) }
             // Gone since.
-            if reader.text.byteCount > 0 { named[String(lossy: reader.text), default: 0] += count }
+            if reader.text.byteCount > 0 { devices.add(count, to: reader.text) }
         }
-        return named
     }
 
-    /// The last of six columns is the device.
-    private static func count(_ text: RawSpan) -> (counts: [String: Int], unreadable: Int) {
-        var counts: [String: Int] = [:]
+    /// The last of six columns is the device. Returns how many lines could not be read.
+    private mutating func count(_ text: RawSpan) -> Int {
         var unreadable = 0
         var lines = LineCursor(text)
-        guard lines.next() else { return ([:], 0) }
+        guard lines.next() else { return 0 }
         while lines.next() {
             var fields = FieldCursor(lines.line)
             guard fields.skip(6) else {
                 unreadable += 1
                 continue
             }
-            counts[String(lossy: fields.field), default: 0] += 1
+            devices.add(1, to: fields.field)
         }
-        return (counts, unreadable)
+        return unreadable
     }
 }

@@ -24,9 +24,9 @@ struct ConntrackCollector: Collector {
     private let statistics: HostFile
 
     init(_ context: CollectorContext) {
-        count = HostFile(context.paths.proc("sys/net/netfilter/nf_conntrack_count"))
-        limit = HostFile(context.paths.proc("sys/net/netfilter/nf_conntrack_max"))
-        statistics = HostFile(context.paths.proc("net/stat/nf_conntrack"))
+        count = HostFile(context.paths.proc("sys/net/netfilter/nf_conntrack_count"), .one)
+        limit = HostFile(context.paths.proc("sys/net/netfilter/nf_conntrack_max"), .one)
+        statistics = HostFile(context.paths.proc("net/stat/nf_conntrack"), .lines)
     }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {

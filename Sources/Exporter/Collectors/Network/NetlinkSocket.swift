@@ -160,6 +160,9 @@ struct NetlinkAttributes: ~Escapable {
 
     var value: RawSpan {
         @_lifetime(copy self)
-        get { text.extracting(start..<end) }
+        get { text.extracting(range) }
     }
+
+    /// Where the value lies.
+    var range: Range<Int> { start..<end }
 }

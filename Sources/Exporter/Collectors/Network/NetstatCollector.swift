@@ -22,8 +22,8 @@ struct NetstatCollector: Collector {
     private let filter: NameFilter
 
     init(_ context: CollectorContext) throws {
-        paired = [HostFile(context.paths.proc("net/netstat")), HostFile(context.paths.proc("net/snmp"))]
-        single = HostFile(context.paths.proc("net/snmp6"))
+        paired = [HostFile(context.paths.proc("net/netstat"), .one), HostFile(context.paths.proc("net/snmp"), .one)]
+        single = HostFile(context.paths.proc("net/snmp6"), .one)
         filter = NameFilter(include: try context.options.pattern("fields"), exclude: nil)
     }
 

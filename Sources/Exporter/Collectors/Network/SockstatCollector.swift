@@ -14,7 +14,7 @@ struct SockstatCollector: Collector {
     private let pageSize = Double(sysconf(Int32(_SC_PAGESIZE)))
 
     init(_ context: CollectorContext) {
-        files = ["net/sockstat", "net/sockstat6"].map { HostFile(context.paths.proc($0)) }
+        files = ["net/sockstat", "net/sockstat6"].map { HostFile(context.paths.proc($0), .one) }
     }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {

@@ -19,7 +19,7 @@ struct SoftnetCollector: Collector {
 
     private let file: HostFile
 
-    init(_ context: CollectorContext) { file = HostFile(context.paths.proc("net/softnet_stat")) }
+    init(_ context: CollectorContext) { file = HostFile(context.paths.proc("net/softnet_stat"), .lines) }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {
         try reader.load(file)

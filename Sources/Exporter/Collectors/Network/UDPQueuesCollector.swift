@@ -10,7 +10,10 @@ struct UDPQueuesCollector: Collector {
     private let files: [(HostFile, StaticString)]
 
     init(_ context: CollectorContext) {
-        files = [(HostFile(context.paths.proc("net/udp")), "v4"), (HostFile(context.paths.proc("net/udp6")), "v6")]
+        files = [
+            (HostFile(context.paths.proc("net/udp"), .lines), "v4"),
+            (HostFile(context.paths.proc("net/udp6"), .lines), "v6"),
+        ]
     }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {

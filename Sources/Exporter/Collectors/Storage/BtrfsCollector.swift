@@ -1,7 +1,7 @@
 import Bytes
 import Telemetry
 
-/// `/sys/fs/btrfs` (btrfs-ioctl, fs/btrfs/sysfs.c).
+/// `/sys/fs/btrfs` (fs/btrfs/sysfs.c), and by ioctl(2) the devices of what is mounted (linux/btrfs.h).
 struct BtrfsCollector: Collector {
     static let description = CollectorDescription("btrfs", "Btrfs file systems.") { BtrfsCollector($0) }
 
@@ -38,8 +38,10 @@ struct BtrfsCollector: Collector {
     }
 
     private let fileSystems: DeviceList<FileSystem>
+    private let mounts: BtrfsMounts
 
     init(_ context: CollectorContext) {
+        mounts = BtrfsMounts(context.paths)
         fileSystems = DeviceList(context.paths.sys("fs/btrfs")) { name, path in
             // Beside them there is `features`.
             name.contains("-") ? FileSystem(name: name, path: path) : nil
@@ -49,6 +51,7 @@ struct BtrfsCollector: Collector {
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {
         // A host without such file systems is no failure.
         guard try fileSystems.refreshIfPresent() else { return }
+        if !fileSystems.devices.isEmpty { mounts.refresh(&reader) }
         for fileSystem in fileSystems.devices {
             let found = reader.string(fileSystem.uuid) ?? ""
             let uuid = found.isEmpty ? fileSystem.name : found
@@ -102,9 +105,11 @@ struct BtrfsCollector: Collector {
         sample("node_btrfs_commit_seconds_total", .counter, "Seconds that all commits took.", all)
     }
 
+    /// Returns how many there are. Without an answer by ioctl there is what sysfs has, the size, as node_exporter does.
     private func writeDevices(
         of fileSystem: FileSystem, _ uuid: String, into batch: inout SampleBatch, _ reader: inout HostReader
     ) throws -> Int {
+        if let count = mounts.write(fileSystem.name, uuid: uuid, into: &batch) { return count }
         guard try fileSystem.devices.refreshIfPresent() else { return 0 }
         let family = batch.family("node_btrfs_device_size_bytes", .gauge, "Bytes of a device of a file system.")
         for device in fileSystem.devices.devices {

@@ -31,6 +31,8 @@ struct FilesystemCollector: Collector {
         /// Below the root that the host's is mounted at; U+FFFD for what is not UTF-8.
         var label: String
         var question: SpaceQuestion
+        /// Whether the answer comes from the kernel's memory: it need not be waited for on another thread.
+        var isSure: Bool
     }
 
     private let paths: HostPaths
@@ -41,15 +43,19 @@ struct FilesystemCollector: Collector {
     private let timeout: Double
     private let crew = SpaceCrew()
     private let ask: @Sendable (String) -> SpaceQuestion.Answer
+    /// Whether file systems whose answer is sure are asked without another thread.
+    private let asksHere: Bool
 
     private var lastText: [UInt8] = []
     private var shown: [Shown] = []
+    /// What is asked on this thread, and what on threads that may hang.
+    private var sureQuestions: [SpaceQuestion] = []
     private var questions: [SpaceQuestion] = []
     private var unreadable = 0
 
-    /// - Parameter ask: statfs(2); tests give another.
+    /// - Parameter ask: in place of statfs(2), for tests; then no answer is sure.
     init(
-        _ context: CollectorContext, ask: @escaping @Sendable (String) -> SpaceQuestion.Answer = SpaceQuestion.statfs
+        _ context: CollectorContext, ask: (@Sendable (String) -> SpaceQuestion.Answer)? = nil
     ) throws {
         paths = context.paths
         file = HostFile(paths.proc("1/mountinfo"))
@@ -57,7 +63,8 @@ struct FilesystemCollector: Collector {
         pointFilter = try context.options.filter("mount_points")
         typeFilter = try context.options.filter("fs_types")
         timeout = context.options.duration("mount_timeout") ?? 5
-        self.ask = ask
+        self.ask = ask ?? SpaceQuestion.statfs
+        asksHere = ask == nil && paths.root == "/"
     }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {
@@ -68,7 +75,8 @@ struct FilesystemCollector: Collector {
             let count = unreadable
             reader.odd("mountinfo: \(count) lines that are not as expected")
         }
-        crew.ask(questions, timeout: timeout)
+        for question in sureQuestions { question.askNow() }
+        if !questions.isEmpty { crew.ask(questions, timeout: timeout) }
         write(into: &batch)
     }
 
@@ -90,7 +98,9 @@ struct FilesystemCollector: Collector {
         lastText = [UInt8](text)
         shown.removeAll(keepingCapacity: true)
         var places: [String: Int] = [:]
-        for mount in MountPoint.all(in: text, odd: &unreadable) {
+        let mounts = MountPoint.all(in: text, odd: &unreadable)
+        let sure = asksHere ? MountPoint.sure(among: mounts) : []
+        for mount in mounts {
             let point = stripped(mount.path)
             let label = String(decoding: point, as: UTF8.self)
             guard pointFilter.allows(label), typeFilter.allows(mount.type) else { continue }
@@ -98,7 +108,9 @@ struct FilesystemCollector: Collector {
             // A path that is not UTF-8 cannot be asked for by a String.
             let name = String(validating: path, as: UTF8.self) ?? ""
             let question = known[mount.id + name] ?? makeQuestion(name, path)
-            let entry = Shown(mount: mount, label: label, question: question)
+            let entry = Shown(
+                mount: mount, label: label, question: question,
+                isSure: sure.contains(mount.id))
             // Of mounts one over the other only the last can be seen.
             if let place = places["\(mount.device)\0\(label)\0\(mount.type)"] {
                 shown[place] = entry
@@ -107,7 +119,8 @@ struct FilesystemCollector: Collector {
                 shown.append(entry)
             }
         }
-        questions = shown.map(\.question)
+        sureQuestions = shown.filter(\.isSure).map(\.question)
+        questions = shown.filter { !$0.isSure }.map(\.question)
     }
 
     private func makeQuestion(_ name: String, _ path: [UInt8]) -> SpaceQuestion {

@@ -44,6 +44,22 @@ struct MountPoint: Equatable, Sendable {
         }
     }
 
+    /// The ids of those of which statfs(2) reads memory only, that neither ask a server nor wait for a disk, and to
+    /// which no way leads through one that may.
+    static func sure(among mounts: [MountPoint]) -> Set<String> {
+        let fromMemory = ["ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs"]
+        let others = mounts.filter { !fromMemory.contains($0.type) }
+        let sure = mounts.filter { mount in
+            fromMemory.contains(mount.type) && !others.contains { mount.isAtOrBelow($0.path) }
+        }
+        return Set(sure.map(\.id))
+    }
+
+    private func isAtOrBelow(_ other: [UInt8]) -> Bool {
+        path.starts(with: other)
+            && (path.count == other.count || other.last == 0x2f || path[other.count] == 0x2f)
+    }
+
     /// All mounts of the text; `odd` is how many lines were not as they should be.
     static func all(in text: RawSpan, odd: inout Int) -> [MountPoint] {
         var mounts: [MountPoint] = []

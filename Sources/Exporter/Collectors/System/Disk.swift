@@ -29,6 +29,9 @@ struct Disk {
         case mapperName, mapperUUID, volumeGroup, volume, volumeLayer
         case isATA, writeCache, writeCacheEnabled, rotationRate
 
+        /// Kept: `allCases` would be made anew for each line.
+        static let all = allCases
+
         var key: StaticString {
             switch self {
             case .path: "ID_PATH"
@@ -67,7 +70,7 @@ struct Disk {
                 let line = text.slice(start, end)
                 if line.hasPrefix("E:" as StaticString), let equals = line.firstIndex(of: 0x3d) {
                     let key = line.slice(2, equals)
-                    for property in Property.allCases where key.equals(property.key) {
+                    for property in Property.all where key.equals(property.key) {
                         ranges[property.rawValue] = start + equals + 1..<end
                     }
                 }
@@ -106,11 +109,14 @@ struct Disk {
         }
         guard !properties[.isATA].isEmpty else { return }
         let labels = batch.labels("device", name)
-        for (family, property) in [
-            (families.writeCache, Property.writeCache), (families.writeCacheEnabled, .writeCacheEnabled),
-            (families.rotationRate, .rotationRate),
-        ] {
-            if let value = text.extracting(properties[property]).number { batch.sample(family, labels, value) }
+        if let value = text.extracting(properties[.writeCache]).number {
+            batch.sample(families.writeCache, labels, value)
+        }
+        if let value = text.extracting(properties[.writeCacheEnabled]).number {
+            batch.sample(families.writeCacheEnabled, labels, value)
+        }
+        if let value = text.extracting(properties[.rotationRate]).number {
+            batch.sample(families.rotationRate, labels, value)
         }
     }
 
@@ -119,8 +125,9 @@ struct Disk {
         into batch: inout SampleBatch
     ) {
         // The first is what the disk's label says; virtio devices have only the last.
-        let serials = [properties[.scsiSerial], properties[.shortSerial], properties[.serial]]
-        let serial = serials.first { !$0.isEmpty } ?? 0..<0
+        var serial = properties[.scsiSerial]
+        if serial.isEmpty { serial = properties[.shortSerial] }
+        if serial.isEmpty { serial = properties[.serial] }
         batch.startLabels()
         batch.label("device", name)
         batch.label("major", Int(clamping: major))

@@ -53,7 +53,7 @@ struct DiskStatsCollector: Collector {
     private var disks: [Disk] = []
 
     init(_ context: CollectorContext) throws {
-        file = HostFile(context.paths.proc("diskstats"))
+        file = HostFile(context.paths.proc("diskstats"), .lines)
         paths = context.paths
         filter = try context.options.filter("device")
     }

@@ -10,8 +10,8 @@ struct EntropyCollector: Collector {
     private let size: HostFile
 
     init(_ context: CollectorContext) {
-        available = HostFile(context.paths.proc("sys/kernel/random/entropy_avail"))
-        size = HostFile(context.paths.proc("sys/kernel/random/poolsize"))
+        available = HostFile(context.paths.proc("sys/kernel/random/entropy_avail"), .one)
+        size = HostFile(context.paths.proc("sys/kernel/random/poolsize"), .one)
     }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {

@@ -9,7 +9,7 @@ struct FileDescriptorsCollector: Collector {
 
     private let file: HostFile
 
-    init(_ context: CollectorContext) { file = HostFile(context.paths.proc("sys/fs/file-nr")) }
+    init(_ context: CollectorContext) { file = HostFile(context.paths.proc("sys/fs/file-nr"), .one) }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {
         try reader.load(file)

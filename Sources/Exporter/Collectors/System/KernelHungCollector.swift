@@ -8,7 +8,7 @@ struct KernelHungCollector: Collector {
 
     private let file: HostFile
 
-    init(_ context: CollectorContext) { file = HostFile(context.paths.proc("sys/kernel/hung_task_detect_count")) }
+    init(_ context: CollectorContext) { file = HostFile(context.paths.proc("sys/kernel/hung_task_detect_count"), .one) }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {
         batch.sample(

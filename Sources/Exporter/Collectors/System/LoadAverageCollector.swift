@@ -7,7 +7,7 @@ struct LoadAverageCollector: Collector {
 
     private let file: HostFile
 
-    init(_ context: CollectorContext) { file = HostFile(context.paths.proc("loadavg")) }
+    init(_ context: CollectorContext) { file = HostFile(context.paths.proc("loadavg"), .one) }
 
     mutating func collect(into batch: inout SampleBatch, reader: inout HostReader) throws {
         try reader.load(file)

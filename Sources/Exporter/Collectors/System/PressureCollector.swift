@@ -17,7 +17,7 @@ struct PressureCollector: Collector {
     private let resources: [Resource]
 
     init(_ context: CollectorContext) {
-        func file(_ name: String) -> HostFile { HostFile(context.paths.proc("pressure/\(name)")) }
+        func file(_ name: String) -> HostFile { HostFile(context.paths.proc("pressure/\(name)"), .one) }
         resources = [
             // All tasks waiting for a CPU is nothing that a host as a whole can be in.
             Resource(file: file("cpu"), some: "node_pressure_cpu_waiting_seconds_total"),

@@ -13,8 +13,8 @@ struct ProcessesCollector: Collector {
 
     init(_ context: CollectorContext) {
         directory = HostDirectory(context.paths.proc)
-        threadLimit = HostFile(context.paths.proc("sys/kernel/threads-max"))
-        processLimit = HostFile(context.paths.proc("sys/kernel/pid_max"))
+        threadLimit = HostFile(context.paths.proc("sys/kernel/threads-max"), .one)
+        processLimit = HostFile(context.paths.proc("sys/kernel/pid_max"), .one)
     }
 
     /// How many there are in each state, by the state's letter.

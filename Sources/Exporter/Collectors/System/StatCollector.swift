@@ -26,7 +26,7 @@ struct StatCollector: Collector {
     private let reportsVectors: Bool
 
     init(_ context: CollectorContext) {
-        file = HostFile(context.paths.proc("stat"))
+        file = HostFile(context.paths.proc("stat"), .one)
         reportsVectors = context.options.bool("softirq")
     }
 

@@ -76,11 +76,11 @@ extension DiskQueue {
         // What follows may be durable first: there must be no gap behind which something stands.
         if writer.unsynchronized != nil { try synchronize(&writer) }
         let number = writer.nextSegment
-        let name = QueueSegmentFormat.fileName(number)
+        let name = QueueSegmentFormat.kind.fileName(number)
         do throws(SystemError) {
             let file = try StoreFile(path: directory.file(name), flags: O_RDWR | O_CREAT | O_EXCL)
             writer.nextSegment += 1
-            try file.write(QueueSegmentFormat.header(number: number).bytes, RawSpan(), at: 0, faults: faults)
+            try file.write(QueueSegmentFormat.kind.header(number: number).bytes, RawSpan(), at: 0, faults: faults)
             writer.file = file
             state.withLock {
                 $0.segments.append(Segment(number: number, end: QueueSegmentFormat.firstOffset))
@@ -131,7 +131,7 @@ extension DiskQueue {
         while state.size > state.maxSize, state.segments.count > 1 {
             let segment = state.segments.removeFirst()
             // Where it cannot be deleted it is found again at the next start.
-            try? directory.remove(QueueSegmentFormat.fileName(segment.number))
+            try? directory.remove(QueueSegmentFormat.kind.fileName(segment.number))
             let held = state.ledger.remove(through: segment.sequence)
             gone.samples += held.samples
             gone.exemplars += held.exemplars

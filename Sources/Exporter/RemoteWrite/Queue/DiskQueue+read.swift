@@ -18,7 +18,7 @@ struct QueueReader: ~Copyable {
     mutating func file(_ number: UInt64, _ directory: StoreDirectory) throws(SystemError) -> StoreFile {
         if let open, open.number == number { return open.file }
         let file = try StoreFile(
-            path: directory.file(QueueSegmentFormat.fileName(number)), flags: O_RDONLY | O_NONBLOCK)
+            path: directory.file(QueueSegmentFormat.kind.fileName(number)), flags: O_RDONLY | O_NONBLOCK)
         open = (number, file)
         return file
     }
@@ -143,7 +143,7 @@ extension DiskQueue {
             return (held, Self.forget(&state))
         }
         drop(max(0, held.samples - samples), max(0, held.exemplars - exemplars), .damaged)
-        for number in gone { try? directory.remove(QueueSegmentFormat.fileName(number)) }
+        for number in gone { try? directory.remove(QueueSegmentFormat.kind.fileName(number)) }
         let current = acknowledged
         cursor.withLock { cursor in
             do throws(SystemError) {

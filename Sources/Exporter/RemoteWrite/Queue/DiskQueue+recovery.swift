@@ -11,9 +11,9 @@ extension DiskQueue {
         var lastSegment = state.cursor.segment
         var lastSequence = state.cursor.sequence
         var scratch = ByteBuffer()
-        for number in try directory.names().compactMap(QueueSegmentFormat.number).sorted() {
+        for number in try directory.names().compactMap(QueueSegmentFormat.kind.number(ofFileNamed:)).sorted() {
             lastSegment = max(lastSegment, number)
-            let name = QueueSegmentFormat.fileName(number)
+            let name = QueueSegmentFormat.kind.fileName(number)
             guard let file = try? StoreFile(path: directory.file(name), flags: O_RDONLY | O_NONBLOCK),
                 let limit = try? file.size()
             else {
@@ -21,11 +21,11 @@ extension DiskQueue {
                 continue
             }
             scratch.removeAll()
-            try file.read(at: 0, length: QueueSegmentFormat.headerSize, into: &scratch)
+            try file.read(at: 0, length: NumberedFileKind.headerSize, into: &scratch)
             let version = QueueSegmentFormat.version(of: scratch.bytes, number: number)
-            if let version, version > QueueSegmentFormat.version {
+            if let version, version > QueueSegmentFormat.kind.version {
                 logger.warning(
-                    "remote write queue: \(directory.file(name)) is of version \(version), this program knows \(QueueSegmentFormat.version); it is left alone"
+                    "remote write queue: \(directory.file(name)) is of version \(version), this program knows \(QueueSegmentFormat.kind.version); it is left alone"
                 )
                 continue
             }

@@ -1,46 +1,14 @@
 import Bytes
 
 /// The queue's segment files: a header, then records one after the other.
-///
-/// Segment header, 32 bytes, integers little-endian: magic "TOCRWQ01" | version u32 | 0 u32 | number u64 | 0 u32
-/// | CRC-32C of the first 28 bytes. The name is the number, 16 hexadecimal digits, and `.rwq`.
 enum QueueSegmentFormat {
-    static let magic: UInt64 = 0x3130_5157_5243_4f54  // "TOCRWQ01"
-    static let version: UInt32 = 1
-    static let headerSize = 32
-    static let firstOffset = UInt64(headerSize)
-
-    static func fileName(_ number: UInt64) -> String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits + ".rwq"
-    }
-
-    /// Nil for a name that is not one of ours.
-    static func number(ofFileNamed name: String) -> UInt64? {
-        guard name.utf8.count == 20, name.hasSuffix(".rwq"), let number = UInt64(name.dropLast(4), radix: 16),
-            number > 0, number < 1 << 62, fileName(number) == name
-        else { return nil }
-        return number
-    }
-
-    static func header(number: UInt64) -> ByteBuffer {
-        var buffer = ByteBuffer(capacity: headerSize)
-        buffer.append(littleEndian: magic)
-        buffer.append(littleEndian: version)
-        buffer.append(littleEndian: UInt32(0))
-        buffer.append(littleEndian: number)
-        buffer.append(littleEndian: UInt32(0))
-        buffer.append(littleEndian: buffer.bytes.crc32c())
-        return buffer
-    }
+    /// "TOCRWQ01"
+    static let kind = NumberedFileKind(magic: 0x3130_5157_5243_4f54, version: 1, suffix: ".rwq")
+    static let firstOffset = UInt64(NumberedFileKind.headerSize)
 
     /// The version of a header, nil where it is none of a segment `number`.
     static func version(of bytes: RawSpan, number: UInt64) -> UInt32? {
-        guard bytes.byteCount >= headerSize, bytes.load(littleEndian: 0, as: UInt64.self) == magic,
-            bytes.load(littleEndian: 28, as: UInt32.self) == bytes.slice(0, 28).crc32c(),
-            bytes.load(littleEndian: 16, as: UInt64.self) == number
-        else { return nil }
-        return bytes.load(littleEndian: 8, as: UInt32.self)
+        kind.header(in: bytes).flatMap { $0.number == number ? $0.version : nil }
     }
 }
 

@@ -1,0 +1,148 @@
+"""What the host's collectors cost in memory, and what they ask the kernel by ioctl and netlink, against the tools of others."""
+
+import os
+import re
+import shutil
+import subprocess
+
+from cases_exporter import collect, read
+from context import Skip, case
+
+# Switched on besides the defaults; those that need options or hardware are left as they are.
+OPTIONAL = ("buddyinfo", "cgroups", "ethtool", "interrupts", "processes", "softirqs", "swap", "tcpstat")
+
+
+@case("exporter-memory")
+def memory(c):
+    """All collectors of the host add at most 4 MiB to what is resident after 200 scrapes."""
+    measured = {}
+    for name, section in (("without", {"disable_default_collectors": True}),
+                          ("with", {"collectors": {name: {"enabled": True} for name in OPTIONAL}})):
+        agent = c.agent([], [], name=name, metrics=section)
+        agent.start()
+        for _ in range(200):
+            status, body = agent.get("/metrics")[:2]
+            c.require(status == 200, "/metrics answers %d" % status)
+        measured[name] = agent.memory()
+        lines = body.decode() if isinstance(body, bytes) else body
+        measured[name]["samples"] = sum(1 for line in lines.splitlines() if line and line[0] != "#")
+        agent.terminate()
+    without, all_of_them = measured["without"], measured["with"]
+    added = {key: (all_of_them[key] - without[key]) / 1024 for key in ("rss", "anon")}
+    text = "%d samples more: %.1f MiB resident more (%.1f to %.1f), %.1f of it anonymous" % (
+        all_of_them["samples"] - without["samples"], added["rss"], without["rss"] / 1024, all_of_them["rss"] / 1024, added["anon"])
+    c.require(all_of_them["samples"] > without["samples"] + 200, "the collectors did not run: %s" % text)
+    c.require(added["rss"] <= 4, "more than 4 MiB: %s" % text)
+    return text
+
+
+@case("exporter-btrfs")
+def btrfs(c):
+    """Devices of a btrfs, their sizes and errors, are those that btrfs's own tool tells, damage included."""
+    if os.geteuid() != 0 or not shutil.which("mkfs.btrfs") or not shutil.which("losetup"):
+        raise Skip("wants root, btrfs-progs and losetup")
+    if "btrfs" not in open("/proc/filesystems").read():
+        raise Skip("the kernel has no btrfs")
+    loops, mountpoint = [], c.folder("mount")
+
+    def run(*words):
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Skip("%s: %s" % (" ".join(words), done.stderr.strip()[:200]))
+        return done.stdout
+
+    def end():
+        subprocess.run(["umount", mountpoint], stderr=subprocess.DEVNULL, check=False)
+        for loop in loops:
+            subprocess.run(["losetup", "-d", loop], check=False)
+
+    c.closing.append(end)
+    for index in range(2):
+        image = c.path("disk%d" % index)
+        with open(image, "wb") as file:
+            file.truncate((200 + 64 * index) << 20)
+        loops.append(run("losetup", "-f", "--show", image).strip())
+    run("mkfs.btrfs", "-q", "-f", "-L", "tocsin test", "-m", "raid1", "-d", "raid1", *loops)
+    run("mount", loops[0], mountpoint)
+    with open(os.path.join(mountpoint, "file"), "wb") as file:
+        file.write(b"tocsin!!" * (1 << 20))
+    run("sync")
+    run("umount", mountpoint)
+    # One copy is damaged: what reads it finds the checksum wrong and counts.
+    image = c.path("disk0")
+    with open(image, "r+b") as file:
+        data, at = file.read(), 0
+        places = []
+        while (at := data.find(b"tocsin!!" * 512, at)) >= 0:
+            places.append(at)
+            at += 4096
+        for place in places[:40]:
+            file.seek(place)
+            file.write(b"damaged!" * 16)
+    c.require(places, "the file is not in the image")
+    run("sync")
+    run("mount", loops[0], mountpoint)
+    for _ in range(4):
+        with open("/proc/sys/vm/drop_caches", "w") as file:
+            file.write("3")
+        with open(os.path.join(mountpoint, "file"), "rb") as file:
+            c.require(file.read() == b"tocsin!!" * (1 << 20), "the other copy does not serve")
+    samples = read(collect(c, "--collector.disable-defaults", "--collector.btrfs"))[1]
+    stats = run("btrfs", "device", "stats", mountpoint)
+    shown = run("btrfs", "filesystem", "show", "--raw", mountpoint)
+    identity = re.search(r"uuid: (\S+)", shown).group(1)
+    expected, wrong = {}, []
+    for device, name, count in re.findall(r"\[/dev/(\w+)\]\.(\w+)_err[s]?\s+(\d+)", stats):
+        expected["node_btrfs_device_errors_total", device, name.replace("_io", "")] = float(count)
+    for size, used, device in re.findall(r"devid +\d+ size (\d+) used (\d+) path /dev/(\w+)", shown):
+        expected["node_btrfs_device_size_bytes", device, None] = float(size)
+        expected["node_btrfs_device_unused_bytes", device, None] = float(int(size) - int(used))
+    found = {}
+    for (name, labels), value in samples.items():
+        labels = dict(labels)
+        if name.startswith("node_btrfs_device_") and labels.get("uuid") == identity:
+            c.require(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", labels["btrfs_dev_uuid"]), "no id: %s" % labels)
+            found[name, labels["device"], labels.get("type")] = value
+    for key in sorted(set(expected) | set(found), key=str):
+        if expected.get(key) != found.get(key):
+            wrong.append("%s: %s, the tool says %s" % (key, found.get(key), expected.get(key)))
+    c.require(len(expected) == 14, "the tool's words are not understood: %s" % stats)
+    c.require(not wrong, "; ".join(wrong))
+    damage = sum(value for key, value in found.items() if key[2] == "corruption")
+    c.require(damage > 0, "the damage was not counted")
+    return "%d numbers as btrfs tells them, %d errors of corruption among them" % (len(found), damage)
+
+
+@case("exporter-devices")
+def devices(c):
+    """With many network devices all are on the page, the same by netlink as by sysfs; those with random names are left out."""
+    if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("unshare"):
+        raise Skip("a network of one's own wants root, iproute2 and unshare")
+    pairs = 150
+    lines = "".join("link add veth%d type veth peer name peer%d\n" % (n, n) for n in range(pairs))
+    lines += "".join("link add veth%07x type veth peer name other%d\n" % (n, n) for n in range(20))
+    with open(c.path("links"), "w") as file:
+        file.write(lines)
+    command = ("mount --make-rprivate / && mount -t sysfs sysfs /sys && ip -batch links && "
+               '"$0" metrics --collector.disable-defaults --collector.netdev --collector.netclass >netlink && '
+               '"$0" metrics --collector.disable-defaults --collector.netdev --collector.netclass --no-collector.netclass.netlink '
+               "--no-collector.netdev.netlink >files")
+    done = subprocess.run(["unshare", "--net", "--mount", "sh", "-c", command, os.path.abspath(c.binary)],
+                          cwd=c.directory, capture_output=True, text=True, timeout=240, check=False)
+    if done.returncode != 0 and "ermitted" in done.stderr:
+        raise Skip(done.stderr.strip()[:200])
+    c.require(done.returncode == 0, "ended with %d: %s" % (done.returncode, done.stderr[-500:]))
+    pages = []
+    for name in ("netlink", "files"):
+        samples = read(open(c.path(name), encoding="utf-8").read())[1]
+        # Of counters only that they are there; /proc/net/dev lacks the last of them.
+        pages.append({key: None if key[0].endswith("_total") else value for key, value in samples.items()
+                      if not key[0].startswith("node_scrape") and "nohandler" not in key[0]})
+    differing = sorted(str(key) for key in set(pages[0]) | set(pages[1]) if pages[0].get(key, "-") != pages[1].get(key, "-"))
+    c.require(not differing, "%d samples differ: %s" % (len(differing), "; ".join(differing[:5])))
+    for family in ("node_network_info", "node_network_receive_bytes_total"):
+        names = {dict(labels)["device"] for name, labels in pages[0] if name == family}
+        c.require(all("%s%d" % (kind, n) in names for kind in ("veth", "peer") for n in range(pairs)), "%s: not all devices" % family)
+        c.require(not any(re.fullmatch("veth[0-9a-f]{7}", name) for name in names), "%s: random names" % family)
+        c.require("other3" in names, "%s: a peer with a name is left out" % family)
+    return "%d samples of %d devices, the same both ways" % (len(pages[0]), len(names))
