@@ -82,11 +82,13 @@ def btrfs(c):
     c.require(places, "the file is not in the image")
     run("sync")
     run("mount", loops[0], mountpoint)
-    for _ in range(4):
+    for number in range(12):
         with open("/proc/sys/vm/drop_caches", "w") as file:
             file.write("3")
-        with open(os.path.join(mountpoint, "file"), "rb") as file:
-            c.require(file.read() == b"tocsin!!" * (1 << 20), "the other copy does not serve")
+        # Which copy is read hangs on the reader's process number: each other time a number more is used up.
+        command = ["cat", os.path.join(mountpoint, "file")] if number % 2 else ["sh", "-c", 'true & wait; cat "$0"; true', os.path.join(mountpoint, "file")]
+        read_back = subprocess.run(command, stdout=subprocess.PIPE).stdout
+        c.require(read_back == b"tocsin!!" * (1 << 20), "the other copy does not serve")
     samples = read(collect(c, "--collector.disable-defaults", "--collector.btrfs"))[1]
     stats = run("btrfs", "device", "stats", mountpoint)
     shown = run("btrfs", "filesystem", "show", "--raw", mountpoint)
