@@ -35,9 +35,6 @@ from snappyblock import decompress
 
 TEXT = {"Content-Type": "text/plain; version=0.0.4"}
 OPEN = {"Content-Type": "application/openmetrics-text; version=1.0.0; charset=utf-8"}
-NOW = int(time.time() * 1000)
-# Remote write leaves out what is older than its own start.
-SOON = NOW + 60_000
 
 
 def text(body, **headers):
@@ -58,68 +55,76 @@ def relabel(**rule):
 
 MANY = "".join(f'm{{i="{i}"}} {i}\n' for i in range(200))
 # By name: answers, and keys of the job.
-CASES = {
-    "plain": ([text('# TYPE a counter\n# HELP a Help.\na 1\nb{x="y"} 2.5\n'), text('a 2\nb{x="y"} 3\n')], {}),
-    "stale": ([text("a 1\nb 1\n"), text("b 2\n"), text("a 3\nb 3\n"), text("")], {}),
-    "values": ([text("a NaN\nb +Inf\nc -inf\nd 1e-300\ne 123456789.123456789\nf .5\n")], {}),
-    "escapes": ([text('a{x="q\\"b\\\\s\\nn",y="\\x",z="ü"} 1\n')], {}),
-    "blanks": ([text('a { y = "2" , x="1" , } 1  \n\n#comment\n# another\nb\t2\n')], {}),
-    "labels_order": ([text('a{z="1",b="2",a="3"} 1\n')], {}),
-    "empty_label": ([text('a{x=""} 1\nb{x="",y="1"} 1\n')], {}),
-    "conflict": ([text('a{job="other",instance="mine",exported_job="x"} 1\n')], {}),
-    "honor": ([text('a{job="other",instance=""} 1\nb 2\n')], {"honor_labels": True}),
-    "duplicate": ([text("a 1\na 1\nb 2\n"), text("a 2\na 3\n")], {}),
-    "duplicate_label": ([text('a{x="1",x="2"} 1\n'), text("b 1\n")], {}),
-    "name_label": ([text('a{__name__="b"} 1\n'), text("b 1\n")], {}),
-    "timestamps": (
-        [text(f"a 1 {SOON - 5000}\nb 1\n"), text(f"a 2 {SOON - 4000}\nb 2\n"), text("b 3\n"), text(f"a 4 {SOON}\nb 4\n")], {}),
-    "timestamps_repeated": ([text(f"a 1 {SOON - 5000}\n"), text(f"a 1 {SOON - 5000}\n"), text(f"a 2 {SOON - 5000}\n")], {}),
-    "timestamps_backwards": ([text(f"a 1 {SOON - 5000}\n"), text(f"a 2 {SOON - 9000}\n"), text(f"a 3 {SOON - 1000}\n")], {}),
-    "timestamps_ahead": ([text(f"a 1 {NOW + 3600_000}\nb 1\n"), text("b 1\n")], {}),
-    "timestamps_deaf": ([text(f"a 1 {NOW - 5000}\n"), text("")], {"honor_timestamps": False}),
-    "timestamp_then_none": ([text("a 1\n"), text(f"a 2 {NOW - 60_000}\n"), text("a 3\n")], {}),
-    "openmetrics": (
-        [
-            openmetrics(
-                '# TYPE c counter\n# UNIT c_seconds seconds\n# TYPE h histogram\nc_total{a="b"} 5 # {id="x"} 1\n'
-                'c_created{a="b"} 1000.5\nh_bucket{le="+Inf"} 1\nh_count 1\nh_sum 2\n# TYPE i info\ni_info{v="1"} 1\n# EOF\n'),
-            openmetrics("# TYPE c counter\nc_total 6\n# EOF\n"),
-        ],
-        {}),
-    "openmetrics_no_eof": ([openmetrics("# TYPE a gauge\n"), openmetrics("# EOF\n")], {}),
-    "openmetrics_time": ([openmetrics(f"a 1 {(SOON - 3000) / 1000}\n# EOF\n")], {}),
-    "status": ([text("a 1\n"), {**text("a 2\n"), "status": 500}, {**text("a 2\n"), "status": 204, "body": b""}, text("a 3\n")], {}),
-    "broken": ([text("a 1\nb 1\n"), text("{ } 1\na 2\n"), text("a 3\nb 3\n")], {}),
-    "broken_value": ([text("a one\n"), text("a 1_0\n"), text("a 0x1p3\n"), text("a 1\r\n"), text("a 1\n")], {}),
-    "nul": ([text("a 1\n\0b 2\n")], {}),
-    "gzip": ([zipped("a 1\n"), zipped(MANY)], {}),
-    "gzip_broken": ([text("a 1\n", **{"Content-Encoding": "gzip"}), zipped("a 1\n")], {}),
-    "no_type": ([{"status": 200, "headers": {}, "body": b"a 1\n"}], {}),
-    "html_type": ([{"status": 200, "headers": {"Content-Type": "text/html"}, "body": b"a 1\n"}], {}),
-    "redirect": ([{"status": 302, "headers": {"Location": "/elsewhere"}, "body": b""}], {}),
-    "redirect_not_followed": (
-        [{"status": 302, "headers": {"Location": "/elsewhere"}, "body": b""}], {"follow_redirects": False}),
-    "truncated": ([text("a 1\nb 1\n"), {**text("a 2\n"), "claim": 400}, text("a 3\nb 3\n")], {}),
-    "half_closed": ([text("a 1\n"), {"close": True}, text("a 3\n")], {}),
-    "slow": ([text("a 1\n"), {**text("a 2\n"), "delay": 2.5}, text("a 3\n")], {}),
-    "sample_limit": ([text("a 1\n"), text(MANY), text("a 2\nb 2\n")], {"sample_limit": 2}),
-    "label_limit": ([text("a 1\n"), text('b{x="1",y="2"} 1\n'), text("a 2\n")], {"label_limit": 4}),
-    "name_length": ([text("a 1\n"), text('b{longer_than_ten="2"} 1\n'), text("a 2\n")], {"label_name_length_limit": 12}),
-    "value_length": ([text("a 1\n"), text('b{x="' + "v" * 30 + '"} 1\n'), text("a 2\n")], {"label_value_length_limit": 20}),
-    "body_limit": ([text("a 1\n"), text(MANY), text("a 22222\nb 22222\n"), text("a 22222\nb 2222\n")], {"body_size_limit": "16B"}),
-    "metric_drop": ([text("go_x 1\na 2\n")], relabel(source_labels=["__name__"], regex="go_.*", action="drop")),
-    "metric_rename": (
-        [text("old_x 1\n"), text("old_y 1\n")],
-        relabel(source_labels=["__name__"], regex="old_(.*)", target_label="__name__", replacement="new_$1")),
-    "metric_merge": ([text('a{x="1"} 1\na{x="2"} 2\n'), text('a{x="2"} 2\n')], relabel(regex="x", action="labeldrop")),
-    "metric_nameless": ([text("a 1\n"), text("b 1\n")], relabel(regex="__name__", action="labeldrop")),
-    "params": ([text("a 1\n")], {"params": {"x": ["1", "2"]}}),
-    "parameter_relabel": (
-        [text("a 1\n")],
-        {"relabel_configs": [{"source_labels": ["__address__"], "target_label": "instance", "replacement": "n"},
-                             {"source_labels": ["job"], "target_label": "extra", "replacement": "$1-x"}]}),
-    "many_then_few": ([text(MANY), text('m{i="7"} 1\n'), text(MANY)], {}),
-}
+def cases(now):
+    """The pages and keys of each case, where it is `now`, milliseconds since 1970."""
+    # Remote write leaves out what is older than its own start.
+    soon = now + 60_000
+    return {
+        "plain": ([text('# TYPE a counter\n# HELP a Help.\na 1\nb{x="y"} 2.5\n'), text('a 2\nb{x="y"} 3\n')], {}),
+        "stale": ([text("a 1\nb 1\n"), text("b 2\n"), text("a 3\nb 3\n"), text("")], {}),
+        "values": ([text("a NaN\nb +Inf\nc -inf\nd 1e-300\ne 123456789.123456789\nf .5\n")], {}),
+        "escapes": ([text('a{x="q\\"b\\\\s\\nn",y="\\x",z="ü"} 1\n')], {}),
+        "blanks": ([text('a { y = "2" , x="1" , } 1  \n\n#comment\n# another\nb\t2\n')], {}),
+        "labels_order": ([text('a{z="1",b="2",a="3"} 1\n')], {}),
+        "empty_label": ([text('a{x=""} 1\nb{x="",y="1"} 1\n')], {}),
+        "conflict": ([text('a{job="other",instance="mine",exported_job="x"} 1\n')], {}),
+        "honor": ([text('a{job="other",instance=""} 1\nb 2\n')], {"honor_labels": True}),
+        "duplicate": ([text("a 1\na 1\nb 2\n"), text("a 2\na 3\n")], {}),
+        "duplicate_label": ([text('a{x="1",x="2"} 1\n'), text("b 1\n")], {}),
+        "name_label": ([text('a{__name__="b"} 1\n'), text("b 1\n")], {}),
+        "timestamps": (
+            [text(f"a 1 {soon - 5000}\nb 1\n"), text(f"a 2 {soon - 4000}\nb 2\n"), text("b 3\n"), text(f"a 4 {soon}\nb 4\n")], {}),
+        "timestamps_repeated": ([text(f"a 1 {soon - 5000}\n"), text(f"a 1 {soon - 5000}\n"), text(f"a 2 {soon - 5000}\n")], {}),
+        "timestamps_backwards": ([text(f"a 1 {soon - 5000}\n"), text(f"a 2 {soon - 9000}\n"), text(f"a 3 {soon - 1000}\n")], {}),
+        "timestamps_ahead": ([text(f"a 1 {now + 3600_000}\nb 1\n"), text("b 1\n")], {}),
+        "timestamps_deaf": ([text(f"a 1 {now - 5000}\n"), text("")], {"honor_timestamps": False}),
+        "timestamp_then_none": ([text("a 1\n"), text(f"a 2 {now - 60_000}\n"), text("a 3\n")], {}),
+        "openmetrics": (
+            [
+                openmetrics(
+                    '# TYPE c counter\n# UNIT c_seconds seconds\n# TYPE h histogram\nc_total{a="b"} 5 # {id="x"} 1\n'
+                    'c_created{a="b"} 1000.5\nh_bucket{le="+Inf"} 1\nh_count 1\nh_sum 2\n# TYPE i info\ni_info{v="1"} 1\n# EOF\n'),
+                openmetrics("# TYPE c counter\nc_total 6\n# EOF\n"),
+            ],
+            {}),
+        "openmetrics_no_eof": ([openmetrics("# TYPE a gauge\n"), openmetrics("# EOF\n")], {}),
+        "openmetrics_time": ([openmetrics(f"a 1 {(soon - 3000) / 1000}\n# EOF\n")], {}),
+        "status": ([text("a 1\n"), {**text("a 2\n"), "status": 500}, {**text("a 2\n"), "status": 204, "body": b""}, text("a 3\n")], {}),
+        "broken": ([text("a 1\nb 1\n"), text("{ } 1\na 2\n"), text("a 3\nb 3\n")], {}),
+        "broken_value": ([text("a one\n"), text("a 1_0\n"), text("a 0x1p3\n"), text("a 1\r\n"), text("a 1\n")], {}),
+        "nul": ([text("a 1\n\0b 2\n")], {}),
+        "gzip": ([zipped("a 1\n"), zipped(MANY)], {}),
+        "gzip_broken": ([text("a 1\n", **{"Content-Encoding": "gzip"}), zipped("a 1\n")], {}),
+        "no_type": ([{"status": 200, "headers": {}, "body": b"a 1\n"}], {}),
+        "html_type": ([{"status": 200, "headers": {"Content-Type": "text/html"}, "body": b"a 1\n"}], {}),
+        "redirect": ([{"status": 302, "headers": {"Location": "/elsewhere"}, "body": b""}], {}),
+        "redirect_not_followed": (
+            [{"status": 302, "headers": {"Location": "/elsewhere"}, "body": b""}], {"follow_redirects": False}),
+        "truncated": ([text("a 1\nb 1\n"), {**text("a 2\n"), "claim": 400}, text("a 3\nb 3\n")], {}),
+        "half_closed": ([text("a 1\n"), {"close": True}, text("a 3\n")], {}),
+        "slow": ([text("a 1\n"), {**text("a 2\n"), "delay": 2.5}, text("a 3\n")], {}),
+        "sample_limit": ([text("a 1\n"), text(MANY), text("a 2\nb 2\n")], {"sample_limit": 2}),
+        "label_limit": ([text("a 1\n"), text('b{x="1",y="2"} 1\n'), text("a 2\n")], {"label_limit": 4}),
+        "name_length": ([text("a 1\n"), text('b{longer_than_ten="2"} 1\n'), text("a 2\n")], {"label_name_length_limit": 12}),
+        "value_length": ([text("a 1\n"), text('b{x="' + "v" * 30 + '"} 1\n'), text("a 2\n")], {"label_value_length_limit": 20}),
+        "body_limit": ([text("a 1\n"), text(MANY), text("a 22222\nb 22222\n"), text("a 22222\nb 2222\n")], {"body_size_limit": "16B"}),
+        "metric_drop": ([text("go_x 1\na 2\n")], relabel(source_labels=["__name__"], regex="go_.*", action="drop")),
+        "metric_rename": (
+            [text("old_x 1\n"), text("old_y 1\n")],
+            relabel(source_labels=["__name__"], regex="old_(.*)", target_label="__name__", replacement="new_$1")),
+        "metric_merge": ([text('a{x="1"} 1\na{x="2"} 2\n'), text('a{x="2"} 2\n')], relabel(regex="x", action="labeldrop")),
+        "metric_nameless": ([text("a 1\n"), text("b 1\n")], relabel(regex="__name__", action="labeldrop")),
+        "params": ([text("a 1\n")], {"params": {"x": ["1", "2"]}}),
+        "parameter_relabel": (
+            [text("a 1\n")],
+            {"relabel_configs": [{"source_labels": ["__address__"], "target_label": "instance", "replacement": "n"},
+                                 {"source_labels": ["job"], "target_label": "extra", "replacement": "$1-x"}]}),
+        "many_then_few": ([text(MANY), text('m{i="7"} 1\n'), text(MANY)], {}),
+    }
+
+
+# Of the run that goes on: written anew when it begins, as a time of their own that is minutes old is refused.
+CASES = cases(int(time.time() * 1000))
 SCRAPES = 6
 
 
@@ -281,6 +286,7 @@ def free_port():
 
 def conformance(command, folder, names=None):
     """Scrapes with both for some seconds; by name of each case in which they differ, how."""
+    CASES.update(cases(int(time.time() * 1000)))
     names = names or list(CASES)
     targets, receiver = serve(Targets), serve(Receiver)
     folder = pathlib.Path(folder)
