@@ -37,7 +37,7 @@ def disk_full(c):
     time.sleep(3)
     c.require(agent.is_running, "the agent ended on a full disk; its log ends:\n%s" % agent.log_tail())
     status, body = agent.ready()
-    ready_text = "%d %s" % (status, str(body)[:300])
+    ready_text = "%d %s" % (status, body)
     agent.kill()
     agent.start(wait=False)
     time.sleep(2)
@@ -47,7 +47,7 @@ def disk_full(c):
     time.sleep(1)
     verdict = c.judge(server, merged(writer), seconds=60, idle=20)
     c.require("space" in ready_text or "full" in ready_text or status == 503,
-              "readiness did not show the full disk: %s" % ready_text)
+              "readiness did not show the full disk: %s" % ready_text[:1000])
     return verdict
 
 
