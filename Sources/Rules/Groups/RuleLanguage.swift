@@ -1,6 +1,6 @@
 /// How a rule's text becomes something that is evaluated. PromQL, and in tests whatever they like.
 package struct RuleLanguage: Sendable {
-    /// Makes queries that may share memory: all that one of these makes are for the same thread.
+    /// Makes queries that share memory; each of them is for one thread at a time.
     package typealias Preparer = (_ expression: Expression, _ text: String) throws(QueryError) -> any PreparedQuery
 
     package var parse: @Sendable (String) throws(QueryError) -> Expression
