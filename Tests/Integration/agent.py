@@ -82,11 +82,11 @@ class Agent:
             json.dump(self.config, file, indent=1)
         os.replace(temporary, self.path)
 
-    def start(self, wait=True, extra=()):
+    def start(self, wait=True, extra=(), environment=None):
         log = open(self.log, "ab")
         self.process = subprocess.Popen(
             [self.binary, "run", "--config", self.path, "--log-level", "debug", *extra],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory)
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory, env={**os.environ, **(environment or {})})
         log.close()
         _alive.add(self.process)
         self.starts += 1

@@ -1,5 +1,6 @@
 """What the host's collectors cost in memory, and what they ask the kernel by ioctl and netlink, against the tools of others."""
 
+import http.client
 import os
 import re
 import shutil
@@ -34,6 +35,64 @@ def memory(c):
     c.require(all_of_them["samples"] > without["samples"] + 200, "the collectors did not run: %s" % text)
     c.require(added["rss"] <= 4, "more than 4 MiB: %s" % text)
     return text
+
+
+# Collectors with one sample a row of a file, an address, a processor or a device: what a sample would allocate is seen in them. (Their
+# number of samples on a host of two processors and two addresses; that of the first is what a page costs by itself.)
+COUNTED = ["loadavg", "netstat", "meminfo", "cpu", "netclass", "netdev", "sockstat", "vmstat", "stat", "softnet"]
+
+
+@case("exporter-allocations")
+def allocations(c):
+    """A page allocates for the request and for each collector; nothing for each sample, once it has been asked for a few times."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if not compiler:
+        raise Skip("no C compiler")
+    library = c.path("countmalloc.so")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "countmalloc.c")
+    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", library, source], check=True, timeout=60)
+    counted = c.path("count")
+    with open(counted, "wb") as file:
+        file.write(bytes(8))
+    agent = c.agent([], [], metrics={"disable_default_collectors": True, "collectors": {name: {"enabled": True} for name in COUNTED},
+                                     "scrape_configs": []}, rules={"default_pack": False})
+    agent.start(environment={"LD_PRELOAD": library, "COUNTMALLOC": counted})
+    connection = http.client.HTTPConnection("127.0.0.1", agent.port, timeout=10)
+
+    def page(collector):
+        connection.request("GET", "/metrics?collect[]=" + collector)
+        answer = connection.getresponse()
+        body = answer.read()
+        c.require(answer.status == 200, "%s: %d" % (collector, answer.status))
+        # What tells of the collection itself stands on every page.
+        return sum(1 for line in body.splitlines() if line and line[:1] != b"#" and not line.startswith(b"node_scrape_"))
+
+    def allocated():
+        with open(counted, "rb") as file:
+            return int.from_bytes(file.read(8), "little")
+
+    cost = {}
+    for collector in COUNTED:
+        for _ in range(20):
+            samples = page(collector)
+        # The agent's timers allocate too: the cheapest of some runs is the page's own.
+        runs = []
+        for _ in range(5):
+            start = allocated()
+            for _ in range(20):
+                page(collector)
+            runs.append((allocated() - start) / 20)
+        cost[collector] = (samples, min(runs))
+    agent.terminate()
+    c.require(cost["loadavg"][1] > 10, "the count does not count: %s" % cost)
+    samples, base = cost["loadavg"]
+    told = ", ".join("%s %d: %.0f" % (name, *values) for name, values in cost.items())
+    c.require(sum(number for number, _ in cost.values()) > 200, "too few samples to tell: %s" % told)
+    for name, (number, allocations_of_it) in cost.items():
+        # A collector may open files and keep a buffer for each, so a few are its own; a tenth of one for each sample is not.
+        allowed = base + 8 + 0.1 * (number - samples)
+        c.require(allocations_of_it <= allowed, "%s allocates %.0f a page (%.0f allowed): %s" % (name, allocations_of_it, allowed, told))
+    return told
 
 
 @case("exporter-btrfs")

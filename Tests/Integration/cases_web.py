@@ -12,6 +12,7 @@ import stat
 import subprocess
 import time
 
+from agent import free_port
 from context import Failure, Skip, case
 from webtools import Authority, Prometheus, WebAgent, curl, tls
 
@@ -228,6 +229,47 @@ def policy(c):
     status = curl(*large, *shown, secure + "/-/reload")[1]
     c.require(status == 200, "a large body of somebody known: %d" % status)
     c.require("HTTPS" in curl(plain + "/metrics")[3], "HTTP without TLS is not told so")
+
+
+@case("web-unix-prometheus")
+def through_a_proxy(c):
+    """Prometheus cannot ask a unix socket itself: a real nginx hands it on, compressed or not; both sides see every scrape succeed."""
+    if not shutil.which("nginx"):
+        raise Skip("no nginx")
+    agent = WebAgent(c, "")
+    agent.config["server"]["listen"] = "unix:" + agent.socket
+    agent.write()
+    agent.start(wait=False)
+    c.eventually(lambda: os.path.exists(agent.socket), 20, "no socket")
+    port, folder = free_port(), c.folder("nginx")
+    with open(os.path.join(folder, "nginx.conf"), "w") as file:
+        file.write("""daemon off; pid nginx.pid; error_log error.log; worker_processes 1; user root;
+events { worker_connections 64; }
+http {
+  access_log access.log; client_body_temp_path body; proxy_temp_path proxied; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+  server { listen 127.0.0.1:%d; location / { proxy_pass http://unix:%s; } }
+}
+""" % (port, agent.socket))
+    proxy = subprocess.Popen(["nginx", "-p", folder, "-c", os.path.join(folder, "nginx.conf")], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def end():
+        if proxy.poll() is None:
+            proxy.terminate()
+            proxy.wait(10)
+
+    c.closing.append(end)
+    prometheus = Prometheus(c, "127.0.0.1:%d" % port)
+    c.eventually(lambda: prometheus.query("count_over_time(up[1m])") >= [5], 30, "no five scrapes: %s" % (prometheus.target(),))
+    # nginx may have begun to listen after the first scrape.
+    c.require(prometheus.query("sum_over_time(up[1m]) >= bool count_over_time(up[1m]) - 1") == [1], "scrapes failed: %s" % (prometheus.target(),))
+    samples = prometheus.query("scrape_samples_scraped")
+    c.require(samples and samples[0] > 100, "too few samples: %s" % samples)
+    c.require(prometheus.query("count(node_cpu_seconds_total) > 0"), "no sample of the host has arrived")
+    for form in ([], ["--compressed"]):
+        _, status, _, body, error = curl(*form, "http://127.0.0.1:%d/metrics" % port)
+        c.require(status == 200 and "node_load1" in (body if isinstance(body, str) else body.decode()), "%s: %d %s" % (form, status, error))
+    return "samples=%d" % samples[0]
 
 
 @case("web-logs-command")
