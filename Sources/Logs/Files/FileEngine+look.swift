@@ -48,7 +48,7 @@ extension FileEngine {
         for generation in file.lingering {
             guard let status = try? generation.content?.status() else { continue }
             generation.modified = status.modified
-            if generation.content?.isCompressed != true, status.size != generation.offset {
+            if !generation.isCompressed, status.size != generation.offset {
                 generation.size = status.size
                 file.lingering.removeAll { $0 === generation }
                 file.queue.insert(generation, at: 0)
@@ -209,7 +209,8 @@ extension FileEngine {
         for generation in file.generations {
             checkpoints.append(
                 Checkpoint(
-                    identity: generation.identity, position: file.position(of: generation), isBeingRead: true))
+                    identity: generation.identity, position: file.position(of: generation), isBeingRead: true,
+                    held: generation.content))
         }
         return checkpoints
     }

@@ -102,7 +102,7 @@ final class FollowedFile {
     /// The position to save for one of its generations.
     func position(of generation: Generation) -> FilePosition {
         var position = FilePosition(path: path)
-        position.isCompressed = generation.content?.isCompressed ?? false
+        position.isCompressed = generation.isCompressed
         position.isFinished = generation.isFinished
         position.sequence = generation.sequence
         position.modified = generation.modified

@@ -11,6 +11,8 @@ final class Generation {
     let path: String
     /// How far each delivery of its file has got, in their order.
     let cursors: OneOrMore<ReadCursor>
+    /// Offsets count decompressed bytes; so even while it is closed.
+    let isCompressed: Bool
     /// The bytes; nil while closed.
     var content: FileContent?
     var sequence: UInt64
@@ -42,6 +44,7 @@ final class Generation {
         self.identity = identity
         self.path = path
         self.content = content
+        isCompressed = content.isCompressed
         self.sequence = sequence
         cursors = OneOrMore((0..<deliveries).map { _ in ReadCursor() }) ?? OneOrMore(ReadCursor())
     }

@@ -61,6 +61,8 @@ struct Checkpoint {
     var identity: FileIdentity
     var position: FilePosition
     var isBeingRead = false
+    /// What is held open of it.
+    var held: FileContent?
     /// The file was truncated: what it held before is only in a copy.
     var isTruncated = false
 }
@@ -122,12 +124,12 @@ struct GenerationSearch {
                 }
             } else if checkpoint.isBeingRead && !checkpoint.isTruncated {
                 // Held open; it may meanwhile have been deleted or compressed. Where nothing of it was read yet, what
-                // looks like a copy may be another file with the same first bytes.
-                if checkpoint.position.offset > 0,
-                    let copy = Self.takeCopy(of: checkpoint.position, from: &strangers), isNewest
-                {
-                    place = copy.sibling
-                }
+                // looks like a copy may be another file with the same first bytes: only all of it tells.
+                let copy =
+                    checkpoint.position.offset > 0
+                    ? Self.takeCopy(of: checkpoint.position, from: &strangers)?.sibling
+                    : Self.takeCompressed(checkpoint.held, from: &strangers)
+                if let copy, isNewest { place = copy }
                 continue
             }
             guard let copy = Self.takeCopy(of: checkpoint.position, from: &strangers) else {
@@ -234,9 +236,25 @@ struct GenerationSearch {
     }
 }
 
+extension GenerationSearch {
+    /// Takes the file out of `strangers` that holds, compressed, what the deleted file does that is held open.
+    private static func takeCompressed(_ held: FileContent?, from strangers: inout [Sibling]) -> Sibling? {
+        guard let held, !held.isCompressed, let status = try? held.status(), status.linkCount == 0, status.size > 0
+        else { return nil }
+        let index = strangers.firstIndex { sibling in
+            guard sibling.name.isCompressed,
+                GzipContent.length(of: sibling.path) == UInt32(truncatingIfNeeded: status.size),
+                let content = try? FileContent(path: sibling.path, isCompressed: true)
+            else { return false }
+            return content.begins(as: held, status.size)
+        }
+        return index.map { strangers.remove(at: $0) }
+    }
+}
+
 extension Generation {
     fileprivate func place(_ status: FileStatus, _ now: Timestamp) {
-        size = content?.isCompressed == true ? .max : status.size
+        size = isCompressed ? .max : status.size
         modified = status.modified
         detached = now
     }
@@ -276,6 +294,25 @@ extension FileContent {
         var bytes = ByteBuffer(capacity: length)
         guard (try? read(at: offset, length: length, into: &bytes)) != nil else { return .empty }
         return Fingerprint(bytes.bytes)
+    }
+
+    /// Whether the first bytes are the other's, which has `size` of them; a mebibyte is compared at most.
+    fileprivate func begins(as other: FileContent, _ size: UInt64) -> Bool {
+        var mine = ByteBuffer()
+        var others = ByteBuffer()
+        let end = min(size, 1 << 20)
+        var offset: UInt64 = 0
+        while offset < end {
+            let length = Int(min(end - offset, 64 << 10))
+            mine.removeAll()
+            others.removeAll()
+            guard (try? read(at: offset, length: length, into: &mine)) == length,
+                (try? other.read(at: offset, length: length, into: &others)) == length,
+                mine.bytes.equals(others.bytes)
+            else { return false }
+            offset += UInt64(length)
+        }
+        return true
     }
 
     fileprivate var hasBytes: Bool {

@@ -42,6 +42,16 @@ final class GzipContent {
         return count
     }
 
+    /// What the last four bytes of a gzip file tell: how many bytes its last member has decompressed, modulo 2³² (RFC 1952,
+    /// 2.3.1). Nil where there are no four.
+    static func length(of path: String) -> UInt32? {
+        var bytes = ByteBuffer()
+        guard let file = try? FileContent(path: path), let size = try? file.status().size, size >= 4,
+            (try? file.read(at: size - 4, length: 4, into: &bytes)) == 4
+        else { return nil }
+        return (0..<4).reversed().reduce(0) { $0 << 8 | UInt32(bytes.bytes.byte(at: $1)) }
+    }
+
     private static func copy(_ window: borrowing ByteBuffer, _ start: Int, _ count: Int, to buffer: inout ByteBuffer) {
         buffer.append(window.bytes.slice(start, start + count))
     }
