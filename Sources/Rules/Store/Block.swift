@@ -77,6 +77,18 @@ final class Block: Sendable {
         }
     }
 
+    /// Whether its list of series is that of another block, byte for byte.
+    func hasSameSeries(as other: Block) -> Bool {
+        guard footer.series.length == other.footer.series.length,
+            footer.series.checksum == other.footer.series.checksum, footer.seriesCount == other.footer.seriesCount
+        else { return false }
+        return withBytes { file in
+            other.withBytes { otherFile in
+                Self.bytes(of: footer.series, file).equals(Self.bytes(of: other.footer.series, otherFile))
+            }
+        }
+    }
+
     /// Hands all chunk records, by id and time.
     func forEachChunk(_ body: (_ chunk: BlockChunk, _ first: Int64, _ last: Int64) -> Void) {
         withBytes { file in

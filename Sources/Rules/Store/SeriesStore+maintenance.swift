@@ -13,15 +13,21 @@ extension SeriesStore {
 
     /// Looks after memory and disk: forgets what is older than its series' horizon, brings small blocks together.
     func maintain(now: Timestamp) {
-        writer.withLock { $0.maintained = .monotonic }
+        measure()
         let time = now.milliseconds
-        measureMemory()
         forgetSeries(time)
         let horizons = self.horizons()
         let longest = Int64(horizons.values.reduce(0) { max($0, $1) }) * 1000
         let minimum = max(longest, configuration.minimumRetention)
         drop { $0.latest < time &- minimum }
-        compact(time, horizons)
+        if writer.withLock({ $0.blockRetry.isDue(.monotonic) }) { compact(time, horizons) }
+        bound()
+    }
+
+    /// The part of it that does without knowing what is wanted.
+    func measure() {
+        writer.withLock { $0.maintained = .monotonic }
+        measureMemory()
         bound()
     }
 
@@ -38,7 +44,7 @@ extension SeriesStore {
     private func measureMemory() {
         locked.state.withLock { state in
             state.isFull = state.memory > configuration.memoryLimit
-            if state.window.byteCount > configuration.memoryLimit / 2 { state.mustSeal = true }
+            if state.windowByteCount > configuration.memoryLimit / 2 { state.mustSeal = true }
         }
     }
 
