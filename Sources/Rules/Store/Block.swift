@@ -38,6 +38,9 @@ final class Block: Sendable {
     var memory: Int { if case .memory(let bytes) = storage { bytes.count } else { 0 } }
     var isMapped: Bool { if case .file = storage { true } else { false } }
 
+    /// Lets go of what is resident of its file.
+    func releasePages() { if case .file(let file) = storage { file.releasePages() } }
+
     private static func verified(_ file: RawSpan) -> BlockFooter? {
         guard let footer = BlockFooter(file) else { return nil }
         for part in [footer.columns, footer.series, footer.records] {

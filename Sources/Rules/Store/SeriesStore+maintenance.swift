@@ -1,4 +1,5 @@
 import Bytes
+import CLinux
 import Glibc
 import Synchronization
 import Telemetry
@@ -26,9 +27,21 @@ extension SeriesStore {
 
     /// The part of it that does without knowing what is wanted.
     func measure() {
-        writer.withLock { $0.maintained = .monotonic }
+        let mustTrim = writer.withLock { writer in
+            writer.maintained = .monotonic
+            defer { writer.mustTrim = false }
+            return writer.mustTrim
+        }
         measureMemory()
         bound()
+        releaseMemory(trims: mustTrim)
+    }
+
+    /// Makes less resident: the pages of blocks, of which comes back what is read, and the holes that a window leaves in the
+    /// heap.
+    private func releaseMemory(trims: Bool) {
+        for block in locked.state.withLock({ $0.blocks }) { block.releasePages() }
+        if trims { clinux_trim_heap() }
     }
 
     /// By id, in seconds.

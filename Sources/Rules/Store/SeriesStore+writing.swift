@@ -151,6 +151,7 @@ extension SeriesStore {
                 }
                 logBytes.store(writer.logBytes, ordering: .relaxed)
             }
+            writer.mustTrim = true
             metrics.blocks.add()
         }
     }

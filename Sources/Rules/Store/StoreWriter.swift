@@ -19,6 +19,8 @@ struct StoreWriter: ~Copyable {
     var windowStart = Timestamp.monotonic
     /// When blocks were looked after last.
     var maintained = Timestamp.monotonic
+    /// Whether a window went, or files were read, since the heap was trimmed.
+    var mustTrim = true
     /// After a failure to write the log: when to try again.
     var retry: Timestamp?
     /// After failures to write blocks.
