@@ -97,7 +97,8 @@ let package = Package(
             name: "ScrapeRunner", dependencies: ["Bytes", "Configuration", "Exporter", "Telemetry"],
             path: "Tests/ScrapeRunner", swiftSettings: strict),
         .executableTarget(
-            name: "SeriesStoreRunner", dependencies: ["Bytes", "Configuration", "Rules", "Telemetry"],
+            name: "SeriesStoreRunner",
+            dependencies: ["CAllocations", "Bytes", "Configuration", "Rules", "Telemetry"],
             path: "Tests/SeriesStoreRunner", swiftSettings: strict),
         .executableTarget(
             name: "remote-write-source", dependencies: ["Configuration", "Exporter", "Telemetry", log],
@@ -139,7 +140,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "RulesTests", dependencies: ["TestSupport", "Bytes", "Configuration", "Rules", "Telemetry"],
+            name: "RulesTests",
+            dependencies: ["CAllocations", "TestSupport", "Bytes", "Configuration", "Rules", "Telemetry"],
             swiftSettings: strict),
         .testTarget(
             name: "WebTests",

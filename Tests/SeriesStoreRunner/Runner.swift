@@ -1,63 +1,16 @@
-// For Benchmarks: SeriesStoreRunner [SERIES] [HOURS] puts samples of a host every 15 s through a series store and through
-// plain arrays, and prints what each costs as a line of JSON.
+// For Benchmarks; each prints a line of JSON.
+//
+// SeriesStoreRunner [SERIES] [HOURS]: puts samples of a host every 15 s through a series store and through plain arrays, and tells
+// what each costs.
+// SeriesStoreRunner fill DIRECTORY quiet|busy SERIES HOURS: the same into a store that stays, up to now; then waits to be killed.
+// SeriesStoreRunner allocations SERIES: calls of malloc and the like for a tick's samples, and for reading the newest of each
+// series.
+// SeriesStoreRunner open DIRECTORY: how long a start takes there, and what is there.
 import Bytes
 import Configuration
 import Glibc
 import Rules
 import Telemetry
-
-/// Samples of a host in the shares that were measured: 83 of 100 series constant, the rest counters of bytes, of CPU time in
-/// hundredths of a second and of events, gauges of memory, and a few that are any number.
-struct Host {
-    var series: [[Series]] = []
-    var values: [[Double]] = []
-    private var state: UInt64 = 0x5eed
-
-    init(count: Int, sources: Int) {
-        for source in 0..<sources {
-            let metadata = (0..<60).map { MetricMetadata(name: "host_family_\($0)_total", type: .counter) }
-            var own: [Series] = []
-            for number in 0..<(count / sources) {
-                let family = metadata[number % metadata.count]
-                own.append(
-                    Series(
-                        labels: [
-                            "__name__": family.name, "job": "node", "instance": "host-\(source).example.org:9100",
-                            "device": "device-\(number / metadata.count)",
-                        ], metadata: family))
-            }
-            series.append(own)
-            values.append(own.indices.map { Double($0 * 4096) })
-        }
-    }
-
-    private mutating func random(_ bound: UInt64) -> Double {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return Double((z ^ (z >> 31)) % bound)
-    }
-
-    /// The next batch of a source.
-    mutating func fill(_ batch: inout SeriesBatch, source: Int, time: Int64) {
-        batch.removeAll()
-        for number in series[source].indices {
-            if number % 100 < 17 {
-                let old = values[source][number]
-                switch number % 100 {
-                case 0..<5: values[source][number] = old + 10_000 + random(5000)
-                case 5..<9: values[source][number] = ((old * 100).rounded() + random(150)) / 100
-                case 9..<13: values[source][number] = old + (random(3) == 0 ? random(40) : 0)
-                case 13..<16: values[source][number] = max(0, old + (random(2001) - 1000) * 4096)
-                default: values[source][number] = random(1 << 50) / 0x1p50
-                }
-            }
-            batch.samples.append(
-                SeriesSample(series: series[source][number], timestamp: time, value: values[source][number]))
-        }
-    }
-}
 
 /// Seconds of this thread's CPU: the machine may be busy with other things.
 func seconds(_ body: () throws -> Void) rethrows -> Double {
@@ -106,20 +59,31 @@ func plainArrays(_ host: Host, ticks: Int) -> Double {
 @main
 struct Runner {
     static func main() throws {
+        let words = Array(CommandLine.arguments.dropFirst())
+        switch words.first {
+        case "fill" where words.count == 5:
+            try fill(
+                words[1], HostKind(rawValue: words[2]) ?? .busy, series: Int(words[3]) ?? 5000,
+                hours: Double(words[4]) ?? 2)
+        case "allocations" where words.count == 2: try allocations(series: Int(words[1]) ?? 5000)
+        case "open" where words.count == 2: try open(words[1])
+        default: try measure()
+        }
+    }
+
+    static func measure() throws {
         let arguments = CommandLine.arguments.dropFirst().map { Double($0) ?? 0 }
         let count = Int(arguments.first ?? 5000)
         let ticks = Int((arguments.count > 1 ? arguments[1] : 2) * 240)
         let directory = "/tmp/tocsin-series-\(getpid())"
-        defer {
-            for name in (try? StoreDirectory(path: directory).names()) ?? [] { unlink(directory + "/" + name) }
-            rmdir(directory)
-        }
+        defer { removeStore(directory) }
         var host = Host(count: count, sources: 5)
         var batch = SeriesBatch()
         for source in host.series.indices { host.fill(&batch, source: source, time: 0) }
         var configuration = SeriesStoreConfiguration(directory: directory)
         // All of it in the log: the longest replay.
         configuration.blockInterval = 1e9
+        configuration.longestReplay = .max
         configuration.writeInterval = 0.01
         let before = anonymousMemory()
         var append = 0.0
@@ -176,29 +140,21 @@ struct Runner {
                 }
             }
         }
-        var json = JSONWriter()
-        json.beginObject()
-        func put(_ name: String, _ value: Double) {
-            json.key(name)
-            json.string("\((value * 1000).rounded() / 1000)")
-        }
-        put("series", Double(count))
-        put("samples", Double(total + count))
-        put("append_ns_per_sample", append / Double(total) * 1e9)
-        put("first_ns_per_series", first / Double(count) * 1e9)
-        put("plain_array_ns_per_sample", plain / Double(total + count) * 1e9)
-        put("append_to_plain_array", append / Double(total) / (plain / Double(total + count)))
-        put("bytes_per_sample", Double(memory - empty) / Double(total))
-        put("memory_mib", Double(memory) / 1048576)
-        put("resident_anonymous_mib", Double(resident) / 1048576)
-        put("log_bytes_per_sample", Double(disk) / Double(total))
-        put("replay_ms", replay * 1000)
-        put("select_all_us", names * 1e6)
-        put("newest_ns_per_series", newest / Double(count) * 1e9)
-        put("range_5m_ns_per_series", rate / Double(count) * 1e9)
-        json.endObject()
-        json.endLine()
-        let line = json.written()
-        _ = write(1, line, line.count)
+        put([
+            ("series", Double(count)),
+            ("samples", Double(total + count)),
+            ("append_ns_per_sample", append / Double(total) * 1e9),
+            ("first_ns_per_series", first / Double(count) * 1e9),
+            ("plain_array_ns_per_sample", plain / Double(total + count) * 1e9),
+            ("append_to_plain_array", append / Double(total) / (plain / Double(total + count))),
+            ("bytes_per_sample", Double(memory - empty) / Double(total)),
+            ("memory_mib", Double(memory) / 1048576),
+            ("resident_anonymous_mib", Double(resident) / 1048576),
+            ("log_bytes_per_sample", Double(disk) / Double(total)),
+            ("replay_ms", replay * 1000),
+            ("select_all_us", names * 1e6),
+            ("newest_ns_per_series", newest / Double(count) * 1e9),
+            ("range_5m_ns_per_series", rate / Double(count) * 1e9),
+        ])
     }
 }

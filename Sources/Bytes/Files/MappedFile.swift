@@ -24,6 +24,9 @@ package final class MappedFile: Sendable {
 
     deinit { if let base { munmap(base, count) } }
 
+    /// Gives its pages back to the page cache, from which they come again when they are read. Any thread, at any time.
+    package func releasePages() { if let base { madvise(base, count, MADV_DONTNEED) } }
+
     package func withBytes<Result, E: Error>(_ body: (RawSpan) throws(E) -> Result) throws(E) -> Result {
         try body(UnsafeRawBufferPointer(start: base, count: base == nil ? 0 : count).bytes)
     }

@@ -38,6 +38,9 @@ final class Block: Sendable {
     var memory: Int { if case .memory(let bytes) = storage { bytes.count } else { 0 } }
     var isMapped: Bool { if case .file = storage { true } else { false } }
 
+    /// Lets go of what is resident of its file.
+    func releasePages() { if case .file(let file) = storage { file.releasePages() } }
+
     private static func verified(_ file: RawSpan) -> BlockFooter? {
         guard let footer = BlockFooter(file) else { return nil }
         for part in [footer.columns, footer.series, footer.records] {
@@ -74,6 +77,18 @@ final class Block: Sendable {
                 body(number, DecimalValue.unzigzag(start), set)
             }
             return true
+        }
+    }
+
+    /// Whether its list of series is that of another block, byte for byte.
+    func hasSameSeries(as other: Block) -> Bool {
+        guard footer.series.length == other.footer.series.length,
+            footer.series.checksum == other.footer.series.checksum, footer.seriesCount == other.footer.seriesCount
+        else { return false }
+        return withBytes { file in
+            other.withBytes { otherFile in
+                Self.bytes(of: footer.series, file).equals(Self.bytes(of: other.footer.series, otherFile))
+            }
         }
     }
 

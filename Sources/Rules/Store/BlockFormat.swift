@@ -13,7 +13,7 @@ import Bytes
 /// The name is the number of the first and of the last window that is in it, 16 hexadecimal digits each.
 enum BlockFormat {
     static let magic: UInt64 = 0x3130_5245_5343_4f54  // "TOCSER01"
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let headerSize = 16
     static let recordSize = 48
 

@@ -67,8 +67,11 @@ struct OpenChunk: Sendable {
     /// Whether the next sample is what a run goes on with: then it has only to be counted.
     @inline(__always)
     func isRepeated(_ value: Double, tick: UInt32) -> Bool {
-        lastTick &+ 1 == tick && value.bitPattern == model.previous.bitPattern
+        isNext(tick) && value.bitPattern == model.previous.bitPattern
     }
+
+    @inline(__always)
+    func isNext(_ tick: UInt32) -> Bool { lastTick &+ 1 == tick }
 
     /// Counts a sample that `isRepeated`, in a chunk that shares a column.
     @inline(__always)
@@ -77,6 +80,18 @@ struct OpenChunk: Sendable {
         header.lastTime = time
         lastTick = tick
         run &+= 1
+    }
+
+    /// Adds a sample with another value, no stale marker, that `isNext` in a chunk that shares a column.
+    @inline(__always)
+    mutating func changed(
+        _ time: Int64, _ value: Double, tick: UInt32, _ arena: inout CellArena
+    ) -> ValueModel.Change {
+        lastTick = tick
+        header.count &+= 1
+        header.lastTime = time
+        if run > 0 { flush(&arena) }
+        return model.write(value, &arena, &bits)
     }
 
     /// Adds a later sample to a chunk that shares a column.

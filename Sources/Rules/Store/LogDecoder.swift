@@ -10,9 +10,9 @@ protocol LogReceiver: ~Copyable {
     /// The value of a series' newest sample in the log.
     func newest(of place: Int) -> Double
     mutating func began(_ place: Int, at start: Int64)
-    /// Takes a sample of each of so many series that follow `place`, each with the value it had before, at the time of the
-    /// last. The place of the last of them; nil where they are not known.
-    mutating func takeRepeated(_ count: Int, after place: Int) -> Int?
+    /// Takes a sample of each of so many series that follow `place`, each with the value it had before. The place of the last
+    /// of them; nil where they are not known. `isFirst` as of the first of them.
+    mutating func takeRepeated(_ count: Int, after place: Int, time: Int64, isFirst: Bool) -> Int?
     /// `isFirst` where the time is another than that of the sample before.
     mutating func take(_ place: Int, time: Int64, value: Double, isFirst: Bool)
 }
@@ -25,8 +25,9 @@ struct LogDecoder: ~Copyable {
     private var current: Int?
     private var sought: Int?
     private var isNewTime = true
-    /// Samples read.
+    /// Samples read, and about what it takes to read them.
     private(set) var samples = 0
+    private(set) var nanoseconds = 0
 
     /// Reads the operations of one record; false where they are damaged.
     mutating func read(_ bytes: RawSpan, _ receiver: inout some LogReceiver & ~Copyable) -> Bool {
@@ -35,11 +36,19 @@ struct LogDecoder: ~Copyable {
             let operation = bytes.byte(at: offset)
             offset += 1
             if operation < 0x80 {
-                guard let place = next(receiver) else { return false }
-                take(place, receiver.newest(of: place), &receiver)
-                guard let last = receiver.takeRepeated(Int(operation), after: place) else { return false }
-                current = last
-                samples += Int(operation)
+                var count = Int(operation) + 1
+                nanoseconds &+= count &* ReplayCost.repeated
+                samples &+= count
+                if let sought {
+                    take(sought, receiver.newest(of: sought), &receiver)
+                    self.sought = nil
+                    count -= 1
+                }
+                guard let current,
+                    let last = receiver.takeRepeated(count, after: current, time: time, isFirst: isNewTime)
+                else { return false }
+                isNewTime = false
+                self.current = last
                 continue
             }
             if operation >= LogOperation.xor {
@@ -116,6 +125,7 @@ struct LogDecoder: ~Copyable {
         receiver.take(place, time: time, value: value, isFirst: isNewTime)
         isNewTime = false
         current = place
-        samples += 1
+        nanoseconds &+= ReplayCost.other
+        samples &+= 1
     }
 }

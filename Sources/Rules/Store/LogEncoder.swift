@@ -28,6 +28,13 @@ enum LogOperation {
     static let xor: UInt8 = 0xc0
 }
 
+/// Nanoseconds that reading a sample again takes, about.
+enum ReplayCost {
+    /// One that is what its series had before.
+    static let repeated = 10
+    static let other = 70
+}
+
 /// Writes the operations of one log. What it has written waits in `bytes` for the thread that writes files.
 struct LogEncoder: ~Copyable {
     var bytes = ByteBuffer()
@@ -35,6 +42,8 @@ struct LogEncoder: ~Copyable {
     var current = SeriesState.none
     private var time: Int64 = 0
     private var repeated = 0
+    /// About how long reading the log again takes, as measured.
+    private(set) var replayNanoseconds = 0
     private var labels = LabelCoder()
     /// Without it nothing is written down.
     var isKept: Bool
@@ -47,6 +56,7 @@ struct LogEncoder: ~Copyable {
 
     mutating func flush() {
         guard isKept else { return repeated = 0 }
+        replayNanoseconds &+= repeated &* ReplayCost.repeated
         while repeated > 0 {
             let length = min(repeated, 128)
             bytes.append(UInt8(length - 1))
@@ -80,6 +90,7 @@ struct LogEncoder: ~Copyable {
     mutating func whole(_ value: Double) {
         flush()
         guard isKept else { return }
+        replayNanoseconds &+= ReplayCost.other
         bytes.append(LogOperation.value)
         bytes.append(littleEndian: value.bitPattern)
     }
@@ -87,6 +98,7 @@ struct LogEncoder: ~Copyable {
     mutating func change(_ value: Double, from old: Double, _ change: ValueModel.Change) {
         flush()
         guard isKept else { return }
+        replayNanoseconds &+= ReplayCost.other
         if case .decimal(let difference, let scale) = change {
             return put(LogOperation.decimal + scale << 3, varint: DecimalValue.zigzag(difference))
         }
@@ -114,6 +126,7 @@ struct LogEncoder: ~Copyable {
         current = SeriesState.none
         time = 0
         labels = LabelCoder()
+        replayNanoseconds = 0
     }
 
     /// Goes on with a log that was read: where its decoder stands. Which series came last is known from taking its samples.
@@ -122,6 +135,7 @@ struct LogEncoder: ~Copyable {
         repeated = 0
         time = decoder.time
         labels = decoder.labels
+        replayNanoseconds = decoder.nanoseconds
     }
 }
 

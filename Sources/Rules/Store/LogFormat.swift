@@ -6,7 +6,7 @@ import Bytes
 /// Record: length u32 | CRC-32C of number, length and operations u32 | operations, as `LogOperation` tells.
 enum LogFormat {
     static let magic: UInt64 = 0x3130_4c45_5343_4f54  // "TOCSEL01"
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let headerSize = 32
     static let recordHeaderSize = 8
     /// More than any of ours: a length beyond it is damage.

@@ -1,4 +1,5 @@
 import Bytes
+import CLinux
 import Glibc
 import Synchronization
 import Telemetry
@@ -13,16 +14,34 @@ extension SeriesStore {
 
     /// Looks after memory and disk: forgets what is older than its series' horizon, brings small blocks together.
     func maintain(now: Timestamp) {
-        writer.withLock { $0.maintained = .monotonic }
+        measure()
         let time = now.milliseconds
-        measureMemory()
         forgetSeries(time)
         let horizons = self.horizons()
         let longest = Int64(horizons.values.reduce(0) { max($0, $1) }) * 1000
         let minimum = max(longest, configuration.minimumRetention)
         drop { $0.latest < time &- minimum }
-        compact(time, horizons)
+        if writer.withLock({ $0.blockRetry.isDue(.monotonic) }) { compact(time, horizons) }
         bound()
+    }
+
+    /// The part of it that does without knowing what is wanted.
+    func measure() {
+        let mustTrim = writer.withLock { writer in
+            writer.maintained = .monotonic
+            defer { writer.mustTrim = false }
+            return writer.mustTrim
+        }
+        measureMemory()
+        bound()
+        releaseMemory(trims: mustTrim)
+    }
+
+    /// Makes less resident: the pages of blocks, of which comes back what is read, and the holes that a window leaves in the
+    /// heap.
+    private func releaseMemory(trims: Bool) {
+        for block in locked.state.withLock({ $0.blocks }) { block.releasePages() }
+        if trims { clinux_trim_heap() }
     }
 
     /// By id, in seconds.
@@ -38,7 +57,7 @@ extension SeriesStore {
     private func measureMemory() {
         locked.state.withLock { state in
             state.isFull = state.memory > configuration.memoryLimit
-            if state.window.byteCount > configuration.memoryLimit / 2 { state.mustSeal = true }
+            if state.windowByteCount > configuration.memoryLimit / 2 { state.mustSeal = true }
         }
     }
 

@@ -11,12 +11,13 @@ extension SeriesStore {
             guard let directory = writer.directory else { return }
             // Files are mapped from here on.
             clinux_guard_mappings()
-            let names: [String]
+            var names: [String]
             do throws(SystemError) { names = try directory.names() } catch {
                 return setTrouble("start", "the series store cannot read its directory: \(error)")
             }
             for name in names where name.hasSuffix(".new") { remove(name, in: directory) }
             var troubles: [String] = []
+            names = setAsideOtherVersions(names, directory, &troubles)
             locked.state.withLock { state in
                 readBlocks(names, directory, &state, &troubles)
                 readLogs(names, directory, &state, &writer, &troubles)
@@ -59,8 +60,13 @@ extension SeriesStore {
         var places: [UInt32: Int] = [:]
         var labels = LabelCoder()
         var kept: [Block] = []
+        var read: Block?
         // The newest first, for it has most of the series.
         for block in blocks.reversed() {
+            if let read, block.hasSameSeries(as: read) {
+                kept.append(block)
+                continue
+            }
             var coder = LabelCoder()
             coder.strings = labels.strings
             let isWhole = block.forEachSeries(&coder) { id, start, set in
@@ -76,14 +82,10 @@ extension SeriesStore {
                 continue
             }
             kept.append(block)
-            block.forEachChunk { chunk, _, last in
-                guard let place = places[chunk.series], last > state.states[place].lastTime else { return }
-                state.states[place].lastTime = last
-            }
+            read = block
         }
         state.blocks = kept.reversed()
-        // A series in several blocks has chunks that may lie across one another where samples came late.
-        markOverlaps(state.blocks, places, &state)
+        readTimes(state.blocks, places, &state)
     }
 
     private func place(of id: UInt32, _ labels: LabelSet, _ start: Int64, _ state: inout StoreState) -> Int {
@@ -93,14 +95,13 @@ extension SeriesStore {
         return place
     }
 
-    private func markOverlaps(_ blocks: [Block], _ places: [UInt32: Int], _ state: inout StoreState) {
-        var newest: [UInt32: Int64] = [:]
+    /// The newest time of each series, and whether its chunks lie across one another, as they do where samples came late.
+    private func readTimes(_ blocks: [Block], _ places: [UInt32: Int], _ state: inout StoreState) {
         for block in blocks {
             block.forEachChunk { chunk, first, last in
-                if let before = newest[chunk.series], first <= before, let place = places[chunk.series] {
-                    state.states[place].hasLate = true
-                }
-                newest[chunk.series] = max(newest[chunk.series] ?? .min, last)
+                guard let place = places[chunk.series] else { return }
+                if first <= state.states[place].lastTime { state.states[place].hasLate = true }
+                state.states[place].lastTime = max(state.states[place].lastTime, last)
             }
         }
     }
@@ -169,6 +170,7 @@ extension SeriesStore {
             }
         }
         state.log.resume(decoder)
+        state.window.samples = decoder.samples
         if !isWhole {
             metrics.damagedFiles.add()
             metrics.tornBytes.add(file.count - end)

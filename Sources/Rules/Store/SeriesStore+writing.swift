@@ -34,6 +34,9 @@ extension SeriesStore {
             var next = writer.maintained.adding(seconds: Self.maintenanceSeconds)
             if let since = writer.unsynchronized { next = min(next, since.adding(seconds: configuration.syncInterval)) }
             if let retry = writer.retry { next = min(next, retry) }
+            if let retry = writer.blockRetry.next, locked.state.withLock({ !$0.sealed.isEmpty }) {
+                next = min(next, retry)
+            }
             return next
         }
     }
@@ -44,7 +47,7 @@ extension SeriesStore {
             (
                 sync: writer.unsynchronized.map { now.seconds(since: $0) >= configuration.syncInterval } ?? false,
                 block: now.seconds(since: writer.windowStart) >= configuration.blockInterval,
-                retry: writer.retry.map { now >= $0 } ?? true,
+                retry: writer.blockRetry.isDue(now),
                 maintenance: now.seconds(since: writer.maintained) >= Self.maintenanceSeconds
             )
         }
@@ -55,7 +58,9 @@ extension SeriesStore {
         } else if isDue.retry {
             writer.withLock { writeSealed(&$0) }
         }
-        if isDue.maintenance { maintain(now: .now) }
+        guard isDue.maintenance else { return }
+        // Until it is known what rules want nothing goes for its age.
+        if isRetentionKnown.load(ordering: .relaxed) { maintain(now: .now) } else { measure() }
     }
 
     /// Writes what was appended to the log, and with `durable` makes it durable.
@@ -108,7 +113,7 @@ extension SeriesStore {
     }
 
     /// Ends the window and makes blocks of all that have ended.
-    func makeBlock() {
+    package func makeBlock() {
         writer.withLock { writer in
             locked.state.withLock { state in
                 take(&state, &writer)
@@ -134,10 +139,7 @@ extension SeriesStore {
     private func writeSealed(_ writer: inout StoreWriter) {
         while let window = locked.state.withLock({ $0.sealed.first }) {
             let starts = locked.state.withLock { state in state.states.map(\.start) }
-            guard let block = block(of: window, starts: starts, &writer) else {
-                writer.retry = .monotonic.adding(seconds: StoreWriter.retrySeconds)
-                break
-            }
+            guard let block = block(of: window, starts: starts, &writer) else { break }
             locked.state.withLock { state in
                 state.sealed.removeFirst()
                 state.blocks.append(block)
@@ -149,6 +151,7 @@ extension SeriesStore {
                 }
                 logBytes.store(writer.logBytes, ordering: .relaxed)
             }
+            writer.mustTrim = true
             metrics.blocks.add()
         }
     }
@@ -197,9 +200,11 @@ extension SeriesStore {
             guard let result = Block(file: mapped, numbers: numbers) else {
                 throw SystemError(call: "read back", path: directory.file(name), code: EIO)
             }
+            writer.blockRetry.succeeded()
             setTrouble("block", nil)
             return result
         } catch {
+            writer.blockRetry.failed()
             unlink(directory.file(temporary))
             metrics.writeErrors.add()
             setTrouble("block", "samples are kept in memory, for the series store cannot write a block: \(error)")

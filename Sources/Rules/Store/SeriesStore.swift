@@ -23,8 +23,8 @@ final class LockedState: Sendable {
 /// Every sample that the agent collects, scrapes, probes or records, compressed, for as long as rules need it.
 ///
 /// `append` takes one short lock and never waits for a disk. A thread of the store's own writes what came into a log, once
-/// a second, makes it durable every five, and once an hour makes a block of it, a file that is mapped. What a reader sees
-/// does not change while it is open. Safe from any thread.
+/// a second, makes it durable every five, and makes a block of it, a file that is mapped: once an hour, and before reading
+/// the log again would take long. What a reader sees does not change while it is open. Safe from any thread.
 package final class SeriesStore: SampleSink, SampleSource {
     let locked: LockedState
     let configuration: SeriesStoreConfiguration
@@ -34,6 +34,7 @@ package final class SeriesStore: SampleSink, SampleSource {
     let signal = Condition(StoreSignal())
     /// Bytes of logs; apart, for who asks must not wait while files are written.
     let logBytes = Atomic<Int>(0)
+    let isRetentionKnown = Atomic<Bool>(false)
     private let thread = Mutex<WorkerThread?>(nil)
     private let troubles = Mutex<[String: String]>([:])
     private let lock: StoreFile?
@@ -119,10 +120,11 @@ package final class SeriesStore: SampleSink, SampleSource {
     // MARK: Retention
 
     /// Keeps samples of all series for `minimum` milliseconds, and of those that all matchers of an element of `longer`
-    /// take for as long as that says. Before `start`, so that nothing goes that rules want.
+    /// take for as long as that says. Until it is called the store's thread lets nothing go for its age, only for its size.
     package func setRetention(minimum: Int64, longer: [(matchers: [LabelMatcher], milliseconds: Int64)]) {
         var retention = StoreRetention(minimum: minimum)
         retention.longer = longer.map { StoreRetention.Longer(matchers: $0.matchers, duration: $0.milliseconds) }
+        defer { isRetentionKnown.store(true, ordering: .relaxed) }
         // New series get theirs from here on; those there are are looked at without the lock.
         let known = locked.state.withLock { state in
             state.retention = retention

@@ -10,8 +10,10 @@ package struct SeriesStoreConfiguration: Sendable, Equatable {
     package var diskLimit = 512 << 20
     /// Milliseconds by which a sample may be older than the newest of its series.
     package var lateWindow: Int64 = 60_000
-    /// Seconds of samples that are held in memory and in a log before they become a block.
+    /// Seconds of samples that are held in memory and in a log before they become a block, at most.
     package var blockInterval = 3600.0
+    /// Nanoseconds that reading the log again may take, about, before its samples become a block earlier than that.
+    package var longestReplay = 25_000_000
     /// Seconds after which samples are in the log: what kill -9 costs.
     package var writeInterval = 1.0
     /// Seconds after which the log is durable: what a power failure costs.

@@ -10,6 +10,7 @@ struct SeriesStoreMetrics: Sendable {
     let writeErrors: Counter
     let damagedFiles: Counter
     let damagedChunks: Counter
+    let otherVersionFiles: Counter
     let tornBytes: Counter
     let lostBytes: Counter
     let lostWindows: Counter
@@ -43,6 +44,9 @@ struct SeriesStoreMetrics: Sendable {
             "tocsin_series_store_write_errors_total", "Writes and syncs of logs and blocks that failed.")
         damagedFiles = counter(
             "tocsin_series_store_damaged_files_total", "Logs and blocks found damaged as a whole or in their end.")
+        otherVersionFiles = counter(
+            "tocsin_series_store_other_version_files_total",
+            "Logs and blocks set aside at start that are of another version of their format.")
         damagedChunks = counter(
             "tocsin_series_store_damaged_chunks_total", "Times that a chunk was passed over because it is damaged.")
         tornBytes = counter(

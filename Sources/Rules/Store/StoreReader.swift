@@ -129,7 +129,7 @@ final class StoreReader: SampleReader {
         guard place < window.newest.count else { return }
         open.pieces.removeAll(keepingCapacity: true)
         open.words.removeAll(keepingCapacity: true)
-        copy(chain: window.newest[place], of: window, after, through)
+        copy(chain: window.newest[place], of: window, window.arena, after, through)
         decode(window, after, through, &columns) { window.columns[Int($0)] }
         append(late: window.late, place, after, through, &columns)
     }
@@ -139,9 +139,12 @@ final class StoreReader: SampleReader {
         guard !chunk.isEmpty || chunk.before != SealedChunk.none || !late.isEmpty else { return }
         open.pieces.removeAll(keepingCapacity: true)
         open.words.removeAll(keepingCapacity: true)
-        locked.state.withLock { _ in
-            if !chunk.isEmpty { copy(chunk.header, chunk.bits, of: window, after, through) }
-            copy(chain: chunk.before, of: window, after, through)
+        locked.state.withLock { state in
+            if state.window === window {
+                copy(chunk, of: window, state.arena, after, through)
+            } else {
+                copy(chunk, of: window, window.arena, after, through)
+            }
             // A column is copied while nobody lengthens it.
             for piece in open.pieces where piece.header.column != ChunkHeader.ownTimes {
                 _ = times(of: piece.header, ObjectIdentifier(window)) { window.columns[Int(piece.header.column)] }
@@ -151,23 +154,32 @@ final class StoreReader: SampleReader {
         append(late: late, place, after, through, &columns)
     }
 
-    private func copy(chain newest: UInt32, of window: Window, _ after: Int64, _ through: Int64) {
+    private func copy(
+        _ chunk: OpenChunk, of window: Window, _ arena: borrowing CellArena, _ after: Int64, _ through: Int64
+    ) {
+        if !chunk.isEmpty { copy(chunk.header, chunk.bits, arena, after, through) }
+        copy(chain: chunk.before, of: window, arena, after, through)
+    }
+
+    private func copy(
+        chain newest: UInt32, of window: Window, _ arena: borrowing CellArena, _ after: Int64, _ through: Int64
+    ) {
         var next = newest
         while next != SealedChunk.none {
             let chunk = window.sealed[Int(next)]
             if chunk.header.lastTime <= after { return }
-            copy(chunk.header, chunk.bits, of: window, after, through)
+            copy(chunk.header, chunk.bits, arena, after, through)
             next = chunk.before
         }
     }
 
     private func copy(
-        _ header: ChunkHeader, _ bits: CellChain, of window: Window, _ after: Int64, _ through: Int64
+        _ header: ChunkHeader, _ bits: CellChain, _ arena: borrowing CellArena, _ after: Int64, _ through: Int64
     ) {
         guard header.firstTime <= through, header.lastTime > after else { return }
         open.pieces.append(
             ChainCopy.Piece(header: header, bitCount: Int(bits.bitCount), firstWord: open.words.count))
-        window.arena.copy(bits, to: &open.words)
+        arena.copy(bits, to: &open.words)
     }
 
     private func decode(

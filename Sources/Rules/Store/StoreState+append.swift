@@ -17,12 +17,14 @@ extension StoreState {
     private static let sharedLength = 4
     /// Samples that are looked at for a series whose clock can be taken.
     private static let lookahead = 64
+    /// Samples of a series below which a block would not be worth it.
+    private static let fewestSamples = 120
 
     /// Takes a batch. O(1) per sample of a known series.
     mutating func append(_ samples: [SeriesSample]) {
         var run = SampleRun(time: .min, isShared: false)
         var expected = log.current == SeriesState.none ? SeriesState.none : states[Int(log.current)].successor
-        var repeated = 0
+        var steady = 0
         for position in samples.indices {
             let time = samples[position].timestamp
             if time != run.time || position == 0 {
@@ -33,34 +35,36 @@ extension StoreState {
             let object = ObjectIdentifier(samples[position].series)
             if expected != SeriesState.none, states[Int(expected)].object == object,
                 samples[position].startTimestamp == 0
-                    || samples[position].startTimestamp == states[Int(expected)].start,
-                Self.takeRepeated(&states[Int(expected)], run, samples[position].value)
+                    || samples[position].startTimestamp == states[Int(expected)].start
             {
-                log.repeatSample()
-                repeated &+= 1
-                log.current = expected
-                expected = states[Int(expected)].successor
-                continue
+                let value = samples[position].value
+                let isTaken: Bool
+                if Self.takeRepeated(&states[Int(expected)], run, value) {
+                    log.repeatSample()
+                    isTaken = true
+                } else {
+                    let old = states[Int(expected)].lastValue
+                    let change = Self.takeChanged(&states[Int(expected)], run, value, &arena)
+                    if let change { log.change(value, from: old, change) }
+                    isTaken = change != nil
+                }
+                if isTaken {
+                    steady &+= 1
+                    log.current = expected
+                    expected = states[Int(expected)].successor
+                    continue
+                }
             }
             guard let place = place(of: samples, position, &run) else { continue }
             take(place, samples[position].value, start: samples[position].startTimestamp, &run)
             expected = log.current == SeriesState.none ? SeriesState.none : states[Int(log.current)].successor
         }
         log.flush()
-        tally.samples &+= repeated
-    }
-
-    /// Takes the sample where it only goes on with what its series did the last time.
-    @inline(__always)
-    static func takeRepeated(_ state: inout SeriesState, _ run: SampleRun, _ value: Double) -> Bool {
-        guard run.clock != SeriesState.none, state.chunk.header.column == run.clock, !state.chunk.isEmpty,
-            state.chunk.isRepeated(value, tick: run.tick), state.lastValue.bitPattern == value.bitPattern,
-            state.isValueLogged, !state.chunk.isFull
-        else { return false }
-        state.chunk.repeated(run.time, tick: run.tick)
-        state.lastTime = run.time
-        state.wasThereBefore = true
-        return true
+        tally.samples &+= steady
+        window.samples &+= tally.samples
+        if log.replayNanoseconds > configuration.longestReplay, window.samples >= Self.fewestSamples * seriesCount {
+            mustSeal = true
+        }
     }
 
     /// The place of a sample's series, which is made where it is new; nil where it may not be.
@@ -149,10 +153,10 @@ extension StoreState {
             let isFull = states[place].chunk.isFull && !isStaleMarker(value)
             let column = states[place].chunk.header.column
             if column == ChunkHeader.ownTimes {
-                if !isFull { return states[place].chunk.append(run.time, value, &window.arena) }
+                if !isFull { return states[place].chunk.append(run.time, value, &arena) }
                 window.seal(&states[place].chunk)
             } else if let tick = tick(of: column, &run) {
-                if !isFull { return states[place].chunk.append(run.time, value, tick: tick, &window.arena) }
+                if !isFull { return states[place].chunk.append(run.time, value, tick: tick, &arena) }
                 window.seal(&states[place].chunk)
             } else {
                 // Another source's batch, it seems: times of its own until this chunk is full.
@@ -176,6 +180,7 @@ extension StoreState {
 
     private static let mostLate = 1 << 16
 
+    // What a block has at the same time is not looked up: of the two the block's is shown, and the late one counts as taken.
     private mutating func takeLate(_ place: Int, _ time: Int64, _ value: Double) {
         let lastTime = states[place].lastTime
         if time == lastTime {
@@ -208,7 +213,7 @@ extension StoreState {
         var found = SampleColumns()
         func look(_ header: ChunkHeader, _ bits: CellChain) {
             guard header.firstTime <= time, header.lastTime >= time else { return }
-            decoder.reader.load(bitCount: Int(bits.bitCount)) { window.arena.copy(bits, to: &$0) }
+            decoder.reader.load(bitCount: Int(bits.bitCount)) { arena.copy(bits, to: &$0) }
             let times = header.column == ChunkHeader.ownTimes ? [] : window.columns[Int(header.column)]
             _ = decoder.decode(header, times, after: time &- 1, through: time, into: &found)
         }

@@ -22,23 +22,49 @@ extension StoreState: LogReceiver {
 
     mutating func began(_ place: Int, at start: Int64) { states[place].start = start }
 
-    mutating func takeRepeated(_ count: Int, after place: Int) -> Int? {
-        var place = place
-        for _ in 0..<count {
-            let next = states[place].successor
+    mutating func takeRepeated(_ count: Int, after place: Int, time: Int64, isFirst: Bool) -> Int? {
+        var place = UInt32(place)
+        var isFirst = isFirst
+        var left = count
+        while left > 0 {
+            if !isFirst, replayRun.time == time { left -= takeSteady(left, &place) }
+            guard left > 0 else { break }
+            let next = states[Int(place)].successor
             guard next != SeriesState.none else { return nil }
-            place = Int(next)
-            let value = states[place].lastValue
-            if Self.takeRepeated(&states[place], replayRun, value) {
-                log.current = next
-            } else {
-                take(place, time: replayRun.time, value: value, isFirst: false)
-            }
+            place = next
+            take(Int(place), time: time, value: states[Int(place)].lastValue, isFirst: isFirst)
+            isFirst = false
+            left -= 1
         }
-        return place
+        return Int(place)
+    }
+
+    /// Takes as many as do only what they did the last time, and says how many; `place` is then the last of them.
+    @inline(__always)
+    private mutating func takeSteady(_ count: Int, _ place: inout UInt32) -> Int {
+        let run = replayRun
+        var span = states.mutableSpan
+        var taken = 0
+        while taken < count {
+            let next = span[Int(place)].successor
+            guard next != SeriesState.none,
+                Self.takeRepeated(&span[Int(next)], run, span[Int(next)].lastValue)
+            else { break }
+            place = next
+            taken += 1
+        }
+        if taken > 0 { log.current = place }
+        return taken
     }
 
     mutating func take(_ place: Int, time: Int64, value: Double, isFirst: Bool) {
+        if !isFirst, replayRun.time == time, log.current != SeriesState.none,
+            states[Int(log.current)].successor == UInt32(place),
+            Self.takeChanged(&states[place], replayRun, value, &arena) != nil
+        {
+            log.current = UInt32(place)
+            return
+        }
         // Whether a batch was long enough to share its times is not in the log: it is taken for one that was.
         if isFirst || replayRun.time != time { replayRun = SampleRun(time: time, isShared: true) }
         let isLogged = states[place].isLogged

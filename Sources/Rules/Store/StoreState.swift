@@ -22,6 +22,9 @@ struct StoreState: ~Copyable {
 
     var clocks: [Clock] = []
     var window: Window
+    /// The bits of the window's chunks. Here, and not yet the window's: each sample would have to ask whether it may change what
+    /// an object holds.
+    var arena = CellArena()
     /// Windows that are being made blocks of, oldest first.
     var sealed: [Window] = []
     /// Oldest first.
@@ -58,12 +61,15 @@ struct StoreState: ~Copyable {
 
     /// Bytes in memory, those of mapped files not included.
     var memory: Int {
-        var sum = window.byteCount + sealed.reduce(0) { $0 + $1.byteCount }
+        var sum = windowByteCount + sealed.reduce(0) { $0 + $1.byteCount }
         sum += entries.capacity * MemoryLayout<SeriesEntry?>.stride
         sum += states.capacity * MemoryLayout<SeriesState>.stride + objects.byteCount + labelSets.byteCount
         sum += log.bytes.capacity + blocks.reduce(0) { $0 + $1.memory }
         return sum + shared.index.withLock { $0.byteCount }
     }
+
+    /// Of them those of the open window.
+    var windowByteCount: Int { window.byteCount + arena.byteCount }
 
     // MARK: Series
 
@@ -153,6 +159,7 @@ struct StoreState: ~Copyable {
             return nil
         }
         old.entries = entries
+        swap(&old.arena, &arena)
         sealed.append(old)
         window = Window(number: old.number + 1)
         log.restart()

@@ -19,14 +19,37 @@ struct StoreWriter: ~Copyable {
     var windowStart = Timestamp.monotonic
     /// When blocks were looked after last.
     var maintained = Timestamp.monotonic
-    /// After a failure: when to try again.
+    /// Whether a window went, or files were read, since the heap was trimmed.
+    var mustTrim = true
+    /// After a failure to write the log: when to try again.
     var retry: Timestamp?
+    /// After failures to write blocks.
+    var blockRetry = Backoff()
     /// Logs of windows that are no blocks yet: number and bytes.
     var logs: [UInt64: Int] = [:]
 
     /// Bytes that wait for the disk at most; what is more is lost to the log, and comes into the block.
     static let waitingLimit = 4 << 20
     static let retrySeconds = 5.0
+
+    /// When to try again what needs seconds of disk: later after each failure.
+    struct Backoff {
+        private(set) var failures = 0
+        /// On the monotonic clock; nil where the last one did not fail.
+        private(set) var next: Timestamp?
+
+        static let longestSeconds = 300.0
+
+        mutating func failed() {
+            failures = min(failures + 1, 10)
+            next = .monotonic.adding(
+                seconds: min(Self.longestSeconds, StoreWriter.retrySeconds * Double(1 << (failures - 1))))
+        }
+
+        mutating func succeeded() { self = Backoff() }
+
+        func isDue(_ now: Timestamp) -> Bool { next.map { now >= $0 } ?? true }
+    }
 
     init(directory: StoreDirectory?, faults: DiskFaults) {
         self.directory = directory

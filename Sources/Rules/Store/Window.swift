@@ -7,14 +7,17 @@ import Bytes
 final class Window: @unchecked Sendable {
     /// Number of its log, and of the block that comes of it.
     let number: UInt64
-    var arena = CellArena()
     var sealed: [SealedChunk] = []
     /// Times that series share, by clock.
     var columns: [[Int64]] = []
     /// Samples that came too late for their chunk, in the order in which they came.
     var late: [LateSample] = []
+    /// Taken, about.
+    var samples = 0
 
     // Set when it is sealed.
+    /// The bits of all chunks.
+    var arena = CellArena()
     /// The newest chunk of each series, by index.
     var newest: [UInt32] = []
     /// Who they are.

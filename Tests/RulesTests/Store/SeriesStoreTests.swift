@@ -359,7 +359,7 @@ struct SeriesStoreTests {
 
     @Test(
         "known series cost no memory per sample: a batch allocates only when a page of the arena or of the log is full")
-    func allocations() throws {
+    func memoryOfSteadySeries() throws {
         let store = try memoryStore()
         let all = (0..<500).map { series("m\($0)", .counter) }
         var batch = SeriesBatch()
@@ -375,9 +375,9 @@ struct SeriesStoreTests {
             store.append(batch)
         }
         for _ in 0..<20 { append() }
-        let before = store.locked.state.withLock { $0.window.byteCount }
+        let before = store.locked.state.withLock { $0.windowByteCount }
         for _ in 0..<60 { append() }
-        let after = store.locked.state.withLock { $0.window.byteCount }
+        let after = store.locked.state.withLock { $0.windowByteCount }
         // 30,000 samples, 5,000 of them other than the one before.
         #expect(after - before < 80_000)
     }
