@@ -12,11 +12,15 @@ package enum QueryValueText {
         case .string(let text): return [text]
         case .vector(let samples):
             guard !samples.isEmpty else { return ["no series"] }
-            return table(samples.map { [SeriesName.text($0.labels), QueryValue.text(of: $0.value)] })
+            return table(samples.map { [SeriesName.text($0.labels), text(of: $0)] })
         case .matrix(let series):
             guard !series.isEmpty else { return ["no series"] }
             return bars ? charts(series, columns: columns) : points(series)
         }
+    }
+
+    private static func text(of sample: VectorSample) -> String {
+        sample.histogram?.value.description ?? QueryValue.text(of: sample.value)
     }
 
     /// Columns side by side, the first one left-aligned, the others right-aligned.

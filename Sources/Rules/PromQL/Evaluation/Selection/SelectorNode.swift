@@ -14,6 +14,8 @@ final class SelectorNode: PlanNode {
     private var columns = SampleColumns()
     /// Of the evaluation under way.
     private var hasHistograms = false
+    /// The mark of the histogram that was read last, which neighbouring steps read again.
+    private var last: (read: UInt64, mark: Double)?
 
     init(_ selector: VectorSelector, output: Output = .value) {
         selection = SeriesSelection(selector.matchers)
@@ -26,6 +28,7 @@ final class SelectorNode: PlanNode {
         try evaluation.checkpoint()
         selection.refresh(evaluation.reader)
         hasHistograms = false
+        last = nil
         let timing = try timing.resolved(evaluation)
         let shape = output == .value ? selection.shape : selection.shape.removingNames
         var frame = Frame(shape, steps: grid.count, values: try evaluation.take(shape.count * grid.count))
@@ -54,7 +57,7 @@ final class SelectorNode: PlanNode {
                 values.append(.absent)
                 continue
             }
-            values.append(value(sample.timestamp, sample.value))
+            values.append(try value(sample.timestamp, sample.value, evaluation))
         }
     }
 
@@ -76,7 +79,7 @@ final class SelectorNode: PlanNode {
                     values.append(.absent)
                     continue
                 }
-                values.append(value(columns.timestamps[next - 1], columns.values[next - 1]))
+                values.append(try value(columns.timestamps[next - 1], columns.values[next - 1], evaluation))
             }
         }
     }
@@ -103,14 +106,21 @@ final class SelectorNode: PlanNode {
     }
 
     @inline(__always)
-    private func value(_ timestamp: Int64, _ value: Double) -> Double {
+    private func value(
+        _ timestamp: Int64, _ value: Double, _ evaluation: Evaluation
+    ) throws(QueryError) -> Double {
         if value.isNaN {
             if value.isAbsent { return value }
-            if value.isHistogramMark, output == .value {
-                hasHistograms = true
-                return value
-            }
+            if value.isHistogramMark, output == .value { return try histogram(value, evaluation) }
         }
         return output == .value ? value : Double(timestamp) / 1000
+    }
+
+    private func histogram(_ value: Double, _ evaluation: Evaluation) throws(QueryError) -> Double {
+        if let last, last.read == value.bitPattern { return last.mark }
+        let mark = try evaluation.keep(read: value, evaluation.reader as? any HistogramReader)
+        if mark.isHistogramMark { hasHistograms = true }
+        last = (value.bitPattern, mark)
+        return mark
     }
 }
