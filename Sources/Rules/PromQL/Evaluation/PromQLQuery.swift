@@ -19,6 +19,7 @@ package final class PromQLQuery: PreparedQuery {
         self.text = text
         self.options = options
         self.pool = pool
+        let expression = expression.markingStatistics()
         switch expression.unwrapped {
         case .string(let literal): root = .string(literal.value)
         case .matrixSelector(let matrix):

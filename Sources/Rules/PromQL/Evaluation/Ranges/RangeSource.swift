@@ -38,6 +38,7 @@ final class MatrixSource: RangeSource {
     private let timing: SelectionTiming
     private let window: DurationExpression
     private let rangeExtension: RangeExtension?
+    private let readsStatistics: Bool
     private var reader: (any SampleReader)?
     private var evaluation: Evaluation?
     private var startReader: (any SampleStartReader)?
@@ -49,6 +50,7 @@ final class MatrixSource: RangeSource {
         timing = SelectionTiming(offset: matrix.selector.offset, at: matrix.selector.at)
         window = matrix.window
         rangeExtension = matrix.selector.rangeExtension
+        readsStatistics = matrix.selector.readsStatistics
         super.init(isFixed: matrix.selector.at != nil)
     }
 
@@ -69,7 +71,9 @@ final class MatrixSource: RangeSource {
     override func load(_ index: Int, into columns: inout SampleColumns) throws(QueryError) {
         reader?.append(samplesOf: selection.series[index], after: after, through: through, to: &columns)
         hasHistograms = false
-        if let evaluation { hasHistograms = try columns.settle(evaluation) }
+        guard let evaluation else { return }
+        hasHistograms = try columns.settle(evaluation)
+        if hasHistograms, readsStatistics { try evaluation.reduceToStatistics(&columns) }
     }
 
     override func loadStarts(

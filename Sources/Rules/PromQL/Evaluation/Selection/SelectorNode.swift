@@ -11,6 +11,7 @@ final class SelectorNode: PlanNode {
     private let selection: SeriesSelection
     private let timing: SelectionTiming
     private let output: Output
+    private let readsStatistics: Bool
     private var columns = SampleColumns()
     /// Of the evaluation under way.
     private var hasHistograms = false
@@ -21,6 +22,7 @@ final class SelectorNode: PlanNode {
         selection = SeriesSelection(selector.matchers)
         timing = SelectionTiming(offset: selector.offset, at: selector.at)
         self.output = output
+        readsStatistics = selector.readsStatistics
         super.init(isInvariant: selector.at != nil)
     }
 
@@ -57,7 +59,7 @@ final class SelectorNode: PlanNode {
                 values.append(.absent)
                 continue
             }
-            values.append(try value(sample.timestamp, sample.value, evaluation))
+            values.append(try value(sample.timestamp, sample.value, series, evaluation))
         }
     }
 
@@ -79,7 +81,7 @@ final class SelectorNode: PlanNode {
                     values.append(.absent)
                     continue
                 }
-                values.append(try value(columns.timestamps[next - 1], columns.values[next - 1], evaluation))
+                values.append(try value(columns.timestamps[next - 1], columns.values[next - 1], series, evaluation))
             }
         }
     }
@@ -107,19 +109,31 @@ final class SelectorNode: PlanNode {
 
     @inline(__always)
     private func value(
-        _ timestamp: Int64, _ value: Double, _ evaluation: Evaluation
+        _ timestamp: Int64, _ value: Double, _ series: SeriesID, _ evaluation: Evaluation
     ) throws(QueryError) -> Double {
         if value.isNaN {
             if value.isAbsent { return value }
-            if value.isHistogramMark, output == .value { return try histogram(value, evaluation) }
+            if value.isHistogramMark, output == .value { return try histogram(timestamp, value, series, evaluation) }
         }
         return output == .value ? value : Double(timestamp) / 1000
     }
 
-    private func histogram(_ value: Double, _ evaluation: Evaluation) throws(QueryError) -> Double {
+    private func histogram(
+        _ timestamp: Int64, _ value: Double, _ series: SeriesID, _ evaluation: Evaluation
+    ) throws(QueryError) -> Double {
         if let last, last.read == value.bitPattern { return last.mark }
-        let mark = try evaluation.keep(read: value, evaluation.reader as? any HistogramReader)
-        if mark.isHistogramMark { hasHistograms = true }
+        var mark = try evaluation.keep(read: value, evaluation.reader as? any HistogramReader)
+        if mark.isHistogramMark {
+            hasHistograms = true
+            if readsStatistics {
+                var samples = SampleColumns()
+                let after = timestamp - evaluation.options.lookback - 1
+                evaluation.reader.append(samplesOf: series, after: after, through: timestamp, to: &samples)
+                _ = try samples.settle(evaluation)
+                try evaluation.reduceToStatistics(&samples)
+                mark = samples.values.last ?? mark
+            }
+        }
         last = (value.bitPattern, mark)
         return mark
     }
