@@ -76,8 +76,6 @@ struct PromQLTestCommand: ParsableCommand {
                 writer.string(failure.query)
                 writer.key("reason")
                 writer.string(failure.reason)
-                writer.key("needsNativeHistograms")
-                writer.bool(failure.needsNativeHistograms)
                 writer.endObject()
             }
             writer.endArray()

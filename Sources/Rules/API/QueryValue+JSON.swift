@@ -29,8 +29,13 @@ extension QueryValue {
                 json.beginObject()
                 json.key("metric")
                 sample.labels.write(to: &json)
-                json.key("value")
-                QueryValue.write(sample.timestamp, sample.value, to: &json)
+                if let histogram = sample.histogram?.value {
+                    json.key("histogram")
+                    QueryValue.write(sample.timestamp, histogram, to: &json)
+                } else {
+                    json.key("value")
+                    QueryValue.write(sample.timestamp, sample.value, to: &json)
+                }
                 json.endObject()
             }
             json.endArray()
@@ -40,10 +45,18 @@ extension QueryValue {
                 json.beginObject()
                 json.key("metric")
                 series.labels.write(to: &json)
-                json.key("values")
-                json.beginArray()
-                for point in series.points { QueryValue.write(point.timestamp, point.value, to: &json) }
-                json.endArray()
+                if !series.points.isEmpty || series.histograms.isEmpty {
+                    json.key("values")
+                    json.beginArray()
+                    for point in series.points { QueryValue.write(point.timestamp, point.value, to: &json) }
+                    json.endArray()
+                }
+                if !series.histograms.isEmpty {
+                    json.key("histograms")
+                    json.beginArray()
+                    for point in series.histograms { QueryValue.write(point.timestamp, point.histogram, to: &json) }
+                    json.endArray()
+                }
                 json.endObject()
             }
             json.endArray()
@@ -57,11 +70,50 @@ extension QueryValue {
         json.endArray()
     }
 
+    /// A native histogram, of its buckets those that are not empty: which bounds belong to each, the bounds, the count.
+    private static func write(_ timestamp: Int64, _ histogram: FloatHistogram, to json: inout JSONWriter) {
+        json.beginArray()
+        json.number(milliseconds: timestamp)
+        json.beginObject()
+        json.key("count")
+        json.string(text(of: histogram.count))
+        json.key("sum")
+        json.string(text(of: histogram.sum))
+        let buckets = histogram.buckets.filter { $0.count != 0 }
+        if !buckets.isEmpty {
+            json.key("buckets")
+            json.beginArray()
+            for bucket in buckets {
+                json.beginArray()
+                json.raw(String(bucket.boundaryRule))
+                json.string(text(of: bucket.lower))
+                json.string(text(of: bucket.upper))
+                json.string(text(of: bucket.count))
+                json.endArray()
+            }
+            json.endArray()
+        }
+        json.endObject()
+        json.endArray()
+    }
+
     /// With an exponent below 1e-6 and from 1e21 on.
     package static func text(of value: Double) -> String {
         let size = value.magnitude
         guard value.isFinite, size != 0, size < 1e-6 || size >= 1e21 else { return GoNumber.plain(value) }
         return GoNumber.general(value, plainBelow: 21)
+    }
+}
+
+extension HistogramBucket {
+    /// 0: the upper bound belongs to the bucket, 1: the lower, 2: neither, 3: both.
+    fileprivate var boundaryRule: Int {
+        switch (includesLower, includesUpper) {
+        case (false, true): 0
+        case (true, false): 1
+        case (false, false): 2
+        case (true, true): 3
+        }
     }
 }
 

@@ -12,11 +12,15 @@ package enum QueryValueText {
         case .string(let text): return [text]
         case .vector(let samples):
             guard !samples.isEmpty else { return ["no series"] }
-            return table(samples.map { [SeriesName.text($0.labels), QueryValue.text(of: $0.value)] })
+            return table(samples.map { [SeriesName.text($0.labels), text(of: $0)] })
         case .matrix(let series):
             guard !series.isEmpty else { return ["no series"] }
             return bars ? charts(series, columns: columns) : points(series)
         }
+    }
+
+    private static func text(of sample: VectorSample) -> String {
+        sample.histogram?.value.description ?? QueryValue.text(of: sample.value)
     }
 
     /// Columns side by side, the first one left-aligned, the others right-aligned.
@@ -33,11 +37,18 @@ package enum QueryValueText {
 
     private static func points(_ series: [MatrixSeries]) -> [String] {
         series.flatMap { series in
-            [SeriesName.text(series.labels)]
-                + table(
-                    series.points.map { [GoNumber.plain(Double($0.timestamp) / 1000), QueryValue.text(of: $0.value)] }
-                ).map { "  " + $0 }
+            let numbers = series.points.map { ($0.timestamp, QueryValue.text(of: $0.value)) }
+            let all = (numbers + histograms(series)).sorted { $0.0 < $1.0 }
+            return [SeriesName.text(series.labels)] + rows(all)
         }
+    }
+
+    private static func histograms(_ series: MatrixSeries) -> [(Int64, String)] {
+        series.histograms.map { ($0.timestamp, $0.histogram.description) }
+    }
+
+    private static func rows(_ points: [(time: Int64, text: String)]) -> [String] {
+        table(points.map { [GoNumber.plain(Double($0.time) / 1000), $0.text] }).map { "  " + $0 }
     }
 
     // MARK: - Bars
@@ -55,7 +66,11 @@ package enum QueryValueText {
             let numbers =
                 values.isEmpty
                 ? "" : "  min \(short(values.min() ?? 0))  max \(short(values.max() ?? 0))  last \(last)"
-            return [SeriesName.text(series.labels) + numbers, "  " + bars(series.points, start, end, width)]
+            // Native histograms have no height.
+            let drawn =
+                series.points.isEmpty && !series.histograms.isEmpty
+                ? [] : ["  " + bars(series.points, start, end, width)]
+            return [SeriesName.text(series.labels) + numbers] + drawn + rows(histograms(series))
         }
     }
 
@@ -82,7 +97,9 @@ package enum QueryValueText {
                 text += " "
                 continue
             }
-            let share = high > low ? (known.value - low) / (high - low) : 0
+            // Halved, as the distance itself may be too large for a number.
+            let distance = high / 2 - low / 2
+            let share = distance > 0 ? (known.value / 2 - low / 2) / distance : 0
             text.append(levels[min(levels.count - 1, max(0, Int(share * Double(levels.count))))])
         }
         return text

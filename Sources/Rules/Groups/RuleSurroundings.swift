@@ -41,7 +41,11 @@ extension RuleSurroundings {
         let result = try source.read { reader in try query.instant(at: time, in: reader) }
         remarks = result.annotations.map(\.message)
         switch result.value {
-        case .vector(let samples): return samples
+        case .vector(let samples):
+            guard samples.allSatisfy({ $0.histogram == nil }) else {
+                throw RuleError("the result has native histograms, and a rule takes numbers only")
+            }
+            return samples
         case .scalar(let value): return [VectorSample(labels: LabelSet(), timestamp: time, value: value)]
         case .string, .matrix: throw RuleError("rule result is not a vector or scalar")
         }

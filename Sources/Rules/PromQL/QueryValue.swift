@@ -13,12 +13,15 @@ package struct VectorSample: Sendable {
     package var labels: LabelSet
     /// Milliseconds since 1970.
     package var timestamp: Int64
+    /// NaN where it is a native histogram.
     package var value: Double
+    package var histogram: SharedHistogram?
 
-    package init(labels: LabelSet, timestamp: Int64, value: Double) {
+    package init(labels: LabelSet, timestamp: Int64, value: Double, histogram: SharedHistogram? = nil) {
         self.labels = labels
         self.timestamp = timestamp
         self.value = value
+        self.histogram = histogram
     }
 }
 
@@ -26,6 +29,8 @@ package struct VectorSample: Sendable {
 package struct MatrixSeries: Sendable {
     package var labels: LabelSet
     package var points: [Point]
+    /// Native histograms, at other times than the points.
+    package var histograms: [HistogramPoint]
 
     package struct Point: Sendable {
         /// Milliseconds since 1970.
@@ -38,9 +43,28 @@ package struct MatrixSeries: Sendable {
         }
     }
 
-    package init(labels: LabelSet, points: [Point]) {
+    package struct HistogramPoint: Sendable {
+        /// Milliseconds since 1970.
+        package var timestamp: Int64
+        package var histogram: FloatHistogram
+
+        package init(timestamp: Int64, histogram: FloatHistogram) {
+            self.timestamp = timestamp
+            self.histogram = histogram
+        }
+    }
+
+    package init(labels: LabelSet, points: [Point], histograms: [HistogramPoint] = []) {
         self.labels = labels
         self.points = points
+        self.histograms = histograms
+    }
+
+    /// Adds those of another series in order of time.
+    mutating func merge(_ other: MatrixSeries) {
+        points = (points + other.points).sorted { $0.timestamp < $1.timestamp }
+        guard !other.histograms.isEmpty else { return }
+        histograms = (histograms + other.histograms).sorted { $0.timestamp < $1.timestamp }
     }
 }
 

@@ -142,7 +142,8 @@ extension ExpressionTest {
     private static let sampleKeys = [
         ConfigurationKey("labels", "string", "Name and labels, as `up{job=\"x\"}`."),
         ConfigurationKey("value", "number", default: "0", "The value."),
-        ConfigurationKey("histogram", "string", "A native histogram; read, and never met."),
+        ConfigurationKey(
+            "histogram", "string", "A native histogram, as `{{schema:0 count:1 buckets:[1]}}`, instead of a value."),
     ]
 
     init?(_ item: ValueReader) {
@@ -163,7 +164,7 @@ extension ExpressionTest {
             samples.append(
                 Sample(
                     labels: mapping.value("labels")?.literal() ?? "", value: value,
-                    isHistogram: mapping.value("histogram") != nil))
+                    histogram: mapping.value("histogram")?.literal()))
             mapping.finish()
         }
         reader.finish()

@@ -61,8 +61,8 @@ package struct ExpressionTest: Sendable {
     package struct Sample: Sendable {
         package var labels: String
         package var value: Double
-        /// Whether a native histogram is expected, which there is none of here.
-        package var isHistogram: Bool
+        /// A native histogram as `{{count:1}}`, instead of the value.
+        package var histogram: String?
     }
 
     package var time: Int64

@@ -39,8 +39,10 @@ enum RuleTestText {
         return lines.joined(separator: "\n            ")
     }
 
-    static func list(_ samples: [(labels: LabelSet, value: Double)]) -> String {
+    static func list(_ samples: [VectorSample]) -> String {
         guard !samples.isEmpty else { return "nil" }
-        return samples.map { "\($0.labels) \(GoFloat.text($0.value, "E", precision: nil))" }.joined(separator: ", ")
+        return samples.map {
+            "\($0.labels) \($0.histogram?.value.scriptText ?? GoFloat.text($0.value, "E", precision: nil))"
+        }.joined(separator: ", ")
     }
 }

@@ -95,8 +95,8 @@ final class RuleTestStage {
                 switch values[feeds[index].next] {
                 case .value(let value): samples.append(feeds[index].series.labels, stamp, value)
                 case .omitted: break
-                case .histogram:
-                    samples.append(feeds[index].series.labels, stamp, Double(bitPattern: SampleBits.histogram))
+                case .histogram(let histogram, _):
+                    samples.append(feeds[index].series.labels, stamp, histogram.value)
                 }
                 feeds[index].next += 1
             }
@@ -153,19 +153,14 @@ final class RuleTestStage {
     private func compare(_ expected: ExpressionTest) {
         let place =
             "    expr: \(GoQuoted.quote(expected.expression)), time: \(PrometheusDuration.text(expected.time)),"
-        var wanted: [(labels: LabelSet, value: Double)] = []
-        let got: [(labels: LabelSet, value: Double)]
+        var wanted: [VectorSample] = []
+        let got: [VectorSample]
         do {
             got = try result(expected.expression, at: test.start + expected.time).sorted {
                 $0.labels.precedes($1.labels)
             }
             for sample in expected.samples {
-                if sample.isHistogram { throw RuleTestError(texts: ["native histograms are not supported"]) }
-                do {
-                    wanted.append((try SeriesDescription.parseLabels(sample.labels), sample.value))
-                } catch {
-                    throw RuleTestError(texts: ["labels \(GoQuoted.quote(sample.labels)): \(error)"])
-                }
+                wanted.append(try self.sample(sample))
             }
         } catch let error as RuleTestError {
             return failures.append("\(place) err: \(error.texts.joined())")
@@ -175,18 +170,47 @@ final class RuleTestStage {
         wanted.sort { $0.labels.precedes($1.labels) }
         let isEqual =
             got.count == wanted.count
-            && zip(got, wanted).allSatisfy { $0.labels == $1.labels && equals($0.value, $1.value) }
+            && zip(got, wanted).allSatisfy { $0.labels == $1.labels && equals($0, $1) }
         if isEqual { return }
         failures.append("\(place)\n        exp: \(RuleTestText.list(wanted))\n        got: \(RuleTestText.list(got))")
     }
 
-    private func result(_ expression: String, at time: Int64) throws -> [(labels: LabelSet, value: Double)] {
+    private func sample(_ expected: ExpressionTest.Sample) throws(RuleTestError) -> VectorSample {
+        let labels: LabelSet
+        do throws(QueryError) {
+            labels = try SeriesDescription.parseLabels(expected.labels)
+        } catch {
+            throw RuleTestError(texts: ["labels \(GoQuoted.quote(expected.labels)): \(error)"])
+        }
+        guard let text = expected.histogram else {
+            return VectorSample(labels: labels, timestamp: 0, value: expected.value)
+        }
+        do throws(QueryError) {
+            let values = try SeriesDescription.parse("{} " + text).values
+            guard values.count == 1, case .histogram(let histogram, _)? = values.first else {
+                throw QueryError.syntax("one native histogram was expected")
+            }
+            return VectorSample(labels: labels, timestamp: 0, value: .nan, histogram: histogram)
+        } catch {
+            throw RuleTestError(texts: ["histogram \(GoQuoted.quote(text)): \(error)"])
+        }
+    }
+
+    private func result(_ expression: String, at time: Int64) throws -> [VectorSample] {
         let query = try engine.prepare(expression)
         switch try query.instant(at: time, in: samples).value {
-        case .vector(let vector): return vector.map { ($0.labels, $0.value) }
-        case .scalar(let value): return [(LabelSet(), value)]
+        case .vector(let vector): return vector
+        case .scalar(let value): return [VectorSample(labels: LabelSet(), timestamp: time, value: value)]
         case .string, .matrix: throw RuleTestError(texts: ["rule result is not a vector or scalar"])
         }
+    }
+
+    /// Native histograms have to look the same, empty buckets aside.
+    private func equals(_ a: VectorSample, _ b: VectorSample) -> Bool {
+        if a.histogram != nil || b.histogram != nil {
+            return a.histogram?.value.scriptText == b.histogram?.value.scriptText
+        }
+        return equals(a.value, b.value)
     }
 
     private func equals(_ a: Double, _ b: Double) -> Bool {

@@ -3,12 +3,14 @@ import Telemetry
 /// Series in plain arrays: the storage of test scripts.
 ///
 /// For one thread.
-package final class MemorySamples: SampleSource, SampleStartReader, @unchecked Sendable {
+package final class MemorySamples: SampleSource, SampleStartReader, HistogramReader, @unchecked Sendable {
     private var indices: [LabelSet: Int] = [:]
     private var sets: [LabelSet] = []
     private var columns: [SampleColumns] = []
     /// Start timestamps beside the samples, 0 where there is none; empty where a series has none at all.
     private var starts: [[Int64]] = []
+    private var histograms = HistogramTable()
+    private var chunks: [Int: HistogramChunk] = [:]
     private var generation: UInt64
 
     /// No two stores share a generation.
@@ -26,6 +28,7 @@ package final class MemorySamples: SampleSource, SampleStartReader, @unchecked S
     /// Adds a sample; one at the same time is replaced.
     package func append(_ labels: LabelSet, _ timestamp: Int64, _ value: Double, start: Int64 = 0) {
         let index = index(of: labels)
+        if !value.isHistogramMark { chunks[index] = nil }
         if let last = columns[index].timestamps.last, last >= timestamp {
             insert(index, timestamp, value, start)
             return
@@ -33,6 +36,27 @@ package final class MemorySamples: SampleSource, SampleStartReader, @unchecked S
         columns[index].append(timestamp, value)
         appendStart(index, start)
     }
+
+    /// Adds a native histogram as Prometheus's store would: what it says of counter resets, and which empty buckets it has, comes
+    /// of the histograms before it.
+    package func append(_ labels: LabelSet, _ timestamp: Int64, _ histogram: FloatHistogram, start: Int64 = 0) {
+        let index = index(of: labels)
+        var chunk = chunks[index]
+        let joined = chunk?.join(histogram)
+        if joined == nil {
+            chunk = HistogramChunk(histogram)
+        } else if let filling = chunk?.filling {
+            // Those before it get the buckets that it has brought.
+            for place in columns[index].values.suffix(filling.count) {
+                guard let earlier = histograms[place] else { continue }
+                histograms.replace(place, by: earlier.filled(with: filling.layout))
+            }
+        }
+        append(labels, timestamp, histograms.put(joined ?? chunk?.first ?? histogram), start: start)
+        chunks[index] = chunk
+    }
+
+    package func histogram(_ mark: Double) -> FloatHistogram? { histograms[mark] }
 
     private func index(of labels: LabelSet) -> Int {
         if let index = indices[labels] { return index }

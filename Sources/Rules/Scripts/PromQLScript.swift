@@ -11,6 +11,8 @@ package struct PromQLScript {
     }
 
     struct Load {
+        /// From 1.
+        var line: Int
         /// Milliseconds between two values.
         var step: Int64
         /// Whether classic histograms stand for native ones with custom buckets as well.
@@ -46,8 +48,6 @@ package struct PromQLScript {
         /// Where the values of a range vector stand, in place of the query's own steps.
         var steps: (start: Int64, end: Int64, step: Int64)?
         var series: [SeriesDescription] = []
-
-        var holdsNativeHistograms: Bool { series.contains { $0.values.contains(.histogram) } }
     }
 
     /// What a message has to be.

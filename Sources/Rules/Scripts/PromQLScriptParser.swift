@@ -43,7 +43,8 @@ struct PromQLScriptParser {
         guard parts.count == 2, parts[0] == "load" || parts[0] == "load_with_nhcb" else {
             throw problem("invalid load command. (load[_with_nhcb] <step:duration>)")
         }
-        var load = PromQLScript.Load(step: try duration(parts[1]), addsNativeHistograms: parts[0] != "load")
+        var load = PromQLScript.Load(
+            line: index + 1, step: try duration(parts[1]), addsNativeHistograms: parts[0] != "load")
         index += 1
         var starts: (labels: LabelSet, values: [Int64?])?
         while index < lines.count, !lines[index].isEmpty {

@@ -27,19 +27,28 @@ struct ScriptComparison {
         if let scalar = expectation.scalar { return "expected scalar \(scalar), got a vector of \(samples.count)" }
         var seen: Set<LabelSet> = []
         for (position, sample) in samples.enumerated() {
+            let got = sample.histogram?.value.scriptText ?? "\(sample.value)"
             guard let place = expectation.series.firstIndex(where: { $0.labels == sample.labels }) else {
-                return "unexpected \(sample.labels.plainText) = \(sample.value)"
+                return "unexpected \(sample.labels.plainText) = \(got)"
             }
             seen.insert(sample.labels)
             if expectation.isOrdered, place != position {
                 return "expected \(sample.labels.plainText) at position \(place + 1), got it at \(position + 1)"
             }
-            guard case .value(let expected)? = expectation.series[place].values.first else {
-                return "expected no number for \(sample.labels.plainText), got \(sample.value)"
+            let isExpected: Bool
+            let wanted: String
+            switch (expectation.series[place].values.first, sample.histogram?.value) {
+            case (.value(let expected)?, let found):
+                isExpected = found == nil && isEqual(sample.value, expected)
+                wanted = "\(expected)"
+            case (.histogram(let expected, let statesHint)?, let found):
+                isExpected = found.map { isEqual($0, expected.value, statesHint) } ?? false
+                wanted = expected.value.scriptText
+            case (.omitted?, _), (nil, _):
+                isExpected = false
+                wanted = "no value"
             }
-            if !isEqual(sample.value, expected) {
-                return "expected \(expected) for \(sample.labels.plainText), got \(sample.value)"
-            }
+            if !isExpected { return "expected \(wanted) for \(sample.labels.plainText), got \(got)" }
         }
         return missing(seen)
     }
@@ -55,16 +64,21 @@ struct ScriptComparison {
             let name = one.labels.plainText
             guard let expected = expectation.series.first(where: { $0.labels == one.labels }) else {
                 return
-                    "unexpected \(name) with \(one.points.count) points, the first \(one.points.first?.value ?? .nan)"
+                    "unexpected \(name) with \(one.points.count) points, the first \(one.points.first?.value ?? .nan), "
+                    + "and \(one.histograms.count) histograms"
             }
             seen.insert(one.labels)
             var points: [MatrixSeries.Point] = []
+            var histograms: [ExpectedHistogram] = []
             for (index, value) in expected.values.enumerated() {
                 let time = steps.start + Int64(index) * steps.step
                 if time > steps.end { return "more values are expected for \(name) than there are steps" }
                 if case .value(let number) = value { points.append(.init(timestamp: time, value: number)) }
-                if case .histogram = value { return "expected a histogram for \(name)" }
+                if case .histogram(let histogram, let statesHint) = value {
+                    histograms.append(.init(timestamp: time, histogram: histogram.value, statesHint: statesHint))
+                }
             }
+            if let problem = difference(of: one.histograms, histograms, name) { return problem }
             let found = one.points
             if points.count != found.count {
                 return "expected \(points.count) points for \(name), got \(found.count): "
@@ -80,6 +94,27 @@ struct ScriptComparison {
             }
         }
         return missing(seen)
+    }
+
+    private struct ExpectedHistogram {
+        var timestamp: Int64
+        var histogram: FloatHistogram
+        var statesHint: Bool
+    }
+
+    private func difference(
+        of found: [MatrixSeries.HistogramPoint], _ expected: [ExpectedHistogram], _ name: String
+    ) -> String? {
+        if found.count != expected.count {
+            return "expected \(expected.count) histograms for \(name), got \(found.count): "
+                + found.prefix(20).map { "\($0.histogram.scriptText) @ \($0.timestamp)" }.joined(separator: ", ")
+        }
+        for (point, wanted) in zip(found, expected)
+        where point.timestamp != wanted.timestamp || !isEqual(point.histogram, wanted.histogram, wanted.statesHint) {
+            return "expected \(wanted.histogram.scriptText) for \(name) at \(wanted.timestamp), got "
+                + "\(point.histogram.scriptText) at \(point.timestamp)"
+        }
+        return nil
     }
 
     static func disorder(in series: [MatrixSeries]) -> String? {
@@ -98,6 +133,18 @@ struct ScriptComparison {
 
     private func isEqual(_ a: Double, _ b: Double) -> Bool {
         AlmostEqual.areEqual(a, b, tolerance: ScriptComparison.tolerance)
+    }
+
+    /// But for empty buckets, which make no difference, and the hint where none is stated.
+    private func isEqual(_ found: FloatHistogram, _ expected: FloatHistogram, _ statesHint: Bool) -> Bool {
+        let (a, b) = (found.compacted(), expected.compacted())
+        func areEqual(_ a: HistogramBuckets, _ b: HistogramBuckets) -> Bool {
+            a.indices == b.indices && zip(a.counts, b.counts).allSatisfy(isEqual)
+        }
+        return a.schema == b.schema && isEqual(a.count, b.count) && isEqual(a.sum, b.sum)
+            && (!a.hasCustomBounds || a.customBounds == b.customBounds) && a.zeroThreshold == b.zeroThreshold
+            && isEqual(a.zeroCount, b.zeroCount) && areEqual(a.positive, b.positive)
+            && areEqual(a.negative, b.negative) && (!statesHint || a.counterResetHint == b.counterResetHint)
     }
 
     // MARK: - Annotations

@@ -9,6 +9,7 @@ final class Evaluation {
     let end: Int64
     let step: Int64
     var annotations = AnnotationSet()
+    private(set) var histograms = HistogramTable()
     private let pool: BufferPool
     private let cancellation: QueryCancellation?
     private let deadline: Timestamp
@@ -64,4 +65,17 @@ final class Evaluation {
     }
 
     func release(_ count: Int) { held -= count }
+
+    /// The mark of a native histogram, which is kept and counts as held until the evaluation ends.
+    func keep(_ histogram: FloatHistogram) throws(QueryError) -> Double {
+        try hold(histogram.size)
+        guard histograms.count < UInt32.max else { throw .tooManySamples(limit: options.maximalSamples) }
+        return histograms.put(histogram)
+    }
+
+    /// The same for a sample that was read, which is NaN where the reader knows of no such histogram.
+    func keep(read value: Double, _ reader: (any HistogramReader)?) throws(QueryError) -> Double {
+        guard let histogram = reader?.histogram(value) else { return .nan }
+        return try keep(histogram)
+    }
 }

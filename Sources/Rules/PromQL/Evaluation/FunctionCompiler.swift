@@ -66,14 +66,13 @@ enum FunctionCompiler {
         traits.suspectsGauges = call.function == "rate" || call.function == "increase"
         traits.keepsName = call.function == "last_over_time" || call.function == "first_over_time"
         traits.usesStepTime = call.function == "predict_linear"
-        traits.countsHistograms = [
-            "count_over_time", "present_over_time", "absent_over_time", "ts_of_first_over_time", "ts_of_last_over_time",
-        ].contains(call.function)
+        traits.histograms = HistogramRangeFunction(call.function, traits.rangeExtension)
         if call.function == "absent_over_time" {
             return AbsentOverTimeNode(source, labels: AbsentNode.labels(of: expression), traits)
         }
         if call.function == "quantile_over_time" {
             let quantileRange = try argument(call, 0).range
+            traits.ignoredRange = quantileRange
             traits.remark = { columns, evaluation in
                 for value in columns.first ?? [] {
                     guard let complaint = Quantile.complaint(value) else { continue }
@@ -138,7 +137,8 @@ enum FunctionCompiler {
     private static func histogram(_ call: Call) throws(QueryError) -> PlanNode? {
         switch call.function {
         case "histogram_avg", "histogram_count", "histogram_sum", "histogram_stddev", "histogram_stdvar":
-            return NoHistogramNode(try node(call, 0))
+            guard let quantity = HistogramQuantityNode.Quantity(rawValue: call.function) else { return nil }
+            return HistogramQuantityNode(quantity, try node(call, 0))
         case "histogram_quantile":
             return HistogramQuantileNode(
                 try node(call, 1), range: try argument(call, 1).range,

@@ -21,11 +21,9 @@ class PlanNode {
         throw .execution("this part of the expression cannot be evaluated")
     }
 
-    /// As `run`, for callers that cannot do without numbers: refuses where native histograms are among the samples.
+    /// As `run`, for scalars, among which there are no native histograms.
     final func evaluate(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        let frame = try run(grid, evaluation)
-        if frame.hasHistograms { throw .nativeHistogram }
-        return frame
+        try run(grid, evaluation)
     }
 
     /// As `run`, for callers that pass over native histograms; `hadHistograms` tells whether there were any.
@@ -33,13 +31,7 @@ class PlanNode {
         _ grid: TimeGrid, _ evaluation: Evaluation, _ hadHistograms: inout Bool
     ) throws(QueryError) -> Frame {
         var frame = try run(grid, evaluation)
-        hadHistograms = frame.hasHistograms
-        if hadHistograms {
-            for index in frame.values.indices where frame.values[index].isHistogramMark {
-                frame.values[index] = .absent
-            }
-            frame.hasHistograms = false
-        }
+        hadHistograms = frame.removeHistograms()
         return frame
     }
 

@@ -19,6 +19,7 @@ package final class PromQLQuery: PreparedQuery {
         self.text = text
         self.options = options
         self.pool = pool
+        let expression = expression.markingStatistics()
         switch expression.unwrapped {
         case .string(let literal): root = .string(literal.value)
         case .matrixSelector(let matrix):
@@ -38,7 +39,8 @@ package final class PromQLQuery: PreparedQuery {
             value = .matrix(try RangeRoot.series(of: source, rangeExtension, at: time, evaluation))
         case .node(let node):
             let frame = try node.run(TimeGrid(at: time), evaluation)
-            value = node.isScalar ? .scalar(frame.values[0]) : .vector(try frame.vector(at: time))
+            value =
+                node.isScalar ? .scalar(frame.values[0]) : .vector(try frame.vector(at: time, evaluation.histograms))
             evaluation.give(frame.values)
         }
         return result(value, evaluation)
@@ -58,7 +60,7 @@ package final class PromQLQuery: PreparedQuery {
         let grid = TimeGrid(from: start, through: end, step: step)
         guard grid.count > 0 else { return result(.matrix([]), evaluation) }
         let frame = try node.run(grid, evaluation)
-        let series = try frame.matrix(grid)
+        let series = try frame.matrix(grid, evaluation.histograms)
         evaluation.give(frame.values)
         return result(.matrix(series), evaluation)
     }
@@ -71,51 +73,52 @@ package final class PromQLQuery: PreparedQuery {
 
 extension Frame {
     /// The samples of the only step.
-    func vector(at time: Int64) throws(QueryError) -> [VectorSample] {
-        try refuseHistograms()
+    func vector(at time: Int64, _ histograms: HistogramTable) throws(QueryError) -> [VectorSample] {
         let final = shape.finalLabels
         if final.hasDuplicates { try checkDuplicates(final) }
         var samples: [VectorSample] = []
         samples.reserveCapacity(values.reduce(0) { $1.isAbsent ? $0 : $0 + 1 })
-        if let order {
-            for row in order where !values[Int(row)].isAbsent {
+        func append(_ row: Int) {
+            if hasHistograms, let histogram = histograms[values[row]] {
                 samples.append(
-                    VectorSample(labels: final.labels[Int(row)], timestamp: time, value: values[Int(row)]))
+                    VectorSample(
+                        labels: final.labels[row], timestamp: time, value: .nan, histogram: SharedHistogram(histogram)))
+            } else {
+                samples.append(VectorSample(labels: final.labels[row], timestamp: time, value: values[row]))
             }
+        }
+        if let order {
+            for row in order where !values[Int(row)].isAbsent { append(Int(row)) }
             return samples
         }
-        for row in 0..<shape.count where !values[row].isAbsent {
-            samples.append(VectorSample(labels: final.labels[row], timestamp: time, value: values[row]))
-        }
+        for row in 0..<shape.count where !values[row].isAbsent { append(row) }
         return samples
     }
 
     /// Every series that has a sample at any step, sorted by labels. Series that became the same are joined.
-    func matrix(_ grid: TimeGrid) throws(QueryError) -> [MatrixSeries] {
-        try refuseHistograms()
+    func matrix(_ grid: TimeGrid, _ histograms: HistogramTable) throws(QueryError) -> [MatrixSeries] {
         let final = shape.finalLabels
         if final.hasDuplicates { try checkDuplicates(final) }
         var result: [MatrixSeries] = []
         for row in final.order {
             let start = Int(row) * steps
-            var points: [MatrixSeries.Point] = []
+            var series = MatrixSeries(labels: final.labels[Int(row)], points: [])
             for step in 0..<steps where !values[start + step].isAbsent {
-                points.append(MatrixSeries.Point(timestamp: grid.time(step), value: values[start + step]))
+                let value = values[start + step]
+                if hasHistograms, let histogram = histograms[value] {
+                    series.histograms.append(.init(timestamp: grid.time(step), histogram: histogram))
+                } else {
+                    series.points.append(.init(timestamp: grid.time(step), value: value))
+                }
             }
-            if points.isEmpty { continue }
-            let labels = final.labels[Int(row)]
-            if final.hasDuplicates, let last = result.last, last.labels == labels {
-                result[result.count - 1].points = (last.points + points).sorted { $0.timestamp < $1.timestamp }
+            if series.points.isEmpty, series.histograms.isEmpty { continue }
+            if final.hasDuplicates, let last = result.last, last.labels == series.labels {
+                result[result.count - 1].merge(series)
             } else {
-                result.append(MatrixSeries(labels: labels, points: points))
+                result.append(series)
             }
         }
         return result
-    }
-
-    /// No result holds native histograms.
-    private func refuseHistograms() throws(QueryError) {
-        if hasHistograms, values.contains(where: \.isHistogramMark) { throw .nativeHistogram }
     }
 
     private func checkDuplicates(_ final: FinalLabels) throws(QueryError) {
@@ -145,20 +148,30 @@ enum RangeRoot {
             columns.removeAll()
             try source.load(Int(row), into: &columns)
             try evaluation.hold(columns.count)
-            if let rangeExtension { columns.extend(from: from, through: through, rangeExtension) }
-            guard columns.count > 0 else { continue }
-            let points = columns.timestamps.indices.map {
-                MatrixSeries.Point(timestamp: columns.timestamps[$0], value: columns.values[$0])
+            if let rangeExtension {
+                if source.hasHistograms {
+                    throw .execution("\(rangeExtension.rawValue) modifier is not supported with histograms")
+                }
+                columns.extend(from: from, through: through, rangeExtension)
             }
-            let labels = final.labels[Int(row)]
-            if final.hasDuplicates, let last = result.last, last.labels == labels {
-                let merged = (last.points + points).sorted { $0.timestamp < $1.timestamp }
-                for index in merged.indices.dropFirst() where merged[index].timestamp == merged[index - 1].timestamp {
+            guard columns.count > 0 else { continue }
+            var series = MatrixSeries(labels: final.labels[Int(row)], points: [])
+            for (timestamp, value) in zip(columns.timestamps, columns.values) {
+                if source.hasHistograms, let histogram = evaluation.histograms[value] {
+                    series.histograms.append(.init(timestamp: timestamp, histogram: histogram))
+                } else {
+                    series.points.append(.init(timestamp: timestamp, value: value))
+                }
+            }
+            if final.hasDuplicates, let last = result.last, last.labels == series.labels {
+                result[result.count - 1].merge(series)
+                let times = result[result.count - 1].points.map(\.timestamp)
+                let histogramTimes = result[result.count - 1].histograms.map(\.timestamp)
+                for times in [times, histogramTimes] where zip(times, times.dropFirst()).contains(where: ==) {
                     throw .sameLabels
                 }
-                result[result.count - 1].points = merged
             } else {
-                result.append(MatrixSeries(labels: labels, points: points))
+                result.append(series)
             }
         }
         return result

@@ -81,6 +81,8 @@ package struct VectorSelector: Sendable {
     package var offset: DurationExpression?
     package var at: AtModifier?
     package var rangeExtension: RangeExtension?
+    /// Whether nothing but count and sum of native histograms is looked at.
+    var readsStatistics = false
     package var range: TextRange
 
     package init(name: String?, matchers: [LabelMatcher], range: TextRange) {

@@ -43,8 +43,18 @@ package enum SequenceValue: Sendable, Equatable {
     case value(Double)
     /// `_`: no sample.
     case omitted
-    /// A native histogram, of which only the form was checked.
-    case histogram
+    /// A native histogram, and whether it says itself what its counter reset hint is.
+    case histogram(SharedHistogram, statesHint: Bool)
+
+    package static func == (a: SequenceValue, b: SequenceValue) -> Bool {
+        switch (a, b) {
+        case (.value(let a), .value(let b)): a == b
+        case (.omitted, .omitted): true
+        case (.histogram(let a, let aStates), .histogram(let b, let bStates)):
+            a.value == b.value && a.value.counterResetHint == b.value.counterResetHint && aStates == bStates
+        default: false
+        }
+    }
 
     /// The NaN that says that a series has gone (Prometheus `model/value`).
     package static let staleMarker = Double(bitPattern: 0x7ff0_0000_0000_0002)
@@ -216,72 +226,27 @@ private struct SeriesParser {
 
     /// `{{…}}`, `{{…}}x3`, `{{…}}+{{…}}x3`
     private mutating func histogramItem(_ token: Token) throws(SyntaxError) {
-        try HistogramForm.check(token)
+        let first = try HistogramDescription(token)
         if try take(.times) != nil {
-            try append(try repetitions() + 1) { _ in .histogram }
+            try append(try repetitions() + 1) { _ in first.value }
             return
         }
         let sign = try peek().kind
         guard sign == .add || sign == .subtract else {
-            try append(1) { _ in .histogram }
+            try append(1) { _ in first.value }
             return
         }
         lookahead = nil
-        guard let step = try take(.histogram) else { throw unexpected(try peek()) }
-        try HistogramForm.check(step)
+        guard let stepToken = try take(.histogram) else { throw unexpected(try peek()) }
+        let step = try HistogramDescription(stepToken)
         guard try take(.times) != nil else { throw unexpected(try peek()) }
-        try append(try repetitions() + 1) { _ in .histogram }
-    }
-}
-
-/// `{{schema:1 sum:3 count:2 z_bucket:1 buckets:[1 1]}}`
-private enum HistogramForm {
-    private static let numbers: Set<String> = [
-        "schema", "sum", "count", "offset", "n_offset", "z_bucket", "z_bucket_w",
-    ]
-    private static let lists: Set<String> = ["buckets", "n_buckets", "custom_values"]
-    private static let hints: Set<String> = ["unknown", "reset", "not_reset", "gauge"]
-
-    static func check(_ token: Token) throws(SyntaxError) {
-        var rest = token.text.dropFirst(2).dropLast(2)
-        var seen: Set<String> = []
-        while case let first = rest.first, let first {
-            if first == " " {
-                rest = rest.dropFirst()
-                continue
-            }
-            let key = rest.prefix { $0.isASCII && ($0.isLetter || $0 == "_") }.lowercased()
-            guard numbers.contains(key) || lists.contains(key) || key == "counter_reset_hint" else {
-                throw SyntaxError(token, "bad histogram descriptor found: \(GoText.quoted(key))")
-            }
-            guard seen.insert(key).inserted else {
-                throw SyntaxError(token, "duplicate key \"\(key)\" in histogram")
-            }
-            rest = rest.dropFirst(key.count)
-            guard rest.first == ":" else {
-                throw SyntaxError(token, "missing `:` for histogram descriptor")
-            }
-            rest = rest.dropFirst()
-            let isList = lists.contains(key)
-            let end = rest.firstIndex { isList ? $0 == "]" : $0 == " " } ?? rest.endIndex
-            let value = rest[..<end]
-            rest = isList ? rest[end...].dropFirst() : rest[end...]
-            guard isSound(value, of: key) else {
-                throw SyntaxError(token, "error parsing \(key): \(value)")
-            }
+        let count = try repetitions() + 1
+        var current = first.histogram
+        var sequence: [SequenceValue] = []
+        for index in 0..<min(count, SeriesDescription.maximumCount + 1) {
+            if index > 0 { current = try step.added(to: current, times: sign == .add ? 1 : -1, stepToken) }
+            sequence.append(.histogram(SharedHistogram(current), statesHint: step.statesHint))
         }
-    }
-
-    private static func isSound(_ value: Substring, of key: String) -> Bool {
-        if key == "counter_reset_hint" { return hints.contains(value.lowercased()) }
-        if lists.contains(key) {
-            return value.first == "[" && value.dropFirst().split(separator: " ").allSatisfy(isNumber)
-        }
-        return isNumber(value)
-    }
-
-    private static func isNumber(_ text: Substring) -> Bool {
-        let unsigned = text.first == "-" || text.first == "+" ? text.dropFirst() : text
-        return (try? NumberText.parse(String(unsigned))) != nil
+        try append(count) { sequence[$0] }
     }
 }

@@ -30,7 +30,11 @@ struct SeriesDescriptionTests {
         }
         #expect(stale.bitPattern == Self.stale)
         #expect(nan.isNaN && nan.bitPattern != Self.stale)
-        #expect(values[6...8] == [.histogram, .histogram, .histogram])
+        var first = FloatHistogram()
+        first.schema = 1
+        first.positive = HistogramBuckets(from: 0, [1, 2])
+        #expect(values[6] == .histogram(SharedHistogram(first), statesHint: false))
+        #expect(values[7...8].allSatisfy { $0 == .histogram(SharedHistogram(FloatHistogram()), statesHint: false) })
         #expect(try SeriesDescription.parse("h {{count:1}}+{{count:2}}x3").values.count == 4)
     }
 

@@ -19,6 +19,11 @@ final class AggregationNode: PlanNode {
     override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         let input = try input(grid, evaluation)
         grouping.refresh(input.shape)
+        if input.hasHistograms, kind == .sum || kind == .average {
+            let aggregation = MixedAggregation(isAverage: kind == .average, grouping, range)
+            defer { evaluation.give(input.values) }
+            return try aggregation.apply(to: input, evaluation)
+        }
         let size = grouping.output.count * grid.count
         var values = try evaluation.take(size, filledWith: .absent)
         switch kind {
@@ -36,12 +41,11 @@ final class AggregationNode: PlanNode {
         return Frame(grouping.output, steps: grid.count, values: values)
     }
 
-    /// Native histograms count, but are passed over where numbers are compared; adding them up is refused.
+    /// Native histograms are passed over where numbers are compared.
     private func input(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         let name: String
         switch kind {
-        case .count, .group: return try node.run(grid, evaluation)
-        case .sum, .average: return try node.evaluate(grid, evaluation)
+        case .count, .group, .sum, .average: return try node.run(grid, evaluation)
         case .minimum: name = "min"
         case .maximum: name = "max"
         case .deviation: name = "stddev"

@@ -21,7 +21,7 @@ final class CountValuesNode: PlanNode {
 
     override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         guard !label.isEmpty else { throw .execution("invalid label name \(GoQuoted.quote(label))") }
-        let input = try node.evaluate(grid, evaluation)
+        let input = try node.run(grid, evaluation)
         var rows: [LabelSet: Int] = [:]
         var sets: [LabelSet] = []
         var values: [Double] = []
@@ -37,7 +37,7 @@ final class CountValuesNode: PlanNode {
                     target = last.row
                 } else {
                     var set = base
-                    set[label] = Bytes.GoNumber.plain(value)
+                    set[label] = evaluation.histograms[value]?.description ?? Bytes.GoNumber.plain(value)
                     set = isWithout ? set.removingName(and: labels) : set.keeping(labels)
                     if let known = rows[set] {
                         target = known

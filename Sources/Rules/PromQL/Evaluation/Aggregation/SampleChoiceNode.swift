@@ -28,7 +28,8 @@ final class SampleChoiceNode: PlanNode {
 
     override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
         let parameters = try parameter.evaluate(grid, evaluation).values
-        var frame = try input(grid, evaluation)
+        var hadHistograms = false
+        var frame = try input(grid, evaluation, &hadHistograms)
         defer { evaluation.give(parameters) }
         if kind == .ratio {
             try chooseByRatio(&frame, parameters, evaluation)
@@ -41,6 +42,7 @@ final class SampleChoiceNode: PlanNode {
             return frame
         }
         try check(parameters)
+        if hadHistograms { evaluation.remarkOnIgnoredHistograms(kind == .top ? "topk" : "bottomk", at: range) }
         grouping.refresh(frame.shape)
         let isInstant = grid.count == 1 && kind != .limit
         frame.order = isInstant ? [] : frame.order
@@ -49,12 +51,11 @@ final class SampleChoiceNode: PlanNode {
     }
 
     /// Native histograms have no order, but can be drawn.
-    private func input(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
+    private func input(
+        _ grid: TimeGrid, _ evaluation: Evaluation, _ hadHistograms: inout Bool
+    ) throws(QueryError) -> Frame {
         guard kind == .top || kind == .bottom else { return try node.run(grid, evaluation) }
-        var hadHistograms = false
-        let frame = try node.evaluateFloats(grid, evaluation, &hadHistograms)
-        if hadHistograms { evaluation.remarkOnIgnoredHistograms(kind == .top ? "topk" : "bottomk", at: range) }
-        return frame
+        return try node.evaluateFloats(grid, evaluation, &hadHistograms)
     }
 
     private func check(_ parameters: [Double]) throws(QueryError) {

@@ -6,13 +6,25 @@ struct Frame {
     var values: [Double]
     /// The order in which an instant query shows its series (`sort`, `topk`); nil for that of the shape.
     var order: [Int32]?
-    /// Whether marks of native histograms may be among the values; whoever needs numbers has to refuse them.
+    /// Whether marks of native histograms may be among the values, each for one in the evaluation's table.
     var hasHistograms = false
 
     init(_ shape: Shape, steps: Int, values: [Double]) {
         self.shape = shape
         self.steps = steps
         self.values = values
+    }
+
+    /// Leaves only numbers; whether there were others.
+    mutating func removeHistograms() -> Bool {
+        guard hasHistograms else { return false }
+        hasHistograms = false
+        var found = false
+        for index in values.indices where values[index].isHistogramMark {
+            values[index] = .absent
+            found = true
+        }
+        return found
     }
 }
 

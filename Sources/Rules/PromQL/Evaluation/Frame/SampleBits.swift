@@ -4,8 +4,20 @@
 package enum SampleBits {
     /// Prometheus's stale marker (`model/value`): the series has ended here. Inside frames: no sample at this step.
     package static let stale: UInt64 = 0x7ff0_0000_0000_0002
-    /// Stands where a native histogram would be, which the engine refuses to read.
-    package static let histogram: UInt64 = 0x7ff0_0000_0000_0003
+    /// Above the place of a native histogram that is kept elsewhere.
+    private static let histogram: UInt64 = 0x7ff0_0001
+
+    static func mark(of place: Int) -> Double {
+        Double(bitPattern: histogram << 32 | UInt64(UInt32(truncatingIfNeeded: place)))
+    }
+
+    /// The place of the histogram that a mark stands for.
+    static func place(in mark: Double) -> Int? {
+        isMark(mark.bitPattern) ? Int(UInt32(truncatingIfNeeded: mark.bitPattern)) : nil
+    }
+
+    @inline(__always)
+    static func isMark(_ bits: UInt64) -> Bool { bits >> 32 == histogram }
 }
 
 extension Double {
@@ -14,5 +26,6 @@ extension Double {
 
     package var isAbsent: Bool { bitPattern == SampleBits.stale }
 
-    package var isHistogramMark: Bool { bitPattern == SampleBits.histogram }
+    /// Whether a native histogram stands here.
+    package var isHistogramMark: Bool { SampleBits.isMark(bitPattern) }
 }

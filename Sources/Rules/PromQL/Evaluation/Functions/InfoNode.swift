@@ -41,7 +41,7 @@ final class InfoNode: PlanNode {
     }
 
     override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        let base = try node.evaluate(grid, evaluation)
+        let base = try node.run(grid, evaluation)
         selection.refresh(evaluation.reader)
         let timing = try timing.resolved(evaluation)
         var result = RowBuilder(steps: grid.count)
@@ -64,7 +64,9 @@ final class InfoNode: PlanNode {
             }
         }
         evaluation.give(base.values)
-        return result.frame
+        var frame = result.frame
+        frame.hasHistograms = base.hasHistograms
+        return frame
     }
 
     /// What tells info series apart: their name and the identifying labels.

@@ -104,20 +104,3 @@ final class NothingNode: PlanNode {
         return Frame(shape, steps: grid.count, values: [])
     }
 }
-
-/// A function of native histograms over samples that are none: no result.
-final class NoHistogramNode: PlanNode {
-    private let node: PlanNode
-    private let shape = Shape.empty()
-
-    init(_ node: PlanNode) {
-        self.node = node
-        super.init(isInvariant: node.isInvariant)
-    }
-
-    override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        // Evaluated all the same: it may read native histograms, which have to be refused.
-        evaluation.give(try node.evaluate(grid, evaluation).values)
-        return Frame(shape, steps: grid.count, values: [])
-    }
-}

@@ -50,7 +50,7 @@ final class SampleMatcher {
         try evaluation.hold(sets.count * steps)
         var partner = [Int32](repeating: -1, count: signatureCount)
         var used: [Set<Int32>] = Array(repeating: [], count: signatureCount)
-        var hasPair = false
+        let isMixed = manyFrame.hasHistograms || oneFrame.hasHistograms || operation.isTrim
         // Rows are numbered as they first turned up, maybe in an earlier evaluation; the result has its own order.
         var order: [Int32] = []
         for step in 0..<steps {
@@ -64,8 +64,20 @@ final class SampleMatcher {
                 if partner[signature] >= 0 { throw duplicate(Int(partner[signature]), row) }
                 partner[signature] = Int32(row)
             }
+            // Of every step Prometheus tells only the last remark.
+            var remark: OperatorRemark?
             func put(_ pair: Pair, _ signature: Int, _ a: Double, _ b: Double) throws(QueryError) {
-                hasPair = true
+                let (left, right) = isSwapped ? (b, a) : (a, b)
+                let value: Double
+                if isMixed {
+                    var found: OperatorRemark?
+                    value = try operation.applyMixed(left, right, evaluation, &found)
+                    remark = found ?? remark
+                    // What is not defined is no match.
+                    if found != nil, value.isAbsent { return }
+                } else {
+                    value = operation.apply(left, right)
+                }
                 let row = self.row(of: pair)
                 while columns.count <= Int(row) {
                     try evaluation.hold(steps)
@@ -81,7 +93,6 @@ final class SampleMatcher {
                 } else if !used[signature].insert(row).inserted {
                     throw .execution("multiple matches for labels: grouping labels must ensure unique matches")
                 }
-                let value = isSwapped ? operation.apply(b, a) : operation.apply(a, b)
                 if value.isAbsent { return }
                 guard columns[Int(row)][step].isAbsent else { throw .sameLabels }
                 columns[Int(row)][step] = value
@@ -109,10 +120,11 @@ final class SampleMatcher {
                     try put(Pair(many: -1, one: Int32(row)), signature, fillMany, value)
                 }
             }
+            remark?.add(to: evaluation, at: range)
         }
-        if hasPair { operation.remarkOnFloats(at: range, evaluation) }
         var frame = assemble(columns, steps)
         if steps == 1 { frame.order = order }
+        frame.hasHistograms = isMixed
         return frame
     }
 

@@ -72,9 +72,21 @@ enum SampleOperator {
         if case .truth = self { true } else { false }
     }
 
+    /// As it is written.
+    var symbol: String {
+        switch self {
+        case .arithmetic(let operation): operation.rawValue
+        case .filter(let operation), .truth(let operation): operation.rawValue
+        case .trim(let symbol): symbol
+        }
+    }
+
+    var isTrim: Bool {
+        if case .trim = self { true } else { false }
+    }
+
     func remarkOnFloats(at range: TextRange, _ evaluation: Evaluation) {
-        guard case .trim(let symbol) = self else { return }
-        evaluation.annotations.inform(
-            "incompatible sample types encountered for binary operator \"\(symbol)\": float \(symbol) float", at: range)
+        guard isTrim else { return }
+        OperatorRemark.incompatibleTypes(symbol, left: "float", right: "float").add(to: evaluation, at: range)
     }
 }

@@ -42,10 +42,9 @@ final class VectorScalarNode: PlanNode {
     }
 
     override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        var hadHistograms = false
-        var frame = try vector.evaluateFloats(grid, evaluation, &hadHistograms)
-        if hadHistograms { try passOverHistograms(evaluation) }
+        var frame = try vector.run(grid, evaluation)
         let other = try scalar.evaluate(grid, evaluation).values
+        let histograms = frame.hasHistograms ? try takeHistograms(from: &frame, other, evaluation) : []
         if operation.changesMeaning || operation.isTruth { frame.shape = frame.shape.removingNames }
         if case .trim = operation, frame.values.contains(where: { !$0.isAbsent }) {
             operation.remarkOnFloats(at: range, evaluation)
@@ -64,24 +63,30 @@ final class VectorScalarNode: PlanNode {
         case (let operation, false): frame.mapSteps { operation.apply($0, other[$1]) }
         }
         evaluation.give(other)
+        for (index, value) in histograms { frame.values[index] = value }
+        frame.hasHistograms = !histograms.isEmpty
         return frame
     }
 }
 
 extension VectorScalarNode {
-    /// Histograms can be scaled by numbers, which is refused; any other operator has no result for them.
-    private func passOverHistograms(_ evaluation: Evaluation) throws(QueryError) {
-        let symbol: String
-        switch operation {
-        case .arithmetic(.multiply), .trim: throw .nativeHistogram
-        case .arithmetic(.divide) where !isScalarLeft: throw .nativeHistogram
-        case .arithmetic(let arithmetic): symbol = arithmetic.rawValue
-        case .filter(let comparison), .truth(let comparison): symbol = comparison.rawValue
+    /// Removes the histograms; what is made of each, and where it belongs.
+    private func takeHistograms(
+        from frame: inout Frame, _ other: [Double], _ evaluation: Evaluation
+    ) throws(QueryError) -> [(index: Int, value: Double)] {
+        var results: [(index: Int, value: Double)] = []
+        for index in frame.values.indices where frame.values[index].isHistogramMark {
+            let (mark, number) = (frame.values[index], other[index % frame.steps])
+            frame.values[index] = .absent
+            var remark: OperatorRemark?
+            let value =
+                isScalarLeft
+                ? try operation.applyMixed(number, mark, evaluation, &remark)
+                : try operation.applyMixed(mark, number, evaluation, &remark)
+            remark?.add(to: evaluation, at: range)
+            if !value.isAbsent { results.append((index, value)) }
         }
-        let (left, right) = isScalarLeft ? ("float", "histogram") : ("histogram", "float")
-        evaluation.annotations.inform(
-            "incompatible sample types encountered for binary operator \"\(symbol)\": \(left) \(symbol) \(right)",
-            at: range)
+        return results
     }
 }
 
@@ -95,9 +100,17 @@ final class NegationNode: PlanNode {
     }
 
     override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        var frame = try node.evaluate(grid, evaluation)
+        var frame = try node.run(grid, evaluation)
         if !isScalar { frame.shape = frame.shape.removingNames }
-        frame.map { -$0 }
+        guard frame.hasHistograms else {
+            frame.map { -$0 }
+            return frame
+        }
+        for index in frame.values.indices where !frame.values[index].isAbsent {
+            let histogram = evaluation.histograms[frame.values[index]]
+            frame.values[index] =
+                if let histogram { try evaluation.keep(histogram.multiplied(by: -1)) } else { -frame.values[index] }
+        }
         return frame
     }
 }

@@ -29,14 +29,16 @@ final class VectorMatchNode: PlanNode {
     }
 
     override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        let first = try left.evaluate(grid, evaluation)
-        let second = try right.evaluate(grid, evaluation)
+        let first = try left.run(grid, evaluation)
+        let second = try right.run(grid, evaluation)
         if signatures.refresh(first.shape, second.shape) {
             pairs = MatchedPairs(first.shape, second.shape, signatures, matching, operation)
             matcher = nil
         }
         let result: Frame
-        if let pairs {
+        if let pairs, first.hasHistograms || second.hasHistograms {
+            result = try applyMixed(pairs, first, second, evaluation)
+        } else if let pairs {
             result = try apply(pairs, first, second, evaluation)
         } else {
             let matcher = self.matcher ?? SampleMatcher(first.shape, second.shape, signatures, matching, operation)
@@ -71,6 +73,31 @@ final class VectorMatchNode: PlanNode {
         }
         if hasPair { operation.remarkOnFloats(at: range, evaluation) }
         return Frame(pairs.shape, steps: steps, values: values)
+    }
+
+    /// The same where native histograms may be among the samples.
+    private func applyMixed(
+        _ pairs: MatchedPairs, _ first: Frame, _ second: Frame, _ evaluation: Evaluation
+    ) throws(QueryError) -> Frame {
+        let steps = first.steps
+        var values = try evaluation.take(pairs.shape.count * steps)
+        // Of every step Prometheus tells only the last remark.
+        var remarks = [OperatorRemark?](repeating: nil, count: steps)
+        for pair in pairs.rows {
+            for step in 0..<steps {
+                let a = first.values[Int(pair.left) * steps + step]
+                let b = second.values[Int(pair.right) * steps + step]
+                if a.isAbsent || b.isAbsent {
+                    values.append(.absent)
+                } else {
+                    values.append(try operation.applyMixed(a, b, evaluation, &remarks[step]))
+                }
+            }
+        }
+        for remark in remarks { remark?.add(to: evaluation, at: range) }
+        var frame = Frame(pairs.shape, steps: steps, values: values)
+        frame.hasHistograms = true
+        return frame
     }
 }
 

@@ -12,7 +12,7 @@ final class AbsentOverTimeNode: PlanNode {
     }
 
     override func run(_ grid: TimeGrid, _ evaluation: Evaluation) throws(QueryError) -> Frame {
-        try AbsentNode.invert(try present.evaluate(grid, evaluation), shape, evaluation)
+        try AbsentNode.invert(try present.run(grid, evaluation), shape, evaluation)
     }
 }
 

@@ -14,7 +14,6 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
         self.source = source
         self.arguments = arguments
         self.traits = traits
-        source.keepsHistogramMarks = traits.countsHistograms
         super.init(
             isInvariant: source.isFixed && !traits.usesStepTime && arguments.allSatisfy(\.isInvariant))
     }
@@ -34,6 +33,7 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
         self.columns = SampleColumns()
         defer { self.columns = columns }
         var hasResult = false
+        var hasHistograms = false
         for index in 0..<shape.count {
             if index & 0xff == 0xff { try evaluation.checkpoint() }
             columns.removeAll()
@@ -45,7 +45,14 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
             try evaluation.hold(columns.count)
             try source.loadStarts(index, columns.count, evaluation, into: &starts)
             function.begin(columns, starts)
-            let found = try slide(&function, range, grid, evaluation, columns, into: &values)
+            let found: Bool
+            if source.hasHistograms {
+                let mixed = MixedSlide(columns: columns, starts: starts, metric: range.shape.labels[index].metricName)
+                found = try slide(&function, range, grid, evaluation, mixed, into: &values)
+                hasHistograms = true
+            } else {
+                found = try slide(&function, range, grid, evaluation, columns, into: &values)
+            }
             evaluation.release(columns.count)
             hasResult = hasResult || found
             if found, traits.suspectsGauges {
@@ -55,7 +62,9 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
         }
         if hasResult, let check = traits.remark { check(columnsOfArguments, evaluation) }
         for column in columnsOfArguments { evaluation.give(column) }
-        return Frame(shape, steps: grid.count, values: values)
+        var frame = Frame(shape, steps: grid.count, values: values)
+        frame.hasHistograms = hasHistograms
+        return frame
     }
 
     /// Whether the series has a result at any step.
@@ -88,6 +97,60 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
             values.append(value)
         }
         return found
+    }
+
+    /// The samples of a series that has native histograms among them.
+    private struct MixedSlide {
+        var columns: SampleColumns
+        var starts: SampleStarts
+        var metric: String
+    }
+
+    /// The same for a series with native histograms; whether it has a number as a result at any step.
+    private func slide(
+        _ function: inout Function, _ range: OpenRange, _ grid: TimeGrid, _ evaluation: Evaluation,
+        _ mixed: MixedSlide, into values: inout [Double]
+    ) throws(QueryError) -> Bool {
+        let columns = mixed.columns
+        let margin = traits.rangeExtension == nil ? 0 : evaluation.options.lookback
+        let ahead = traits.rangeExtension == .smoothed ? evaluation.options.lookback : 0
+        var (first, end) = (0, 0)
+        var found = false
+        for step in 0..<grid.count {
+            let time = grid.time(step)
+            let through = range.timing.reference(time)
+            let from = through - range.window
+            while end < columns.count, columns.timestamps[end] <= through + ahead { end += 1 }
+            while first < end, columns.timestamps[first] <= from - margin { first += 1 }
+            guard first < end else {
+                values.append(.absent)
+                continue
+            }
+            if Function.checksArguments { try function.check(step) }
+            let window = SampleWindow(first: first, end: end, from: from, through: through, time: time, step: step)
+            let value = try value(&function, window, mixed, evaluation)
+            if !value.isAbsent, !value.isHistogramMark { found = true }
+            values.append(value)
+        }
+        return found
+    }
+
+    private func value(
+        _ function: inout Function, _ window: SampleWindow, _ mixed: MixedSlide, _ evaluation: Evaluation
+    ) throws(QueryError) -> Double {
+        let hasHistograms = mixed.columns.values[window.first..<window.end].contains(where: \.isHistogramMark)
+        if case .passes = traits.histograms { return function.value(window, mixed.columns) }
+        if !hasHistograms { return function.value(window, mixed.columns) }
+        let parts = MixedWindow(window, mixed.columns, mixed.starts, evaluation.histograms)
+        let step = MixedRangeEvaluation(
+            window: parts, metric: mixed.metric, range: traits.range, evaluation: evaluation)
+        if let value = try step.value(of: traits.histograms) { return value }
+        guard parts.numbers.count > 0 else { return .absent }
+        evaluation.remarkOnIgnoredHistograms(inRangeOf: mixed.metric, at: traits.ignoredRange)
+        // What the function has noted of the whole series has histograms in between.
+        var other = function
+        other.begin(parts.numbers, parts.starts)
+        return other.value(parts.numberWindow, parts.numbers)
     }
 
     /// Remarks on samples that began before the ones before them.
@@ -130,12 +193,17 @@ struct RangeFunctionTraits {
     /// `rate` and `increase`, which are for counters.
     var suspectsGauges = false
     var rangeExtension: RangeExtension?
-    /// Whether only the number and times of samples matter, so that native histograms are as good as numbers.
-    var countsHistograms = false
+    /// What becomes of native histograms.
+    var histograms = HistogramRangeFunction.passes
     /// What to remark on the arguments once there is a result.
     var remark: (([[Double]], Evaluation) -> Void)?
     /// Where the range stands in the query.
     var range: TextRange
+    /// What the remark on ignored histograms points at.
+    var ignoredRange: TextRange
 
-    init(range: TextRange) { self.range = range }
+    init(range: TextRange) {
+        self.range = range
+        ignoredRange = range
+    }
 }

@@ -10,8 +10,8 @@ class RangeSource {
         throw .execution("this part of the expression cannot be evaluated")
     }
 
-    /// Whether marks of native histograms are wanted among the samples; else they are refused.
-    var keepsHistogramMarks = false
+    /// Whether marks of native histograms are among the samples of the series that was loaded last.
+    fileprivate(set) var hasHistograms = false
 
     /// Puts all samples of a series in that any step may see into emptied columns, stale markers left out.
     func load(_ index: Int, into columns: inout SampleColumns) throws(QueryError) {}
@@ -38,7 +38,9 @@ final class MatrixSource: RangeSource {
     private let timing: SelectionTiming
     private let window: DurationExpression
     private let rangeExtension: RangeExtension?
+    private let readsStatistics: Bool
     private var reader: (any SampleReader)?
+    private var evaluation: Evaluation?
     private var startReader: (any SampleStartReader)?
     private var after: Int64 = 0
     private var through: Int64 = 0
@@ -48,6 +50,7 @@ final class MatrixSource: RangeSource {
         timing = SelectionTiming(offset: matrix.selector.offset, at: matrix.selector.at)
         window = matrix.window
         rangeExtension = matrix.selector.rangeExtension
+        readsStatistics = matrix.selector.readsStatistics
         super.init(isFixed: matrix.selector.at != nil)
     }
 
@@ -56,6 +59,7 @@ final class MatrixSource: RangeSource {
         let timing = try timing.resolved(evaluation)
         let window = try window.milliseconds(step: evaluation.step, range: evaluation.range)
         reader = evaluation.reader
+        self.evaluation = evaluation
         startReader = evaluation.reader as? any SampleStartReader
         after = timing.reference(grid.start) - window
         through = timing.reference(grid.end)
@@ -66,7 +70,10 @@ final class MatrixSource: RangeSource {
 
     override func load(_ index: Int, into columns: inout SampleColumns) throws(QueryError) {
         reader?.append(samplesOf: selection.series[index], after: after, through: through, to: &columns)
-        try columns.removeStaleMarkers(keepingHistogramMarks: keepsHistogramMarks)
+        hasHistograms = false
+        guard let evaluation else { return }
+        hasHistograms = try columns.settle(evaluation)
+        if hasHistograms, readsStatistics { try evaluation.reduceToStatistics(&columns) }
     }
 
     override func loadStarts(
@@ -86,6 +93,7 @@ final class MatrixSource: RangeSource {
 
     override func close(_ evaluation: Evaluation) {
         reader = nil
+        self.evaluation = nil
         startReader = nil
     }
 }
@@ -117,15 +125,29 @@ final class SubquerySource: RangeSource {
         var first = after / step * step
         if first <= after { first += step }
         grid = TimeGrid(from: first, through: timing.reference(outer.end), step: step)
-        frame = grid.count == 0 ? Frame(.empty(), steps: 0, values: []) : try node.evaluate(grid, evaluation)
+        frame = grid.count == 0 ? Frame(.empty(), steps: 0, values: []) : try node.run(grid, evaluation)
+        if frame.hasHistograms { try forgetHints(evaluation) }
         return OpenRange(shape: frame.shape, timing: timing, window: window)
     }
 
     override func load(_ index: Int, into columns: inout SampleColumns) throws(QueryError) {
         let row = index * frame.steps
+        hasHistograms = false
         for step in 0..<frame.steps {
             let value = frame.values[row + step]
             if !value.isAbsent { columns.append(grid.time(step), value) }
+        }
+        if frame.hasHistograms { hasHistograms = columns.values.contains(where: \.isHistogramMark) }
+    }
+
+    /// Between the steps of a subquery there may be others, so what a histogram says of the one before it does not hold.
+    private func forgetHints(_ evaluation: Evaluation) throws(QueryError) {
+        for index in frame.values.indices {
+            guard var histogram = evaluation.histograms[frame.values[index]],
+                histogram.counterResetHint == .reset || histogram.counterResetHint == .notReset
+            else { continue }
+            histogram.counterResetHint = .unknown
+            frame.values[index] = try evaluation.keep(histogram)
         }
     }
 
@@ -136,19 +158,27 @@ final class SubquerySource: RangeSource {
 }
 
 extension SampleColumns {
-    /// Removes stale markers; throws where a native histogram stands, unless its mark is wanted.
-    mutating func removeStaleMarkers(keepingHistogramMarks: Bool = false) throws(QueryError) {
-        guard let first = values.firstIndex(where: { $0.isNaN && ($0.isAbsent || $0.isHistogramMark) }) else { return }
+    /// Removes stale markers, and puts the marks of the evaluation in the place of the reader's; whether there are any.
+    mutating func settle(_ evaluation: Evaluation) throws(QueryError) -> Bool {
+        guard let first = values.firstIndex(where: { $0.isNaN && ($0.isAbsent || $0.isHistogramMark) }) else {
+            return false
+        }
+        let reader = evaluation.reader as? any HistogramReader
+        var hasHistograms = false
         var kept = first
         for index in first..<values.count {
-            let value = values[index]
-            if value.isHistogramMark, !keepingHistogramMarks { throw .nativeHistogram }
+            var value = values[index]
             if value.isAbsent { continue }
+            if value.isHistogramMark {
+                value = try evaluation.keep(read: value, reader)
+                if value.isHistogramMark { hasHistograms = true }
+            }
             values[kept] = value
             timestamps[kept] = timestamps[index]
             kept += 1
         }
         values.removeLast(values.count - kept)
         timestamps.removeLast(timestamps.count - kept)
+        return hasHistograms
     }
 }

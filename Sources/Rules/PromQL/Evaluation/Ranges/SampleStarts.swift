@@ -14,8 +14,12 @@ struct SampleStarts {
     /// Whether the counter began anew between two samples (Prometheus `promql/functions.go`, `isStartTimestampReset`).
     func isReset(_ earlier: Int, _ later: Int, _ columns: borrowing SampleColumns) -> Bool {
         guard !times.isEmpty else { return false }
-        let (start, time) = (times[later], columns.timestamps[later])
-        let (previousStart, previousTime) = (times[earlier], columns.timestamps[earlier])
+        return SampleStarts.isReset(
+            times[earlier], columns.timestamps[earlier], times[later], columns.timestamps[later])
+    }
+
+    /// The same of two samples, each with its counter's start and its own time.
+    static func isReset(_ previousStart: Int64, _ previousTime: Int64, _ start: Int64, _ time: Int64) -> Bool {
         if start == 0 || start >= time || start < previousTime { return false }
         if start > previousTime { return true }
         // It began at the sample before: so do counters that are sent as differences, if that sample's own start is known.

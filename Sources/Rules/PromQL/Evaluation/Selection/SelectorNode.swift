@@ -11,14 +11,18 @@ final class SelectorNode: PlanNode {
     private let selection: SeriesSelection
     private let timing: SelectionTiming
     private let output: Output
+    private let readsStatistics: Bool
     private var columns = SampleColumns()
     /// Of the evaluation under way.
     private var hasHistograms = false
+    /// The mark of the histogram that was read last, which neighbouring steps read again.
+    private var last: (read: UInt64, mark: Double)?
 
     init(_ selector: VectorSelector, output: Output = .value) {
         selection = SeriesSelection(selector.matchers)
         timing = SelectionTiming(offset: selector.offset, at: selector.at)
         self.output = output
+        readsStatistics = selector.readsStatistics
         super.init(isInvariant: selector.at != nil)
     }
 
@@ -26,6 +30,7 @@ final class SelectorNode: PlanNode {
         try evaluation.checkpoint()
         selection.refresh(evaluation.reader)
         hasHistograms = false
+        last = nil
         let timing = try timing.resolved(evaluation)
         let shape = output == .value ? selection.shape : selection.shape.removingNames
         var frame = Frame(shape, steps: grid.count, values: try evaluation.take(shape.count * grid.count))
@@ -54,7 +59,7 @@ final class SelectorNode: PlanNode {
                 values.append(.absent)
                 continue
             }
-            values.append(value(sample.timestamp, sample.value))
+            values.append(try value(sample.timestamp, sample.value, series, evaluation))
         }
     }
 
@@ -76,7 +81,7 @@ final class SelectorNode: PlanNode {
                     values.append(.absent)
                     continue
                 }
-                values.append(value(columns.timestamps[next - 1], columns.values[next - 1]))
+                values.append(try value(columns.timestamps[next - 1], columns.values[next - 1], series, evaluation))
             }
         }
     }
@@ -103,14 +108,33 @@ final class SelectorNode: PlanNode {
     }
 
     @inline(__always)
-    private func value(_ timestamp: Int64, _ value: Double) -> Double {
+    private func value(
+        _ timestamp: Int64, _ value: Double, _ series: SeriesID, _ evaluation: Evaluation
+    ) throws(QueryError) -> Double {
         if value.isNaN {
             if value.isAbsent { return value }
-            if value.isHistogramMark, output == .value {
-                hasHistograms = true
-                return value
-            }
+            if value.isHistogramMark, output == .value { return try histogram(timestamp, value, series, evaluation) }
         }
         return output == .value ? value : Double(timestamp) / 1000
+    }
+
+    private func histogram(
+        _ timestamp: Int64, _ value: Double, _ series: SeriesID, _ evaluation: Evaluation
+    ) throws(QueryError) -> Double {
+        if let last, last.read == value.bitPattern { return last.mark }
+        var mark = try evaluation.keep(read: value, evaluation.reader as? any HistogramReader)
+        if mark.isHistogramMark {
+            hasHistograms = true
+            if readsStatistics {
+                var samples = SampleColumns()
+                let after = timestamp - evaluation.options.lookback - 1
+                evaluation.reader.append(samplesOf: series, after: after, through: timestamp, to: &samples)
+                _ = try samples.settle(evaluation)
+                try evaluation.reduceToStatistics(&samples)
+                mark = samples.values.last ?? mark
+            }
+        }
+        last = (value.bitPattern, mark)
+        return mark
     }
 }

@@ -22,12 +22,3 @@ final class SeriesSelection {
         generation = current
     }
 }
-
-extension QueryError {
-    /// What a native histogram meets, wherever it is read.
-    static let nativeHistogram = QueryError.execution(
-        "native histograms are not supported: this query reads series that have them")
-
-    /// Whether it is the refusal of native histograms.
-    package var isRefusalOfNativeHistograms: Bool { self == .nativeHistogram }
-}
