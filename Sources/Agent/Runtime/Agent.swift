@@ -167,7 +167,9 @@ final class Agent: Sendable {
         router.addRules(rulesRoad.groups, stateDirectory: stateDirectory)
         router.addQueries(
             rulesRoad, current.withLock { $0.rules }, path: origin.path, stateDirectory: stateDirectory,
-            metadata: { [metricsRoad] in metricsRoad.scraper.report.active.flatMap(\.metadata) },
+            metadata: { [metricsRoad, rulesRoad] in
+                metricsRoad.scraper.report.active.flatMap(\.metadata) + rulesRoad.store.families
+            },
             lastReload: { [reloads] in reloads.last })
         return router
     }

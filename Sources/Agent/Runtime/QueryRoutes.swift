@@ -1,4 +1,5 @@
 import Bytes
+import Glibc
 import Rules
 import Telemetry
 import Web
@@ -12,14 +13,16 @@ struct ServerStatus: Sendable {
     var started = Timestamp.now
     /// When the configuration was last loaded, and whether that succeeded.
     var lastReload: @Sendable () -> (time: Timestamp, isSuccess: Bool)
+    /// Files of the series store that were found damaged.
+    var damagedFiles: @Sendable () -> Int
     /// Seconds that samples are kept.
     var retention: Double
 }
 
 extension Router {
     /// Adds Prometheus's API for queries, so that Grafana takes the agent as a Prometheus: `/api/v1/query`, `query_range`,
-    /// `series`, `labels`, `label/{name}/values`, `metadata`, `format_query`, `parse_query`, `status/…`, and, with a
-    /// receiver, `/api/v1/write`.
+    /// `query_exemplars`, `series`, `labels`, `label/{name}/values`, `metadata`, `format_query`, `parse_query`, `status/…`,
+    /// and, with a receiver, `/api/v1/write`.
     ///
     /// - Parameter maxConcurrency: how many run at once; further ones wait.
     mutating func addQueries(
@@ -28,8 +31,9 @@ extension Router {
     ) {
         let route = QueryRoute(api: api, gate: QueryGate(limit: maxConcurrency), stateDirectory: stateDirectory)
         let forms: [(path: String, call: QueryAPI.Call)] = [
-            ("/api/v1/query", .query), ("/api/v1/query_range", .queryRange), ("/api/v1/series", .series),
-            ("/api/v1/labels", .labels), ("/api/v1/format_query", .formatQuery), ("/api/v1/parse_query", .parseQuery),
+            ("/api/v1/query", .query), ("/api/v1/query_range", .queryRange),
+            ("/api/v1/query_exemplars", .queryExemplars), ("/api/v1/series", .series), ("/api/v1/labels", .labels),
+            ("/api/v1/format_query", .formatQuery), ("/api/v1/parse_query", .parseQuery),
         ]
         for (path, call) in forms {
             for method in [Web.Method.get, .post] {
@@ -80,11 +84,43 @@ extension Router {
             let reload = status.lastReload()
             return QueryRoute.data { json in
                 json.member("startTime", QueryRoute.text(status.started))
+                json.member("CWD", ProcessFacts.directory)
+                json.member("hostname", ProcessFacts.hostName)
                 json.member("serverTime", QueryRoute.text(.now))
                 json.key("reloadConfigSuccess")
                 json.bool(reload.isSuccess)
                 json.member("lastConfigTime", QueryRoute.text(reload.time))
+                json.key("corruptionCount")
+                json.integer(status.damagedFiles())
+                // Go's: there are threads in place of its routines, and nothing in place of its collector's settings.
+                json.key("goroutineCount")
+                json.integer(ProcessFacts.threads)
+                json.key("GOMAXPROCS")
+                json.integer(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+                json.key("GOMEMLIMIT")
+                json.integer(Int64.max)
+                json.member("GOGC", "")
+                json.member("GODEBUG", "")
                 json.member("storageRetention", PrometheusDuration.text(Int64(status.retention * 1000)))
+            }
+        }
+        on(.get, "/api/v1/status/walreplay") { _ in
+            // The store has read its logs before the server answers.
+            QueryRoute.data { json in
+                for name in ["min", "max", "current"] {
+                    json.key(name)
+                    json.integer(0)
+                }
+            }
+        }
+        on(.get, "/api/v1/alertmanagers") { _ in
+            // Nothing is sent to an Alertmanager.
+            QueryRoute.data { json in
+                for name in ["activeAlertmanagers", "droppedAlertmanagers"] {
+                    json.key(name)
+                    json.beginArray()
+                    json.endArray()
+                }
             }
         }
     }

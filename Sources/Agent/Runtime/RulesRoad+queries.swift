@@ -18,7 +18,7 @@ extension Router {
         let status = ServerStatus(
             configuration: { path.map(ConfigurationText.read) ?? "" },
             flags: path.map { [("config.file", $0)] } ?? [], lastReload: lastReload,
-            retention: section.series.retention)
+            damagedFiles: { [store = road.store] in store.damagedFiles }, retention: section.series.retention)
         addQueries(
             QueryAPI(source: road.store, options: section.queries.options(countsFromBirth: true), metadata: metadata),
             maxConcurrency: section.queries.maxConcurrency, status: status, stateDirectory: stateDirectory,
