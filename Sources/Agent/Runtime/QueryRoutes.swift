@@ -24,12 +24,15 @@ extension Router {
     /// `query_exemplars`, `series`, `labels`, `label/{name}/values`, `metadata`, `format_query`, `parse_query`, `status/…`,
     /// and, with a receiver, `/api/v1/write`.
     ///
-    /// - Parameter maxConcurrency: how many run at once; further ones wait.
+    /// - Parameters:
+    ///   - maxConcurrency: how many run at once; further ones wait.
+    ///   - queries: ends them when the agent stops.
     mutating func addQueries(
-        _ api: QueryAPI, maxConcurrency: Int, status: ServerStatus, stateDirectory: String,
+        _ api: QueryAPI, maxConcurrency: Int, queries: QueryCancellation, status: ServerStatus, stateDirectory: String,
         receiver: RemoteWriteReceiver? = nil
     ) {
-        let route = QueryRoute(api: api, gate: QueryGate(limit: maxConcurrency), stateDirectory: stateDirectory)
+        let route = QueryRoute(
+            api: api, gate: QueryGate(limit: maxConcurrency), queries: queries, stateDirectory: stateDirectory)
         let forms: [(path: String, call: QueryAPI.Call)] = [
             ("/api/v1/query", .query), ("/api/v1/query_range", .queryRange),
             ("/api/v1/query_exemplars", .queryExemplars), ("/api/v1/series", .series), ("/api/v1/labels", .labels),
@@ -132,6 +135,7 @@ private struct QueryRoute: Sendable {
 
     let api: QueryAPI
     let gate: QueryGate
+    let queries: QueryCancellation
     let stateDirectory: String
 
     func answer(_ call: QueryAPI.Call, _ request: Request) async throws -> Response {
@@ -139,17 +143,12 @@ private struct QueryRoute: Sendable {
         if let wanted = request.query["state_dir"], wanted != stateDirectory {
             throw HTTPError(409, "this agent's state directory is \(stateDirectory)")
         }
-        let api = api
+        let (api, queries) = (api, queries)
         let parameters = try Self.parameters(of: request)
-        let cancellation = QueryCancellation()
         let response: APIResponse
         do {
             response = try await gate.run {
-                try await withTaskCancellationHandler {
-                    try await Blocking.run { api.respond(to: call, parameters, cancellation: cancellation) }
-                } onCancel: {
-                    cancellation.cancel()
-                }
+                try await queries.run { api.respond(to: call, parameters, cancellation: $0) }
             }
         } catch let error as HTTPError {
             return Self.response(APIError(.unavailable, error.message).response)

@@ -50,6 +50,7 @@ final class InfoNode: PlanNode {
         let isInfo = base.shape.labels.map { labels in nameMatchers.allSatisfy { $0.matches(labels.metricName) } }
         let hasIdentity = zip(baseIdentities, isInfo).contains { !$0.0.isEmpty && !$0.1 }
         for step in 0..<grid.count {
+            try evaluation.checkpoint()
             let time = timing.reference(grid.time(step))
             let newest = hasIdentity ? try newestInfo(at: time, identities, evaluation) : [:]
             for row in 0..<base.shape.count {
@@ -161,9 +162,8 @@ extension Expression {
         case .matrixSelector(let matrix):
             return SelectionTiming(offset: matrix.selector.offset, at: matrix.selector.at)
         case .subquery(let subquery):
-            guard var timing = subquery.expression.firstSelectorTiming, timing.at == nil else {
-                return subquery.expression.firstSelectorTiming
-            }
+            let inner = subquery.expression.firstSelectorTiming
+            guard var timing = inner, timing.at == nil else { return inner }
             timing.at = subquery.at
             switch (timing.offset, subquery.offset) {
             case (let inner?, let outer?): timing.offset = .binary(.add, inner, outer)
@@ -171,7 +171,12 @@ extension Expression {
             case (_, nil): break
             }
             return timing
-        case .call(let call): return call.arguments.lazy.compactMap(\.firstSelectorTiming).first
+        case .call(let call):
+            // Each argument once: a lazy map would ask twice, at every level.
+            for argument in call.arguments {
+                if let timing = argument.firstSelectorTiming { return timing }
+            }
+            return nil
         case .aggregation(let aggregation):
             return aggregation.expression.firstSelectorTiming ?? aggregation.parameter?.firstSelectorTiming
         case .unary(let operation): return operation.expression.firstSelectorTiming
