@@ -110,8 +110,14 @@ def queries_hostile(c):
 
     for query in deep:
         for path, more in (("query", {}), ("query_range", {"start": 0, "end": 60, "step": 15}), ("format_query", {}), ("parse_query", {})):
-            status, answer = asked(agent.port, path, query=query, **more)
-            c.require(status in (200, 400, 422), "%s of %s: %s %s" % (path, query[:40], status, answer))
+            # As text: what is nested so deeply is too much for Python's reader.
+            form = urllib.parse.urlencode({"query": query, **more}).encode()
+            try:
+                with urllib.request.urlopen("http://127.0.0.1:%d/api/v1/%s" % (agent.port, path), form, timeout=30) as answer:
+                    status = answer.status if answer.read().endswith(b"}") else 0
+            except urllib.error.HTTPError as error:
+                status = error.code
+            c.require(status in (200, 400, 422), "%s of %s: %s" % (path, query[:40], status))
         agent.check_alive()
     with urllib.request.urlopen("http://127.0.0.1:%d/api/v1/rules?rule_group[]=deep" % agent.port) as answer:
         c.require(len(json.load(answer)["data"]["groups"][0]["rules"]) == 6, "deep rules are not told")
