@@ -140,7 +140,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "RulesTests", dependencies: ["TestSupport", "Bytes", "Configuration", "Rules", "Telemetry"],
-            swiftSettings: strict),
+            exclude: ["PromQL/Scripts"], swiftSettings: strict),
         .testTarget(
             name: "WebTests",
             dependencies: ["TestSupport", "Bytes", "Configuration", "Exporter", "Telemetry", "Web", log] + nio,
