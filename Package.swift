@@ -142,7 +142,7 @@ let package = Package(
         .testTarget(
             name: "RulesTests",
             dependencies: ["CAllocations", "TestSupport", "Bytes", "Configuration", "Rules", "Telemetry"],
-            swiftSettings: strict),
+            exclude: ["PromQL/Scripts"], swiftSettings: strict),
         .testTarget(
             name: "WebTests",
             dependencies: ["TestSupport", "Bytes", "Configuration", "Exporter", "Telemetry", "Web", log] + nio,

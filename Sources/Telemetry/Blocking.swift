@@ -1,8 +1,13 @@
 /// Blocking work for asynchronous callers: on a thread of its own, never the cooperative pool.
 package enum Blocking {
-    package static func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+    /// - Parameter stackSize: bytes, for what recurs deeply.
+    package static func run<Result: Sendable>(
+        stackSize: Int = WorkerThread.stackSize, _ body: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
-            WorkerThread(name: "blocking") { continuation.resume(with: Swift.Result { try body() }) }.detach()
+            WorkerThread(name: "blocking", stackSize: stackSize) {
+                continuation.resume(with: Swift.Result { try body() })
+            }.detach()
         }
     }
 }

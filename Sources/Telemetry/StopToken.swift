@@ -60,6 +60,9 @@ package final class StopToken: Sendable {
 
 /// A thread of our own, for what blocks: never the cooperative pool.
 package final class WorkerThread: Sendable {
+    /// Bytes, of threads that do nothing special.
+    package static let stackSize = 512 << 10
+
     private let handle: pthread_t
 
     private final class Start: Sendable {
@@ -72,7 +75,7 @@ package final class WorkerThread: Sendable {
     }
 
     /// Starts `body` on a new thread. `name` is cut to 15 bytes; the stack has `stackSize` bytes.
-    package init(name: String, stackSize: Int = 512 << 10, _ body: @escaping @Sendable () -> Void) {
+    package init(name: String, stackSize: Int = WorkerThread.stackSize, _ body: @escaping @Sendable () -> Void) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         pthread_attr_setstacksize(&attributes, stackSize)

@@ -1,5 +1,6 @@
 """Prometheus's API for queries, against a real Prometheus, and `tocsin query`."""
 
+import http.client
 import json
 import shutil
 import struct
@@ -80,6 +81,77 @@ def queries_format(c):
     # Numbers are printed otherwise since 3.0 (1e+06), and `_` may stand in them.
     c.require(same > 2700 and len(differing) < 30, "%s" % (differing[:5],))
     agent.terminate()
+
+
+HEAVY = "quantile_over_time(0.5, vector(time())[3m:1ms])"
+
+
+def heavy(agent, end):
+    """A connection on which a query runs that takes minutes."""
+    connection = http.client.HTTPConnection("127.0.0.1", agent.port, timeout=120)
+    connection.request("GET", "/api/v1/query_range?" + urllib.parse.urlencode(
+        {"query": HEAVY, "start": end - 10000, "end": end, "step": 1}))
+    return connection
+
+
+@case("queries-hostile")
+def queries_hostile(c):
+    """Queries as deep as may be do not harm the agent; one that would take minutes ends when its client goes away, and neither it nor an
+    explanation or a backtest of its like holds up the end."""
+    deep = ["(" * 195 + "up" + ")" * 195, "sum(" * 195 + "up" + ")" * 195, "-" * 195 + "up", " or ".join(["up"] * 995),
+            " + ".join(["up"] * 995), "max_over_time(" * 98 + "up" + "[1m:1m])" * 98, "(" * 1000, "label_replace(" * 195]
+    rules = c.path("rules.yaml")
+    with open(rules, "w") as file:
+        json.dump({"groups": [
+            {"name": "deep", "rules": [{"alert": "Deep", "expr": query + " > 5"} for query in deep[:6]]},
+            {"name": "heavy", "interval": "5000w", "rules": [{"alert": "Heavy", "expr": "max_over_time(%s[10000s:1s])" % HEAVY}]}]}, file)
+    agent = c.agent([], [], rules={"files": [rules], "evaluation_interval": "1s", "queries": {
+        "max_concurrency": 1, "max_samples": 1_000_000_000, "timeout": "60s"}}).start()
+
+    for query in deep:
+        for path, more in (("query", {}), ("query_range", {"start": 0, "end": 60, "step": 15}), ("format_query", {}), ("parse_query", {})):
+            # As text: what is nested so deeply is too much for Python's reader.
+            form = urllib.parse.urlencode({"query": query, **more}).encode()
+            try:
+                with urllib.request.urlopen("http://127.0.0.1:%d/api/v1/%s" % (agent.port, path), form, timeout=30) as answer:
+                    status = answer.status if answer.read().endswith(b"}") else 0
+            except urllib.error.HTTPError as error:
+                status = error.code
+            c.require(status in (200, 400, 422), "%s of %s: %s" % (path, query[:40], status))
+        agent.check_alive()
+    with urllib.request.urlopen("http://127.0.0.1:%d/api/v1/rules?rule_group[]=deep" % agent.port) as answer:
+        c.require(len(json.load(answer)["data"]["groups"][0]["rules"]) == 6, "deep rules are not told")
+    # A client that goes away leaves its place to others.
+    first = heavy(agent, 10_000_000)
+    time.sleep(1)
+    first.close()
+    start = time.monotonic()
+    status, answer = asked(agent.port, "query", query="1")
+    seconds = time.monotonic() - start
+    c.require(status == 200 and seconds < 5, "after a client has gone, others wait %.1f s: %s" % (seconds, answer))
+    with open(rules, "rb") as file:
+        text = file.read()
+    took = []
+    for kind in ("query", "explain", "backtest"):
+        if kind == "query":
+            connection = heavy(agent, 10_000_000)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", agent.port, timeout=120)
+            if kind == "explain":
+                connection.request("GET", "/api/v1/rules/explain?alert=Heavy")
+            else:
+                heavy_only = text.replace(b"5000w", b"1s")
+                now = int(time.time() * 1000)
+                connection.request("POST", "/api/v1/rules/backtest?start=%d&end=%d" % (now - 5000, now), heavy_only)
+        time.sleep(1.5)
+        start = time.monotonic()
+        agent.terminate()
+        took.append(time.monotonic() - start)
+        c.require(took[-1] < 5, "with a heavy %s SIGTERM takes %.1f s" % (kind, took[-1]))
+        connection.close()
+        if kind != "backtest":
+            agent.start()
+    return "ends after %s s" % ", ".join("%.1f" % seconds for seconds in took)
 
 
 @case("queries-write-read")

@@ -118,12 +118,12 @@ def curl(*arguments, timeout=20):
 class Prometheus:
     """A real Prometheus that scrapes one target every second."""
 
-    def __init__(self, context, target, **job):
+    def __init__(self, context, target, rule_files=(), **job):
         if not shutil.which("prometheus"):
             raise Skip("no prometheus")
         self.port = free_port()
         path = context.path("prometheus.yml")
-        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [
+        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "rule_files": list(rule_files), "scrape_configs": [
             {"job_name": "tocsin", "static_configs": [{"targets": [target]}], **job}]}
         with open(path, "w") as file:
             json.dump(config, file)

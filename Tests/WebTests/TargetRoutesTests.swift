@@ -67,6 +67,30 @@ struct TargetRoutesTests {
         #expect(try await get("/api/v1/targets", "state=all").status == 400)
     }
 
+    @Test("jobs are listed, those without a target too")
+    func pools() async throws {
+        #expect(
+            try await get("/api/v1/scrape_pools").body
+                == #"{"status":"success","data":{"scrapePools":["j","k"]}}"# + "\n")
+    }
+
+    @Test("errors below /api/v1 have Prometheus's fields")
+    func errors() async throws {
+        let (status, body) = try await get("/api/v1/targets/metadata", "limit=x")
+        #expect(status == 400)
+        #expect(body == #"{"status":"error","errorType":"bad_data","error":"limit must be a number"}"# + "\n")
+        #expect(
+            try await get("/api/v1/nothing").body.hasPrefix(
+                #"{"status":"error","errorType":"not_found","error":"There"#))
+        #expect(try await get("/nothing").body.hasPrefix(#"{"error":"There"#))
+    }
+
+    @Test("a selector's text stands in quotes of any kind", arguments: ["'k'", "`k`", "%22k%22"])
+    func quotes(text: String) async throws {
+        let body = try await get("/api/v1/targets/metadata", "match_target=%7Bjob=\(text)%7D").body
+        #expect(body.contains("\"data\":[]"), "\(body)")
+    }
+
     @Test("metadata can be asked for by metric, target and number")
     func metadata() async throws {
         let all = try await get("/api/v1/targets/metadata").body

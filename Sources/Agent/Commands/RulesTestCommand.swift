@@ -16,14 +16,9 @@ struct RulesTestCommand: ParsableCommand {
 
     func run() throws {
         let only = try pattern.map(regex)
-        var reports: [RuleTestReport] = []
-        for path in files {
-            let report = try report(path, only)
-            reports.append(report)
-            if !json { printText(report) }
-        }
-        if json { printJSON(reports) }
-        if !reports.allSatisfy(\.hasPassed) { throw ExitCode(1) }
+        try TestFiles.run(
+            files, command: "tocsin test rules", json: json, report: { report($0, $1, only) }, show: printText,
+            write: { $0.write(into: &$1) }, hasPassed: \.hasPassed)
     }
 
     private func regex(_ text: String) throws -> Regex {
@@ -35,14 +30,7 @@ struct RulesTestCommand: ParsableCommand {
         }
     }
 
-    private func report(_ path: String, _ only: Regex?) throws -> RuleTestReport {
-        let bytes: [UInt8]
-        switch ConfigurationSurroundings.process.read(path) {
-        case .success(let read): bytes = read
-        case .failure(let failure):
-            Terminal.complain("tocsin test rules: \(path): \(failure.reason)")
-            throw ExitCode(2)
-        }
+    private func report(_ path: String, _ bytes: [UInt8], _ only: Regex?) -> RuleTestReport {
         do {
             return RuleTestRun.run(try RuleTestFile(bytes, path: path), only: only)
         } catch {
@@ -66,37 +54,5 @@ struct RulesTestCommand: ParsableCommand {
             }
         }
         print()
-    }
-
-    private func printJSON(_ reports: [RuleTestReport]) {
-        var writer = JSONWriter()
-        writer.beginArray()
-        for report in reports {
-            writer.beginObject()
-            writer.key("file")
-            writer.string(report.path)
-            writer.key("passed")
-            writer.bool(report.hasPassed)
-            writer.key("tests")
-            writer.integer(report.tests)
-            writer.key("warnings")
-            writer.beginArray()
-            for warning in report.warnings { writer.string(warning) }
-            writer.endArray()
-            writer.key("failures")
-            writer.beginArray()
-            for failure in report.failures {
-                writer.beginObject()
-                writer.key("test")
-                writer.string(failure.test)
-                writer.key("text")
-                writer.string(failure.text)
-                writer.endObject()
-            }
-            writer.endArray()
-            writer.endObject()
-        }
-        writer.endArray()
-        print(String(lossy: writer.buffer.bytes))
     }
 }

@@ -11,7 +11,7 @@ struct MetricsSection: Sendable, Equatable, ConfigurationSection {
     var scrapes: [MetricScrapeJob]
     var probes: [ProbeConfiguration] = []
     var remoteWrites: [RemoteWriteConfiguration] = []
-    var own = OwnSeries.Configuration(instance: Self.hostName)
+    var own = OwnSeries.Configuration(instance: ProcessFacts.hostName)
 
     static let configurationKeys =
         [
@@ -62,13 +62,6 @@ struct MetricsSection: Sendable, Equatable, ConfigurationSection {
 
     private static func defaultScrapes(_ global: GlobalSection) -> [MetricScrapeJob] {
         [global.completed(.labelledContainers)]
-    }
-
-    /// As uname(2) says it.
-    private static var hostName: String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 

@@ -157,17 +157,21 @@ final class Agent: Sendable {
         router.addAgentRoutes(readiness: readiness)
         router.addReload {
             do {
-                try await Blocking.run { try self.reload(because: "POST /-/reload") }
+                try await Blocking.run(stackSize: QueryEngine.stackSize) {
+                    try self.reload(because: "POST /-/reload")
+                }
             } catch {
                 throw HTTPError(500, "\(error)")
             }
         }
         let stateDirectory = current.withLock { $0.stateDirectory }
         router.addLogs(store: road.store, stateDirectory: stateDirectory)
-        router.addRules(rulesRoad.groups, stateDirectory: stateDirectory)
+        router.addRules(rulesRoad.groups, stateDirectory: stateDirectory, queries: rulesRoad.queries)
         router.addQueries(
             rulesRoad, current.withLock { $0.rules }, path: origin.path, stateDirectory: stateDirectory,
-            metadata: { [metricsRoad] in metricsRoad.scraper.report.active.flatMap(\.metadata) },
+            metadata: { [metricsRoad, rulesRoad] in
+                metricsRoad.scraper.report.active.flatMap(\.metadata) + rulesRoad.store.families
+            },
             lastReload: { [reloads] in reloads.last })
         return router
     }

@@ -1,4 +1,5 @@
 import Bytes
+import Glibc
 import Rules
 import Telemetry
 import Web
@@ -12,24 +13,30 @@ struct ServerStatus: Sendable {
     var started = Timestamp.now
     /// When the configuration was last loaded, and whether that succeeded.
     var lastReload: @Sendable () -> (time: Timestamp, isSuccess: Bool)
+    /// Files of the series store that were found damaged.
+    var damagedFiles: @Sendable () -> Int
     /// Seconds that samples are kept.
     var retention: Double
 }
 
 extension Router {
     /// Adds Prometheus's API for queries, so that Grafana takes the agent as a Prometheus: `/api/v1/query`, `query_range`,
-    /// `series`, `labels`, `label/{name}/values`, `metadata`, `format_query`, `parse_query`, `status/…`, and, with a
-    /// receiver, `/api/v1/write`.
+    /// `query_exemplars`, `series`, `labels`, `label/{name}/values`, `metadata`, `format_query`, `parse_query`, `status/…`,
+    /// and, with a receiver, `/api/v1/write`.
     ///
-    /// - Parameter maxConcurrency: how many run at once; further ones wait.
+    /// - Parameters:
+    ///   - maxConcurrency: how many run at once; further ones wait.
+    ///   - queries: ends them when the agent stops.
     mutating func addQueries(
-        _ api: QueryAPI, maxConcurrency: Int, status: ServerStatus, stateDirectory: String,
+        _ api: QueryAPI, maxConcurrency: Int, queries: QueryCancellation, status: ServerStatus, stateDirectory: String,
         receiver: RemoteWriteReceiver? = nil
     ) {
-        let route = QueryRoute(api: api, gate: QueryGate(limit: maxConcurrency), stateDirectory: stateDirectory)
+        let route = QueryRoute(
+            api: api, gate: QueryGate(limit: maxConcurrency), queries: queries, stateDirectory: stateDirectory)
         let forms: [(path: String, call: QueryAPI.Call)] = [
-            ("/api/v1/query", .query), ("/api/v1/query_range", .queryRange), ("/api/v1/series", .series),
-            ("/api/v1/labels", .labels), ("/api/v1/format_query", .formatQuery), ("/api/v1/parse_query", .parseQuery),
+            ("/api/v1/query", .query), ("/api/v1/query_range", .queryRange),
+            ("/api/v1/query_exemplars", .queryExemplars), ("/api/v1/series", .series), ("/api/v1/labels", .labels),
+            ("/api/v1/format_query", .formatQuery), ("/api/v1/parse_query", .parseQuery),
         ]
         for (path, call) in forms {
             for method in [Web.Method.get, .post] {
@@ -80,11 +87,43 @@ extension Router {
             let reload = status.lastReload()
             return QueryRoute.data { json in
                 json.member("startTime", QueryRoute.text(status.started))
+                json.member("CWD", ProcessFacts.directory)
+                json.member("hostname", ProcessFacts.hostName)
                 json.member("serverTime", QueryRoute.text(.now))
                 json.key("reloadConfigSuccess")
                 json.bool(reload.isSuccess)
                 json.member("lastConfigTime", QueryRoute.text(reload.time))
+                json.key("corruptionCount")
+                json.integer(status.damagedFiles())
+                // Go's: there are threads in place of its routines, and nothing in place of its collector's settings.
+                json.key("goroutineCount")
+                json.integer(ProcessFacts.threads)
+                json.key("GOMAXPROCS")
+                json.integer(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+                json.key("GOMEMLIMIT")
+                json.integer(Int64.max)
+                json.member("GOGC", "")
+                json.member("GODEBUG", "")
                 json.member("storageRetention", PrometheusDuration.text(Int64(status.retention * 1000)))
+            }
+        }
+        on(.get, "/api/v1/status/walreplay") { _ in
+            // The store has read its logs before the server answers.
+            QueryRoute.data { json in
+                for name in ["min", "max", "current"] {
+                    json.key(name)
+                    json.integer(0)
+                }
+            }
+        }
+        on(.get, "/api/v1/alertmanagers") { _ in
+            // Nothing is sent to an Alertmanager.
+            QueryRoute.data { json in
+                for name in ["activeAlertmanagers", "droppedAlertmanagers"] {
+                    json.key(name)
+                    json.beginArray()
+                    json.endArray()
+                }
             }
         }
     }
@@ -96,6 +135,7 @@ private struct QueryRoute: Sendable {
 
     let api: QueryAPI
     let gate: QueryGate
+    let queries: QueryCancellation
     let stateDirectory: String
 
     func answer(_ call: QueryAPI.Call, _ request: Request) async throws -> Response {
@@ -103,17 +143,12 @@ private struct QueryRoute: Sendable {
         if let wanted = request.query["state_dir"], wanted != stateDirectory {
             throw HTTPError(409, "this agent's state directory is \(stateDirectory)")
         }
-        let api = api
+        let (api, queries) = (api, queries)
         let parameters = try Self.parameters(of: request)
-        let cancellation = QueryCancellation()
         let response: APIResponse
         do {
             response = try await gate.run {
-                try await withTaskCancellationHandler {
-                    try await Blocking.run { api.respond(to: call, parameters, cancellation: cancellation) }
-                } onCancel: {
-                    cancellation.cancel()
-                }
+                try await queries.run { api.respond(to: call, parameters, cancellation: $0) }
             }
         } catch let error as HTTPError {
             return Self.response(APIError(.unavailable, error.message).response)

@@ -18,10 +18,11 @@ extension Router {
         let status = ServerStatus(
             configuration: { path.map(ConfigurationText.read) ?? "" },
             flags: path.map { [("config.file", $0)] } ?? [], lastReload: lastReload,
-            retention: section.series.retention)
+            damagedFiles: { [store = road.store] in store.damagedFiles }, retention: section.series.retention)
         addQueries(
             QueryAPI(source: road.store, options: section.queries.options(countsFromBirth: true), metadata: metadata),
-            maxConcurrency: section.queries.maxConcurrency, status: status, stateDirectory: stateDirectory,
+            maxConcurrency: section.queries.maxConcurrency, queries: road.queries, status: status,
+            stateDirectory: stateDirectory,
             receiver: section.queries.takesRemoteWrite
                 ? RemoteWriteReceiver(sink: road.store, maximumSeries: section.series.maxSeries) : nil)
     }

@@ -12,6 +12,8 @@ final class RulesRoad: Sendable {
     /// Where every sample goes that the agent collects, scrapes, probes or records.
     let store: SeriesStore
     let groups: RuleGroups
+    /// Ends what others ask for when the agent stops.
+    let queries = QueryCancellation()
     private let language: RuleLanguage
     private let readiness: Readiness
     private let logger: Logger

@@ -1,6 +1,7 @@
 import CLinux
 import Logging
 import Logs
+import Rules
 import ServiceLifecycle
 import Telemetry
 import UnixSignals
@@ -27,10 +28,12 @@ struct RoadService: Service {
     private static let residentCode = 10 << 20
 
     func run() async throws {
-        try await Blocking.run { try agent.begin() }
+        // Rule files are read there, and the upkeep reads them again.
+        try await Blocking.run(stackSize: QueryEngine.stackSize) { try agent.begin() }
         let stop = StopToken()
-        let upkeep = WorkerThread(name: "upkeep") { keepUp(until: stop) }
+        let upkeep = WorkerThread(name: "upkeep", stackSize: QueryEngine.stackSize) { keepUp(until: stop) }
         try? await gracefulShutdown()
+        rulesRoad.queries.cancel()
         try await Blocking.run {
             stop.stop()
             upkeep.join()
@@ -79,7 +82,7 @@ struct ReloadService: Service {
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
             // As above.
-            try? await Blocking.run { try agent.reload(because: "SIGHUP") }
+            try? await Blocking.run(stackSize: QueryEngine.stackSize) { try agent.reload(because: "SIGHUP") }
         }
     }
 }

@@ -4,14 +4,17 @@
 /// aliases are expanded. Duplicate keys, keys that are no text, custom tags and further documents are refused.
 package struct YAMLDocument: Sendable {
     package let root: YAMLNode
+    /// Where a further document begins that was passed over.
+    package let furtherDocument: SourcePosition?
 
     package static let largestFile = 4 << 20
     static let deepestLevel = 64
     static let mostNodes = 100_000
 
-    package init(_ bytes: [UInt8], file: String) throws(ConfigurationError) {
+    /// - Parameter takesFirst: whether further documents are passed over, whatever is in them.
+    package init(_ bytes: [UInt8], file: String, takesFirst: Bool = false) throws(ConfigurationError) {
         do {
-            root = try YAMLDocument.parse(bytes)
+            (root, furtherDocument) = try YAMLDocument.parse(bytes, takesFirst)
         } catch {
             throw ConfigurationError([
                 ConfigurationProblem(file: file, position: error.position, message: error.message)
@@ -19,14 +22,17 @@ package struct YAMLDocument: Sendable {
         }
     }
 
-    private static func parse(_ bytes: [UInt8]) throws(YAMLSyntaxError) -> YAMLNode {
+    private static func parse(
+        _ bytes: [UInt8], _ takesFirst: Bool
+    ) throws(YAMLSyntaxError) -> (YAMLNode, SourcePosition?) {
         let start = SourcePosition(line: 1, column: 1)
         guard bytes.count <= largestFile else {
             throw YAMLSyntaxError(
                 position: start, message: "expected at most \(largestFile) bytes, found \(bytes.count)")
         }
         var builder = try YAMLTreeBuilder(bytes)
-        return try builder.document() ?? YAMLNode(content: .mapping([]), position: start)
+        let (root, further) = try builder.document(takesFirst: takesFirst)
+        return (root ?? YAMLNode(content: .mapping([]), position: start), further)
     }
 }
 
@@ -38,16 +44,17 @@ private struct YAMLTreeBuilder: ~Copyable {
 
     init(_ bytes: [UInt8]) throws(YAMLSyntaxError) { events = try YAMLEventStream(bytes) }
 
-    /// nil for a file without a document.
-    mutating func document() throws(YAMLSyntaxError) -> YAMLNode? {
+    /// The document, nil for a file without one, and where the next begins.
+    mutating func document(takesFirst: Bool) throws(YAMLSyntaxError) -> (YAMLNode?, SourcePosition?) {
         var root: YAMLNode?
         while true {
             let event = try events.next()
             switch event.kind {
             case .streamStart, .documentEnd: continue
-            case .streamEnd: return root
+            case .streamEnd: return (root, nil)
             case .documentStart:
                 guard root == nil else {
+                    if takesFirst { return (root, event.position) }
                     throw YAMLSyntaxError(
                         position: event.position, message: "expected one document, found a second one")
                 }

@@ -56,15 +56,24 @@ struct SeriesMaker: ~Copyable {
         let name = String(lossy: batch.bytes(family.name))
         let help = batch.bytes(family.help)
         let unit = batch.bytes(family.unit)
-        if let known = metadata[name], known.type == family.type, help.equals(known.help), unit.equals(known.unit) {
+        let namesUnit = rules.namesUnits && unit.byteCount == 0
+        if let known = metadata[name], known.type == family.type, help.equals(known.help),
+            namesUnit || unit.equals(known.unit)
+        {
             return known
         }
         let new = MetricMetadata(
-            name: name, type: family.type, help: String(lossy: help), unit: String(lossy: unit))
+            name: name, type: family.type, help: String(lossy: help),
+            unit: namesUnit ? Self.unit(in: name, family.type) : String(lossy: unit))
         guard metadata.count < Self.mostMetadata || metadata[name] != nil else { return new }
         metadata[name] = new
         metadataChanges += 1
         return new
+    }
+
+    private static func unit(in name: String, _ type: MetricType) -> String {
+        let base = type == .counter && name.hasSuffix("_total") ? name.dropLast(6) : Substring(name)
+        return MetricName.unit(of: Array(base.utf8).span.bytes).map { "\($0)" } ?? ""
     }
 
     private mutating func interned(_ string: String) -> String {

@@ -16,6 +16,8 @@ package struct SeriesRules: Sendable {
     package var tracksTimestampStaleness = false
     /// Whether `_created` samples are series, as Prometheus has it, or only tell when others began.
     package var keepsCreatedSeries = true
+    /// Whether families that say no unit have the one that their name ends with, as in OpenMetrics.
+    package var namesUnits = false
 
     package init(targetLabels: LabelSet) { self.targetLabels = targetLabels }
 }

@@ -146,6 +146,19 @@ package struct TargetsReport: Sendable {
         }
     }
 
+    /// Writes the answer of `/api/v1/scrape_pools`: the jobs' names.
+    package func writePools(into json: inout JSONWriter) {
+        let names = Set(active.map(\.pool) + dropped.map(\.pool) + droppedCounts.map(\.pool))
+        Self.success(into: &json) { json in
+            json.beginObject()
+            json.key("scrapePools")
+            json.beginArray()
+            for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) { json.string(name) }
+            json.endArray()
+            json.endObject()
+        }
+    }
+
     private static func success(into json: inout JSONWriter, _ data: (inout JSONWriter) -> Void) {
         json.beginObject()
         json.key("status")

@@ -55,6 +55,7 @@ package final class OwnSeries: Sendable {
     ) {
         var rules = SeriesRules(targetLabels: ["job": configuration.job, "instance": configuration.instance])
         rules.keepsCreatedSeries = false
+        rules.namesUnits = true
         var cache = SeriesCache(rules)
         var batch = SampleBatch()
         var output = SeriesBatch()
@@ -82,13 +83,13 @@ package final class OwnSeries: Sendable {
         }
     }
 
-    /// What Prometheus adds to a scrape.
+    /// What Prometheus adds to a scrape, in the words of `ReportSeries`: families have one description.
     private static func report(_ seconds: Double, _ batch: inout SampleBatch) {
         let count = Double(batch.samples.count)
-        batch.sample("up", .gauge, "Whether the last scrape succeeded.", 1)
-        batch.sample("scrape_duration_seconds", .gauge, "Seconds that the scrape took.", seconds)
-        batch.sample("scrape_samples_scraped", .gauge, "Samples that the target had.", count)
+        batch.sample("up", .gauge, "1 if the last scrape of the target went well, else 0.", 1)
+        batch.sample("scrape_duration_seconds", .gauge, "How long the last scrape took.", seconds)
+        batch.sample("scrape_samples_scraped", .gauge, "Samples of the last scrape.", count)
         batch.sample(
-            "scrape_samples_post_metric_relabeling", .gauge, "Samples that relabelling left of them.", count)
+            "scrape_samples_post_metric_relabeling", .gauge, "Samples of the last scrape after relabelling.", count)
     }
 }

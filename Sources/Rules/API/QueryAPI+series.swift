@@ -1,7 +1,7 @@
 import Bytes
 import Telemetry
 
-// `/api/v1/series`, `/api/v1/labels`, `/api/v1/label/<name>/values` and `/api/v1/metadata`.
+// `/api/v1/series`, `/api/v1/labels`, `/api/v1/label/<name>/values`, `/api/v1/query_exemplars` and `/api/v1/metadata`.
 extension QueryAPI {
     func series(_ parameters: APIParameters) throws(APIError) -> APIResponse {
         guard parameters.items.contains(where: { $0.name == "match[]" }) else {
@@ -10,6 +10,33 @@ extension QueryAPI {
         let selection = try Selection(parameters, wrap: true)
         let found = source.read { selection.labelSets(in: $0) }
         return QueryAPI.listed(found, selection.limit) { $1.write(to: &$0) }
+    }
+
+    /// Exemplars are not kept: a query that is right has none.
+    func queryExemplars(_ parameters: APIParameters) throws(APIError) -> APIResponse {
+        let start = try parameters.time("start", standard: Selection.earliest)
+        let end = try parameters.time("end", standard: Selection.latest)
+        guard end >= start else {
+            throw APIError(.badData, "end timestamp must not be before start timestamp")
+        }
+        let expression: Expression
+        do throws(QueryError) {
+            expression = try Expression.parse(parameters["query"])
+        } catch {
+            throw APIError(.badData, error.description)
+        }
+        var hasSelector = false
+        ExpressionParts.visit(expression) {
+            switch $0 {
+            case .vectorSelector, .matrixSelector: hasSelector = true
+            default: break
+            }
+        }
+        return hasSelector
+            ? .success { json in
+                json.beginArray()
+                json.endArray()
+            } : APIResponse(status: 204, body: [])
     }
 
     func labelNames(_ parameters: APIParameters) throws(APIError) -> APIResponse {

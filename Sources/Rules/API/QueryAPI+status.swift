@@ -10,6 +10,7 @@ extension QueryAPI {
         var values: [String: Set<String>] = [:]
         var bytes: [String: Int] = [:]
         var newest = Int64.min
+        var head = HeadExtent(chunks: 0, oldest: nil)
     }
 
     func tsdbStatus(_ parameters: APIParameters) throws(APIError) -> APIResponse {
@@ -22,13 +23,15 @@ extension QueryAPI {
             limit = number
         }
         let tally = source.read(QueryAPI.tally(of:))
+        let newest = tally.newest == .min ? 0 : tally.newest
         return .success { json in
             json.beginObject()
             json.key("headStats")
             json.beginObject()
             for (name, value) in [
                 ("numSeries", Int64(tally.series)), ("numLabelPairs", Int64(tally.byPair.count)),
-                ("maxTime", tally.newest == .min ? 0 : tally.newest),
+                ("chunkCount", Int64(tally.head.chunks)), ("minTime", tally.head.oldest ?? newest),
+                ("maxTime", newest),
             ] {
                 json.key(name)
                 json.integer(value)
@@ -58,6 +61,7 @@ extension QueryAPI {
 
     private static func tally(of reader: any SampleReader) -> Tally {
         var tally = Tally()
+        tally.head = reader.head
         for series in reader.series(matching: []) {
             tally.series += 1
             for label in reader.labels(of: series).labels {

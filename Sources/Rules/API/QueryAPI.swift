@@ -7,6 +7,7 @@ package struct QueryAPI: Sendable {
     package enum Call: Sendable, Equatable {
         case query
         case queryRange
+        case queryExemplars
         case series
         case labels
         case labelValues(String)
@@ -42,6 +43,7 @@ package struct QueryAPI: Sendable {
             switch call {
             case .query: return try instantQuery(parameters, cancellation)
             case .queryRange: return try rangeQuery(parameters, cancellation)
+            case .queryExemplars: return try queryExemplars(parameters)
             case .series: return try series(parameters)
             case .labels: return try labelNames(parameters)
             case .labelValues(let name): return try labelValues(of: name, parameters)

@@ -184,8 +184,14 @@ package struct RuleExplanation: Sendable {
 
 extension RuleGroups {
     /// Every alerting rule of this name, evaluated now. Takes as long as the queries do.
-    package func explanations(of name: String) -> [RuleExplanation] {
+    ///
+    /// - Parameter cancellation: ends it when nobody waits for it any more.
+    package func explanations(
+        of name: String, cancellation: QueryCancellation = QueryCancellation()
+    ) -> [RuleExplanation] {
         var result: [RuleExplanation] = []
+        var reading = reading
+        reading.language = reading.language.canceled(by: cancellation)
         let now = currentTime
         for group in report.groups {
             for rule in group.rules where rule.definition.kind == .alerting && rule.definition.name == name {

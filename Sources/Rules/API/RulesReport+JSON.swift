@@ -44,8 +44,8 @@ extension RulesReport {
         if let token = selection.nextToken {
             guard let index = chosen.firstIndex(where: { Self.token($0) == token }) else {
                 throw SelectionError(
-                    description:
-                        "invalid group_next_token '\(token)'. were rule groups changed?")
+                    description: "invalid parameter \"group_next_token\": invalid group_next_token '\(token)'. "
+                        + "were rule groups changed?")
             }
             start = index + 1
         }
@@ -139,10 +139,8 @@ extension RulesReport {
             json.key("keepFiringFor")
             json.number(seconds: definition.keepFiring)
         }
-        if isAlert || !definition.labels.isEmpty {
-            json.key("labels")
-            json.labels(definition.labels)
-        }
+        json.key("labels")
+        json.labels(definition.labels)
         if isAlert {
             json.key("annotations")
             json.labels(definition.annotations)

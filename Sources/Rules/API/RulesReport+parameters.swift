@@ -12,7 +12,7 @@ extension RulesReport.Selection {
             case "type":
                 guard let kind = Kind(rawValue: value.lowercased()) else {
                     if value.isEmpty { continue }
-                    throw wrong(name, "not supported value \(GoQuoted.quote(value))")
+                    throw wrong(name, "not supported value \(GoQuoted.quote(value.lowercased()))")
                 }
                 self.kind = kind
             case "rule_name[]": ruleNames.insert(value)
@@ -25,26 +25,30 @@ extension RulesReport.Selection {
                     throw wrong(name, "\(error)")
                 }
             case "exclude_alerts":
-                switch value {
-                case "1", "t", "T", "true", "TRUE", "True": excludesAlerts = true
-                case "", "0", "f", "F", "false", "FALSE", "False": break
+                switch value.lowercased() {
+                case "1", "t", "true": excludesAlerts = true
+                case "", "0", "f", "false": break
                 default:
                     throw wrong(
                         name,
                         "error converting exclude_alerts: strconv.ParseBool: parsing "
+                            + "\(GoQuoted.quote(value.lowercased())): invalid syntax")
+                }
+            case "group_limit" where !value.isEmpty:
+                guard let limit = Int(value) else {
+                    throw wrong(
+                        name,
+                        "group_limit needs to be a valid number: strconv.ParseInt: parsing "
                             + "\(GoQuoted.quote(value)): invalid syntax")
                 }
-            case "group_limit":
-                guard let limit = Int(value), limit > 0 else {
-                    throw wrong(name, "group_limit needs to be a valid number and larger than 0")
-                }
+                guard limit > 0 else { throw wrong(name, "group_limit needs to be greater than 0") }
                 groupLimit = limit
             case "group_next_token" where !value.isEmpty: nextToken = value
             default: break
             }
         }
         if nextToken != nil, groupLimit == nil {
-            throw wrong("group_limit", "group_limit needs to be specified in order to paginate over the groups")
+            throw wrong("group_next_token", "group_limit needs to be present in order to paginate over the groups")
         }
     }
 }

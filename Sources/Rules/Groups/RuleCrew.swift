@@ -20,8 +20,6 @@ final class RuleCrew: Sendable {
 
     static let mostThreads = 4
     private static let idleTime: Int64 = 70_000_000_000
-    /// Deep expressions are evaluated by recursion.
-    private static let stackSize = 4 << 20
 
     /// - Parameter now: the wall clock, milliseconds since 1970.
     init(now: @escaping @Sendable () -> Int64) { self.now = now }
@@ -44,7 +42,7 @@ final class RuleCrew: Sendable {
     }
 
     private func startThread() {
-        WorkerThread(name: "rules", stackSize: Self.stackSize) { [self] in work() }.detach()
+        WorkerThread(name: "rules", stackSize: QueryEngine.stackSize) { [self] in work() }.detach()
     }
 
     private func work() {

@@ -51,15 +51,24 @@ package struct RuleFile: Sendable {
         _ bytes: [UInt8], path: String, language: RuleLanguage, timeIntervals: [String: [TimeInterval]]? = nil
     ) {
         self.path = path
-        let root: YAMLNode
+        let document: YAMLDocument
         do throws(ConfigurationError) {
-            root = try YAMLDocument(bytes, file: path).root
+            document = try YAMLDocument(bytes, file: path, takesFirst: true)
         } catch {
             failures = [Failure(problems: error.problems)]
             return
         }
+        // As Prometheus's `rulefmt.Parse` does it.
+        if let further = document.furtherDocument {
+            warnings.append(
+                ConfigurationProblem(
+                    file: path, position: further,
+                    message: "a rule file is one document: what is from here on is passed over"))
+        }
         let context = ReadingContext(file: path, surroundings: .process)
-        guard let reader = ValueReader(node: root, name: "the file", context: context).mapping(Self.configurationKeys)
+        guard
+            let reader = ValueReader(node: document.root, name: "the file", context: context).mapping(
+                Self.configurationKeys)
         else {
             failures = [Failure(problems: context.problems)]
             return

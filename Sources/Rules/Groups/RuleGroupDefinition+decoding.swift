@@ -28,7 +28,8 @@ extension RuleGroupDefinition {
     init(_ reader: MappingReader, file: String, language: RuleLanguage, intervals: [String: [TimeInterval]]?) {
         self.init(file: file, name: reader.value("name")?.literal() ?? "")
         if name.isEmpty { reader.report("a group needs a name", at: reader.has("name") ? "name" : nil) }
-        interval = reader.milliseconds("interval", least: 1)
+        // As in Prometheus 0 is none.
+        interval = reader.milliseconds("interval", least: 0).flatMap { $0 == 0 ? nil : $0 }
         queryOffset = reader.milliseconds("query_offset", least: 0)
         limit = reader.value("limit")?.int(in: 0...1_000_000) ?? 0
         let labels = reader.ruleLabels("labels", "label") ?? []
@@ -175,11 +176,6 @@ extension RuleDefinition {
 }
 
 extension MappingReader {
-    fileprivate func milliseconds(_ key: String, least: Int64) -> Int64? {
-        guard let seconds = value(key)?.duration(in: Double(least) / 1000...3.2e9) else { return nil }
-        return Int64((seconds * 1000).rounded())
-    }
-
     /// Names and texts, sorted by name; a text is taken as it is, as `$` belongs to templates.
     fileprivate func ruleLabels(_ key: String, _ kind: String) -> [Label]? {
         guard let entries = value(key)?.entries() else { return nil }

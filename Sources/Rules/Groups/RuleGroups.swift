@@ -212,8 +212,12 @@ package final class RuleGroups: Sendable {
     var currentTime: Int64 { now() }
 
     /// Tries out groups of a file on what the store has now.
-    package func backtest(_ groups: [RuleGroupDefinition]) -> RuleBacktest {
-        RuleBacktest(groups, state.withLock { $0.options }, language: language, source: surroundings.source)
+    ///
+    /// - Parameter cancellation: ends the query that runs; the run itself asks `isStopped`.
+    package func backtest(_ groups: [RuleGroupDefinition], cancellation: QueryCancellation) -> RuleBacktest {
+        RuleBacktest(
+            groups, state.withLock { $0.options }, language: language.canceled(by: cancellation),
+            source: surroundings.source)
     }
 
     /// Reads a rule file as the running ones are read.

@@ -25,6 +25,19 @@ package struct RuleLanguage: Sendable {
             })
     }
 
+    /// The same, whose queries end when they are canceled.
+    package func canceled(by cancellation: QueryCancellation) -> RuleLanguage {
+        let makePreparer = makePreparer
+        return RuleLanguage(parse: parse) {
+            let prepare = makePreparer()
+            return { (expression: Expression, text: String) throws(QueryError) -> any PreparedQuery in
+                let query = try prepare(expression, text)
+                (query as? PromQLQuery)?.cancellation = cancellation
+                return query
+            }
+        }
+    }
+
     /// A query, or where it cannot be made one that says why whenever it is evaluated.
     static func query(_ expression: Expression, _ text: String, _ prepare: Preparer) -> any PreparedQuery {
         do throws(QueryError) {

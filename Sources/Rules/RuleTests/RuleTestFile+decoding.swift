@@ -181,13 +181,6 @@ extension ExpressionTest {
     }
 }
 
-extension MappingReader {
-    fileprivate func milliseconds(_ key: String, least: Int64) -> Int64? {
-        guard let seconds = value(key)?.duration(in: Double(least) / 1000...3.2e9) else { return nil }
-        return Int64((seconds * 1000).rounded())
-    }
-}
-
 extension LabelSet {
     /// A mapping of names to texts as they are written.
     fileprivate init(plain reader: MappingReader, _ key: String) {

@@ -47,6 +47,20 @@ package protocol SampleReader: AnyObject {
 
     /// When the counter is known to have begun at 0, milliseconds since 1970; nil where that is not known.
     func start(of series: SeriesID) -> Int64?
+
+    /// How much of the samples is in memory.
+    var head: HeadExtent { get }
+}
+
+extension SampleReader {
+    package var head: HeadExtent { HeadExtent(chunks: 0, oldest: nil) }
+}
+
+/// What of a store is in memory and not in a block.
+package struct HeadExtent: Sendable {
+    package var chunks: Int
+    /// Milliseconds since 1970; nil where there is no sample.
+    package var oldest: Int64?
 }
 
 /// Where readers come from.

@@ -143,6 +143,27 @@ package final class SeriesStore: SampleSink, SampleSource {
 
     package var seriesCount: Int { locked.state.withLock { $0.seriesCount } }
 
+    /// Files that were found damaged since the start.
+    package var damagedFiles: Int { Int(clamping: metrics.damagedFiles.current) }
+
+    /// What is known about the families of the series that are there, each once, in no order; series of which nothing but their
+    /// name is known are left out.
+    package var families: [MetricMetadata] {
+        let entries = locked.state.withLock { $0.entries }
+        var seen: Set<ObjectIdentifier> = []
+        var byName: [String: [MetricMetadata]] = [:]
+        for case let entry? in entries {
+            let family = entry.series.metadata
+            guard seen.insert(ObjectIdentifier(family)).inserted else { continue }
+            if family.type == .untyped, family.help.isEmpty, family.unit.isEmpty { continue }
+            let isKnown = byName[family.name]?.contains {
+                $0.type == family.type && $0.help == family.help && $0.unit == family.unit
+            }
+            if isKnown != true { byName[family.name, default: []].append(family) }
+        }
+        return byName.values.flatMap { $0 }
+    }
+
     /// Bytes of samples, series and indexes in memory, about; mapped files are not in it.
     package var memoryInUse: Int { locked.state.withLock { $0.memory } }
 

@@ -89,6 +89,20 @@ final class StoreReader: SampleReader {
 
     // MARK: Samples
 
+    var head: HeadExtent {
+        var head = HeadExtent(chunks: 0, oldest: nil)
+        func count(_ header: ChunkHeader) {
+            head.chunks += 1
+            head.oldest = min(head.oldest ?? .max, header.firstTime)
+        }
+        for window in sealed { for chunk in window.sealed { count(chunk.header) } }
+        for state in states where !state.chunk.isEmpty { count(state.chunk.header) }
+        locked.state.withLock { _ in
+            for chunk in window.sealed { count(chunk.header) }
+        }
+        return head
+    }
+
     func newest(of series: SeriesID, after: Int64, through: Int64) -> (timestamp: Int64, value: Double)? {
         let place = Int(series.index)
         guard states.indices.contains(place), states[place].lastTime > after else { return nil }

@@ -67,6 +67,32 @@ package struct HTTPError: Error, Sendable, CustomStringConvertible {
         for field in headers.fields { response.headers.add(field.name, field.value) }
         return response
     }
+
+    /// As `response`; below `/api/v1/` with `status` and `errorType` as Prometheus's API has them, which its clients look at.
+    package func response(to path: String) -> Response {
+        guard path.hasPrefix("/api/v1/") else { return response }
+        var response = Response.json(status: status) {
+            $0.beginObject()
+            for (name, text) in [("status", "error"), ("errorType", kind), ("error", message)] {
+                $0.key(name)
+                $0.string(text)
+            }
+            $0.endObject()
+        }
+        for field in headers.fields { response.headers.add(field.name, field.value) }
+        return response
+    }
+
+    /// Prometheus's name for what is wrong (`web/api/v1`, `errorType`).
+    private var kind: String {
+        switch status {
+        case 404: "not_found"
+        case 422: "execution"
+        case 429, 503: "unavailable"
+        case 500...: "internal"
+        default: "bad_data"
+        }
+    }
 }
 
 /// Takes the pieces of a streamed body.

@@ -48,7 +48,7 @@ package struct Router: Sendable {
         do {
             return try await next(request)
         } catch let error as HTTPError {
-            return error.response
+            return error.response(to: request.path)
         }
     }
 

@@ -3,8 +3,8 @@ import Exporter
 import Telemetry
 
 extension Router {
-    /// Adds Prometheus's `/api/v1/targets` (`state`, `scrapePool`) and `/api/v1/targets/metadata` (`metric`, `limit`,
-    /// `match_target`).
+    /// Adds Prometheus's `/api/v1/targets` (`state`, `scrapePool`), `/api/v1/targets/metadata` (`metric`, `limit`,
+    /// `match_target`) and `/api/v1/scrape_pools`.
     package mutating func addTargets(_ report: @escaping @Sendable () -> TargetsReport) {
         on(.get, "/api/v1/targets") { request in
             let state = request.query["state"] ?? ""
@@ -20,7 +20,7 @@ extension Router {
             var limit: Int?
             if let text = request.query["limit"], !text.isEmpty {
                 guard let number = Int(text), number >= 0 else {
-                    throw HTTPError(400, "limit is \"\(text)\", expected a number.")
+                    throw HTTPError(400, "limit must be a number")
                 }
                 limit = number > 0 ? number : nil
             }
@@ -29,6 +29,10 @@ extension Router {
             return .json {
                 report.writeMetadata(metric: metric, limit: limit, matching: selector.matches, into: &$0)
             }
+        }
+        on(.get, "/api/v1/scrape_pools") { _ in
+            let report = report()
+            return .json { report.writePools(into: &$0) }
         }
     }
 }
@@ -63,8 +67,8 @@ struct TargetSelector: Sendable {
             rest = rest.dropFirst(name.count).drop { $0 == " " }
             let sign = String(rest.prefix { "=!~".contains($0) })
             rest = rest.dropFirst(sign.count).drop { $0 == " " }
-            guard !name.isEmpty, ["=", "!=", "=~", "!~"].contains(sign), rest.popFirst() == "\"",
-                let value = Self.string(&rest)
+            guard !name.isEmpty, ["=", "!=", "=~", "!~"].contains(sign), let quote = rest.popFirst(),
+                "\"'`".contains(quote), let value = Self.string(&rest, upTo: quote)
             else { throw wrong() }
             var test = Test(name: name, value: value, isNegative: sign.hasPrefix("!"))
             if sign.hasSuffix("~") {
@@ -83,12 +87,12 @@ struct TargetSelector: Sendable {
         }
     }
 
-    /// What stands up to the closing quote, which is taken too.
-    private static func string(_ rest: inout Substring) -> String? {
+    /// What stands up to the closing quote, which is taken too. Between backquotes a backslash is one.
+    private static func string(_ rest: inout Substring, upTo quote: Character) -> String? {
         var result = ""
         while let character = rest.popFirst() {
-            if character == "\"" { return result }
-            guard character == "\\" else {
+            if character == quote { return result }
+            guard character == "\\", quote != "`" else {
                 result.append(character)
                 continue
             }

@@ -20,7 +20,7 @@ package struct AccessControl: Middleware {
         do {
             response = try await answer(request, rules, next)
         } catch let error as HTTPError {
-            response = error.response
+            response = error.response(to: request.path)
         }
         for field in rules.configuration.headers.fields where response.headers[field.name] == nil {
             response.headers.add(field.name, field.value)

@@ -23,12 +23,12 @@ struct Exchange: Sendable {
         do {
             return try await router.respond(to: request)
         } catch is CancellationError {
-            return HTTPError(503, "The server is stopping.").response
+            return HTTPError(503, "The server is stopping.").response(to: request.path)
         } catch {
             logger.error(
                 "a request failed",
                 metadata: ["method": "\(request.method.rawValue)", "path": "\(request.path)", "error": "\(error)"])
-            return HTTPError(500, "The request failed: \(error)").response
+            return HTTPError(500, "The request failed: \(error)").response(to: request.path)
         }
     }
 

@@ -213,6 +213,15 @@ struct SeriesCacheTests {
                 ])
     }
 
+    @Test("a family has the unit that its name ends with only where that is wanted", arguments: [true, false])
+    func units(namesUnits: Bool) {
+        var rig = Rig { $0.namesUnits = namesUnits }
+        let page = "# TYPE a_seconds_total counter\na_seconds_total 1\n# TYPE b_bytes gauge\nb_bytes 1\nc 1\n"
+        _ = rig.scrape(page)
+        _ = rig.scrape(page)
+        #expect(rig.cache.metadata.map(\.unit) == (namesUnits ? ["seconds", "bytes", ""] : ["", "", ""]))
+    }
+
     @Test("_created tells when a counter began, and is a series only where that is wanted")
     func created() {
         let page = "# TYPE c counter\nc_total{a=\"b\"} 5\nc_created{a=\"b\"} 0.25\n# EOF\n"

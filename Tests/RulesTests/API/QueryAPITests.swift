@@ -155,6 +155,29 @@ struct QueryAPITests {
         #expect(ask(.labels, [("match[]", "up[5m]")]).status == 400)
     }
 
+    @Test("a question for exemplars is read and has none")
+    func exemplars() {
+        #expect(data(.queryExemplars, [("query", "up"), ("start", "0"), ("end", "60")]) == "[]")
+        #expect(data(.queryExemplars, [("query", "rate(total[5m])")]) == "[]")
+        #expect(ask(.queryExemplars, [("query", "1")]).status == 204)
+        let (status, body) = ask(.queryExemplars, [("query", "sum(")])
+        #expect(status == 400)
+        #expect(body.contains("\"error\":\"1:5: parse error: unclosed left parenthesis\""), "\(body)")
+        #expect(
+            ask(.queryExemplars, [("query", "up"), ("start", "2"), ("end", "1")]).body.contains(
+                "end timestamp must not be before start timestamp"))
+    }
+
+    @Test("the store's status has Prometheus's fields")
+    func storeStatus() {
+        let text = data(.tsdbStatus, [])
+        #expect(
+            text.hasPrefix(
+                "{\"headStats\":{\"numSeries\":4,\"numLabelPairs\":8,\"chunkCount\":0,\"minTime\":540000,\"maxTime\":540000}"
+            ),
+            "\(text)")
+    }
+
     @Test("metadata are listed by family")
     func metadata() {
         #expect(

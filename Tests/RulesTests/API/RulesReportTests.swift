@@ -14,6 +14,7 @@ struct RulesReportTests {
               limit: 5
               rules:
               - {record: 'x:double', expr: "x*2", labels: {team: infra}}
+              - {record: 'x:plain', expr: x}
               - {alert: Fire, expr: x  >  10, labels: {severity: page}, annotations: {summary: 'is {{ $value }}'}}
               - {alert: Wait, expr: x > 10, for: 1m30s, keep_firing_for: 500ms}
             - name: b
@@ -54,6 +55,7 @@ struct RulesReportTests {
         let parts: [String] = [
             #"{"status":"success","data":{"groups":[{"name":"a","file":"r.yaml","rules":["#,
             #"{"name":"x:double","query":"x * 2","labels":{"team":"infra"},"health":"ok","#, end, #""recording"},"#,
+            #"{"name":"x:plain","query":"x","labels":{},"health":"ok","#, end, #""recording"},"#,
             #"{"state":"firing","name":"Fire","query":"x > 10","duration":0,"keepFiringFor":0,"#,
             #""labels":{"severity":"page"},"annotations":{"summary":"is {{ $value }}"},"alerts":["#,
             #"{"labels":{"alertname":"Fire","i":"1","severity":"page"},"annotations":{"summary":"is 12.5"},"#,
@@ -86,7 +88,7 @@ struct RulesReportTests {
     @Test(
         "parameters select",
         arguments: [
-            ([("type", "record")], ["x:double"]), ([("type", "alert")], ["Fire", "Wait", "Broken"]),
+            ([("type", "record")], ["x:double", "x:plain"]), ([("type", "alert")], ["Fire", "Wait", "Broken"]),
             ([("rule_name[]", "Fire"), ("rule_name[]", "Broken")], ["Fire", "Broken"]),
             ([("rule_group[]", "b")], ["Broken"]), ([("file[]", "other.yaml")], []),
             ([("match[]", "{severity=~\"p.*\"}"), ("match[]", "{team=\"infra\"}")], ["x:double", "Fire"]),
@@ -104,7 +106,13 @@ struct RulesReportTests {
         #expect(document["data"]?["groups"]?.elements.count == 1)
         #expect(try names(report, [("group_limit", "1"), ("group_next_token", token)]) == ["Broken"])
         #expect(try !json(report, [("group_limit", "1"), ("group_next_token", token)]).contains("groupNextToken"))
-        #expect(try json(report, [("exclude_alerts", "true")]).contains("\"activeAt\"") == false)
+        #expect(try json(report, [("exclude_alerts", "tRUE")]).contains("\"activeAt\"") == false)
+        let error = #expect(throws: RulesReport.SelectionError.self) {
+            try json(report, [("group_limit", "1"), ("group_next_token", "x")])
+        }
+        #expect(
+            error?.description
+                == "invalid parameter \"group_next_token\": invalid group_next_token 'x'. were rule groups changed?")
     }
 
     @Test(
@@ -112,8 +120,13 @@ struct RulesReportTests {
         arguments: [
             ("type", "foo", "invalid parameter \"type\": not supported value \"foo\""),
             ("exclude_alerts", "maybe", "invalid parameter \"exclude_alerts\""),
-            ("group_limit", "0", "group_limit needs to be a valid number and larger than 0"),
-            ("group_next_token", "x", "group_limit needs to be specified"),
+            ("exclude_alerts", "YES", "strconv.ParseBool: parsing \"yes\": invalid syntax"),
+            ("group_limit", "0", "invalid parameter \"group_limit\": group_limit needs to be greater than 0"),
+            ("group_limit", "x", "needs to be a valid number: strconv.ParseInt: parsing \"x\": invalid syntax"),
+            (
+                "group_next_token", "x",
+                "invalid parameter \"group_next_token\": group_limit needs to be present in order to paginate"
+            ),
             ("match[]", "{", "invalid parameter \"match[]\""),
         ])
     func wrong(_ name: String, _ value: String, _ message: String) {

@@ -54,6 +54,38 @@ struct RuleFileTests {
     }
 
     @Test(
+        "a duration is what Prometheus takes for one",
+        arguments: [
+            ("1.5h", nil), ("1h30m", 5_400_000), ("30m1h", nil), ("5m5m", nil), ("-5m", nil), ("5", nil), ("1.5", nil),
+            ("0", 0),
+            ("0s", 0),
+            ("1d12h", 129_600_000), ("1h 30m", nil), ("\"\"", nil), ("5M", nil), ("500ms", 500), ("100us", nil),
+        ] as [(String, Int64?)])
+    func durations(text: String, milliseconds: Int64?) {
+        for key in ["for", "keep_firing_for"] {
+            let file = read("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: x\n    \(key): \(text)\n")
+            let rule = file.groups.first?.rules.first
+            #expect((key == "for" ? rule?.hold : rule?.keepFiring) == milliseconds, "\(key): \(text)")
+            let told = file.problems.map(\.description).joined()
+            let place = "r.yaml:6:\(key.utf8.count + 7): \(key): expected a duration"
+            #expect(milliseconds == nil ? told.hasPrefix(place) : told.isEmpty, "\(told)")
+        }
+        let group = read("groups:\n- name: g\n  interval: \(text)\n  rules: [{alert: A, expr: x}]\n")
+        #expect(group.groups.first?.interval == (milliseconds == 0 ? nil : milliseconds))
+        #expect(group.problems.isEmpty == (milliseconds != nil))
+    }
+
+    @Test(
+        "further documents are passed over with a warning, whatever is in them", arguments: ["groups: []", "a: [", ""])
+    func documents(second: String) {
+        let file = read("---\ngroups:\n- name: g\n  rules: [{alert: A, expr: x}]\n---\n\(second)\n")
+        #expect(file.problems.isEmpty && file.groups.count == 1)
+        #expect(
+            file.warnings.map(\.description)
+                == ["r.yaml:5:1: a rule file is one document: what is from here on is passed over"])
+    }
+
+    @Test(
         "an empty file has no groups, and nothing is wrong with it", arguments: ["", "groups:", "groups: []", "# no"])
     func empty(_ yaml: String) {
         let file = read(yaml)

@@ -34,7 +34,7 @@ final class Evaluation {
     /// Whether it is a range query of more than one step.
     var isRange: Bool { end != start }
 
-    /// To be called before something that takes long.
+    /// To be called before something that takes long; `take` does, so that it is asked between the operations of an expression.
     func checkpoint() throws(QueryError) {
         if let cancellation, cancellation.isCanceled { throw .canceled }
         if Timestamp.monotonic > deadline { throw .timeout(limit: options.timeout) }
@@ -42,6 +42,7 @@ final class Evaluation {
 
     /// An empty column with room for `count` values, which count as held until `give`.
     func take(_ count: Int) throws(QueryError) -> [Double] {
+        try checkpoint()
         try hold(count)
         return pool.take(count)
     }

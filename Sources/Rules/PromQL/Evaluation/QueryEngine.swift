@@ -15,6 +15,10 @@ package protocol PreparedQuery: AnyObject {
 
 /// Makes queries that share options and memory. Safe from any thread; each query is for one at a time.
 package final class QueryEngine: Sendable {
+    /// Bytes of stack for threads that read, print or evaluate expressions: all of it recurs as deep as they are nested and high.
+    /// The deepest take 6 MiB in a debug build, less in a release. What is not used costs addresses only.
+    package static let stackSize = 16 << 20
+
     package let options: QueryOptions
     private let pool = BufferPool()
 

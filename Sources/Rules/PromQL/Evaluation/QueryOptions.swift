@@ -19,10 +19,12 @@ package struct QueryOptions: Sendable {
 /// Ends a query from another thread.
 package final class QueryCancellation: Sendable {
     private let flag = Atomic<Bool>(false)
+    private let parent: QueryCancellation?
 
-    package init() {}
+    /// - Parameter parent: what ends all queries of its children.
+    package init(_ parent: QueryCancellation? = nil) { self.parent = parent }
 
     package func cancel() { flag.store(true, ordering: .relaxed) }
 
-    package var isCanceled: Bool { flag.load(ordering: .relaxed) }
+    package var isCanceled: Bool { flag.load(ordering: .relaxed) || parent?.isCanceled ?? false }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Rules
 import Telemetry
 import Testing
@@ -27,6 +28,31 @@ struct LimitTests {
         #expect(QueryFixture.vector(try query.instant(at: 60_000, in: samples)) == [[:]: 12])
         cancellation.cancel()
         #expect(throws: QueryError.canceled) { try query.instant(at: 60_000, in: samples) }
+    }
+
+    @Test(
+        "a query that would take minutes ends soon after it is canceled, whatever it is at",
+        .timeLimit(.minutes(1)),
+        arguments: [
+            "quantile_over_time(0.5, vector(time())[3m:1ms])", "stddev_over_time(vector(time())[20m:1ms])",
+            "deriv(vector(time())[20m:1ms])", "mad_over_time(vector(time())[3m:1ms])",
+            "max_over_time(sum_over_time(stddev_over_time(a[1h])[1h:1ms])[1h:1s])",
+        ])
+    func cancellationMeanwhile(text: String) throws {
+        let samples = try QueryFixture.samples(load)
+        let query = try QueryEngine().prepare(text)
+        let cancellation = QueryCancellation()
+        query.cancellation = QueryCancellation(cancellation)
+        let thread = WorkerThread(name: "impatient") {
+            usleep(50_000)
+            cancellation.cancel()
+        }
+        defer { thread.join() }
+        let start = Timestamp.monotonic
+        #expect(throws: QueryError.canceled) {
+            try query.range(from: 0, through: 10_000_000, step: 1000, in: samples)
+        }
+        #expect(Timestamp.monotonic.seconds(since: start) < 20)
     }
 
     @Test("a query whose time is over ends")

@@ -26,6 +26,7 @@ final class CountValuesNode: PlanNode {
         var sets: [LabelSet] = []
         var values: [Double] = []
         for row in 0..<input.shape.count {
+            try evaluation.checkpoint()
             let base = input.shape.labels[row]
             // Neighbouring steps mostly have the same value.
             var last: (value: UInt64, row: Int)?

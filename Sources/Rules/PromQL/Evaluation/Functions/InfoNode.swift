@@ -48,10 +48,15 @@ final class InfoNode: PlanNode {
         let identities = selection.shape.labels.map { Identity($0) }
         let baseIdentities = base.shape.labels.map { $0.keeping(InfoNode.identifying) }
         let isInfo = base.shape.labels.map { labels in nameMatchers.allSatisfy { $0.matches(labels.metricName) } }
-        let hasIdentity = zip(baseIdentities, isInfo).contains { !$0.0.isEmpty && !$0.1 }
+        let wanted = InfoNode.wanted(base, baseIdentities, isInfo)
+        // Two info series of one identity are wrong only where somebody asks for it.
+        let rows = selection.shape.labels.indices.filter { row in
+            wanted.allSatisfy { name, values in values.contains(selection.shape.labels[row][name] ?? "") }
+        }
         for step in 0..<grid.count {
+            try evaluation.checkpoint()
             let time = timing.reference(grid.time(step))
-            let newest = hasIdentity ? try newestInfo(at: time, identities, evaluation) : [:]
+            let newest = wanted.isEmpty ? [:] : try newestInfo(at: time, rows, identities, evaluation)
             for row in 0..<base.shape.count {
                 let value = base.values[row * grid.count + step]
                 if value.isAbsent { continue }
@@ -69,6 +74,17 @@ final class InfoNode: PlanNode {
         return frame
     }
 
+    /// The values of each identifying label among series that have samples and get labels; without those that none of them has.
+    private static func wanted(_ base: Frame, _ identities: [LabelSet], _ isInfo: [Bool]) -> [String: Set<String>] {
+        var wanted: [String: Set<String>] = [:]
+        for row in identities.indices where !isInfo[row] && !identities[row].isEmpty {
+            let start = row * base.steps
+            guard base.values[start..<(start + base.steps)].contains(where: { !$0.isAbsent }) else { continue }
+            for label in identities[row].labels { wanted[label.name, default: []].insert(label.value) }
+        }
+        return wanted
+    }
+
     /// What tells info series apart: their name and the identifying labels.
     private struct Identity: Hashable {
         var name: String
@@ -82,12 +98,12 @@ final class InfoNode: PlanNode {
 
     /// Per identity and name the series whose sample is the newest.
     private func newestInfo(
-        at time: Int64, _ identities: [Identity], _ evaluation: Evaluation
+        at time: Int64, _ rows: [Int], _ identities: [Identity], _ evaluation: Evaluation
     ) throws(QueryError) -> [LabelSet: [(name: String, row: Int)]] {
         var best: [Identity: (row: Int, timestamp: Int64)] = [:]
-        for (row, series) in selection.series.enumerated() {
+        for row in rows {
             let found = evaluation.reader.newest(
-                of: series, after: time - evaluation.options.lookback, through: time)
+                of: selection.series[row], after: time - evaluation.options.lookback, through: time)
             guard let found, !found.value.isAbsent else { continue }
             if found.value.isHistogramMark {
                 throw .execution("this should be an info metric, with float samples: \(text(row))")
@@ -163,9 +179,8 @@ extension Expression {
         case .matrixSelector(let matrix):
             return SelectionTiming(offset: matrix.selector.offset, at: matrix.selector.at)
         case .subquery(let subquery):
-            guard var timing = subquery.expression.firstSelectorTiming, timing.at == nil else {
-                return subquery.expression.firstSelectorTiming
-            }
+            let inner = subquery.expression.firstSelectorTiming
+            guard var timing = inner, timing.at == nil else { return inner }
             timing.at = subquery.at
             switch (timing.offset, subquery.offset) {
             case (let inner?, let outer?): timing.offset = .binary(.add, inner, outer)
@@ -173,7 +188,12 @@ extension Expression {
             case (_, nil): break
             }
             return timing
-        case .call(let call): return call.arguments.lazy.compactMap(\.firstSelectorTiming).first
+        case .call(let call):
+            // Each argument once: a lazy map would ask twice, at every level.
+            for argument in call.arguments {
+                if let timing = argument.firstSelectorTiming { return timing }
+            }
+            return nil
         case .aggregation(let aggregation):
             return aggregation.expression.firstSelectorTiming ?? aggregation.parameter?.firstSelectorTiming
         case .unary(let operation): return operation.expression.firstSelectorTiming

@@ -54,6 +54,7 @@ final class SampleMatcher {
         // Rows are numbered as they first turned up, maybe in an earlier evaluation; the result has its own order.
         var order: [Int32] = []
         for step in 0..<steps {
+            try evaluation.checkpoint()
             // Before anything is found wrong: with nothing there is nothing wrong.
             let isEmptySide = !hasSample(oneFrame, step) || !hasSample(manyFrame, step)
             if isEmptySide, matching.fillLeft == nil, matching.fillRight == nil { continue }

@@ -1,46 +1,5 @@
 import Bytes
 
-/// `sum_over_time`
-struct SumOverTime: WindowFunction {
-    mutating func value(_ window: SampleWindow, _ columns: borrowing SampleColumns) -> Double {
-        var sum = KahanSum()
-        for index in window.first..<window.end { sum.add(columns.values[index]) }
-        return sum.sum.isInfinite ? sum.sum : sum.total
-    }
-}
-
-/// `avg_over_time`
-struct AverageOverTime: WindowFunction {
-    mutating func value(_ window: SampleWindow, _ columns: borrowing SampleColumns) -> Double {
-        var mean = KahanMean(first: columns.values[window.first])
-        for index in window.first + 1..<max(window.end, window.first + 1) { mean.add(columns.values[index]) }
-        return mean.mean
-    }
-}
-
-/// `min_over_time` and `max_over_time`, and the times of those samples.
-struct ExtremeOverTime: WindowFunction {
-    let isMaximum: Bool
-    let givesTime: Bool
-
-    mutating func value(_ window: SampleWindow, _ columns: borrowing SampleColumns) -> Double {
-        var extreme = columns.values[window.first]
-        var place = window.first
-        for index in window.first..<window.end {
-            let value = columns.values[index]
-            // The time is that of the last such sample.
-            let isBetter =
-                givesTime
-                ? (isMaximum ? value >= extreme : value <= extreme) : (isMaximum ? value > extreme : value < extreme)
-            if isBetter || extreme.isNaN {
-                extreme = value
-                place = index
-            }
-        }
-        return givesTime ? Double(columns.timestamps[place]) / 1000 : extreme
-    }
-}
-
 /// What depends only on the window's ends: `count_over_time`, `present_over_time`, `first_over_time`,
 /// `last_over_time` and their times.
 struct EdgeOverTime: WindowFunction {

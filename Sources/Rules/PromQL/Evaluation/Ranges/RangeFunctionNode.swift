@@ -7,6 +7,8 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
     private let traits: RangeFunctionTraits
     private var function: Function
     private var columns = SampleColumns()
+    /// Samples that are looked at without asking whether the result is still wanted.
+    private static var unattendedWork: Int { 1 << 18 }
     private var suspects: (shape: Shape, names: [String?])?
 
     init(_ function: Function, _ source: RangeSource, arguments: [PlanNode] = [], _ traits: RangeFunctionTraits) {
@@ -79,7 +81,13 @@ final class RangeFunctionNode<Function: WindowFunction>: PlanNode {
         var first = 0
         var end = 0
         var found = false
+        var work = 0
         for step in 0..<grid.count {
+            work += end - first + 1
+            if work > Self.unattendedWork {
+                work = 0
+                try evaluation.checkpoint()
+            }
             let time = grid.time(step)
             let through = range.timing.reference(time)
             let from = through - range.window
