@@ -19,8 +19,6 @@ extension PromQLScriptReport {
             json.string(failure.query)
             json.key("reason")
             json.string(failure.reason)
-            json.key("needsNativeHistograms")
-            json.bool(failure.needsNativeHistograms)
             json.endObject()
         }
         json.endArray()
