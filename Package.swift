@@ -79,6 +79,10 @@ let package = Package(
             dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport", log],
             swiftSettings: strict),
         .target(
+            name: "Alerting",
+            dependencies: ["Bytes", "CLinux", "Configuration", "Rules", "Telemetry", "Transport", log],
+            swiftSettings: strict),
+        .target(
             name: "Web",
             dependencies: [
                 "Bytes", "CCrypt", "CLinux", "COpenSSL", "Configuration", "Exporter", "Telemetry", log,
@@ -141,6 +145,11 @@ let package = Package(
         .testTarget(
             name: "RulesTests", dependencies: ["TestSupport", "Bytes", "Configuration", "Rules", "Telemetry"],
             swiftSettings: strict),
+        .testTarget(
+            name: "AlertingTests",
+            dependencies: [
+                "TestSupport", "Alerting", "Bytes", "Configuration", "PushServer", "Rules", "Telemetry", "Transport",
+            ], swiftSettings: strict),
         .testTarget(
             name: "WebTests",
             dependencies: ["TestSupport", "Bytes", "Configuration", "Exporter", "Telemetry", "Web", log] + nio,
