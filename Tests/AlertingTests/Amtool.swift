@@ -40,4 +40,17 @@ enum Amtool {
         waitpid(process, &status, 0)
         return (String(decoding: output, as: UTF8.self), (status >> 8) & 0xff)
     }
+
+    /// Deletes a flat directory of files.
+    static func remove(_ path: String) -> Bool {
+        guard let directory = opendir(path) else { return false }
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { unlink(path + "/" + name) }
+        }
+        closedir(directory)
+        return rmdir(path) == 0
+    }
 }

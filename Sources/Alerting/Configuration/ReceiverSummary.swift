@@ -24,4 +24,14 @@ package struct ReceiverSummary: Sendable, Equatable {
         self.name = name
         self.ways = ways
     }
+
+    init(name: String, integrations: [any Integration]) {
+        self.init(name: name)
+        for integration in integrations {
+            ways.append(
+                Way(
+                    kind: integration.kind, index: ways.count { $0.kind == integration.kind },
+                    sendsResolved: integration.sendsResolved))
+        }
+    }
 }

@@ -113,7 +113,7 @@ import Testing
 
     @Test(arguments: [
         ("receivers: [{name: a}, {name: a}]\nroute: {receiver: a}", "not unique"),
-        ("receivers: [{}]\nroute: {receiver: a}", "missing name"), ("route: {receiver: a}", "undefined receiver"),
+        ("receivers: [{}]\nroute: {receiver: a}", "name is missing"), ("route: {receiver: a}", "undefined receiver"),
     ])
     func rejectsReceivers(_ text: String, _ message: String) throws {
         let error = try #require(throws: ConfigurationError.self) { try Self.read(text) }
