@@ -91,8 +91,8 @@ let package = Package(
         .executableTarget(
             name: "Agent",
             dependencies: [
-                "Bytes", "CLinux", "Configuration", "Exporter", "Logs", "Loki", "Rules", "Telemetry", "Transport",
-                "Web", log, lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Alerting", "Bytes", "CLinux", "Configuration", "Exporter", "Logs", "Loki", "Rules", "Telemetry",
+                "Transport", "Web", log, lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: strict, linkerSettings: linking),
 

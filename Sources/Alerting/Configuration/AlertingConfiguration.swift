@@ -37,7 +37,7 @@ extension AlertingConfiguration: ConfigurationSection {
         ConfigurationKey("inhibit_rules", "list of rules", "Which alerts hold others back."),
         ConfigurationKey("time_intervals", "list of {name, time_intervals}", "Times that routes may name."),
         ConfigurationKey("mute_time_intervals", "list of {name, time_intervals}", "Older name of `time_intervals`."),
-        .ignored("event_recorder", "what happens is in the history of alerts"),
+        .ignored("event_recorder", "nothing is recorded that way here"),
         .ignored("tracing", "nothing is traced here"),
     ]
 

@@ -55,9 +55,16 @@ package final class AlertDispatcher: AlertSink {
     }
 
     /// Takes another configuration; what is under way goes on as it began.
-    package func reconfigure(_ configuration: AlertingConfiguration, integrations: [String: [any Integration]]) {
-        state.withLock { $0.lanes = makeLanes(integrations) }
-        withEngine { engine, now in engine.reconfigure(configuration, at: now) }
+    package func reconfigure(
+        _ configuration: AlertingConfiguration, integrations: [String: [any Integration]], externalURL: String
+    ) {
+        state.change { state in
+            state.hasChanged = true
+            state.lanes = makeLanes(integrations)
+            state.engine.externalURL = externalURL
+            state.engine.reconfigure(configuration, at: Timestamp.now.milliseconds)
+            carryOut(&state)
+        }
     }
 
     package func take(_ alerts: [AlertNotice]) {
@@ -76,6 +83,33 @@ package final class AlertDispatcher: AlertSink {
 
     /// What the last attempt to write the state failed of.
     package var failure: String? { state.withLock { $0.log.failure } }
+
+    /// How much there is of what.
+    package struct Numbers: Sendable {
+        package var active = 0
+        package var suppressed = 0
+        package var silences: [Silence.State: Int] = [:]
+        package var groups = 0
+        package var underWay = 0
+    }
+
+    package var numbers: Numbers {
+        state.withLock { state in
+            let engine = state.engine
+            let now = Timestamp.now.milliseconds
+            var numbers = Numbers()
+            for alert in engine.state.alerts.values where !alert.isResolved(at: now) {
+                let isHeld =
+                    engine.inhibition(of: alert.labels, at: now) != nil
+                    || !engine.silences(of: alert.labels, at: now).isEmpty
+                if isHeld { numbers.suppressed += 1 } else { numbers.active += 1 }
+            }
+            for silence in engine.state.silences.values { numbers.silences[silence.state(at: now), default: 0] += 1 }
+            numbers.groups = engine.groups.count
+            numbers.underWay = engine.underWay.count
+            return numbers
+        }
+    }
 
     /// Does what is due until it is stopped. Blocks; for a thread of its own.
     package func run() {
