@@ -1,3 +1,4 @@
+import Alerting
 import Bytes
 import Configuration
 import Logging
@@ -47,6 +48,7 @@ final class RulesRoad: Sendable {
         options.noData = section.noData
         options.externalLabels = configuration.metrics.global.externalLabels
         options.externalURL = Self.externalURL(configuration)
+        options.timeIntervals = configuration.alerting.configuration?.timeIntervals ?? [:]
         let paths = RuleFile.paths(matching: section.files)
         let files =
             (section.hasDefaultPack ? DefaultPack.files(language) : [])
