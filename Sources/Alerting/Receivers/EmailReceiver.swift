@@ -55,7 +55,8 @@ struct EmailReceiver: Integration {
         if !html.template.isEmpty { message.html = renderer.text(html, as: .html) }
         // A text that failed has no default; the mail says what the subject says then.
         if message.html == nil, message.text?.isEmpty ?? true {
-            message.text = renderer.fallback(MessageField(nil, TemplateKey("text", #"{{ template "http.default.body" . }}"#, "")))
+            message.text = renderer.fallback(
+                MessageField(nil, TemplateKey("text", #"{{ template "http.default.body" . }}"#, "")))
         }
         return message
     }

@@ -13,7 +13,8 @@ package struct ExecConfiguration: ReceiverConfiguration {
 
     package static let configurationKeys: [ConfigurationKey] =
         ReceiverOptions.keys(templateKeys, sendsResolved: true, usesHTTP: false) + [
-            ConfigurationKey("command", "list of strings", "The program with its whole path, and its arguments; no shell."),
+            ConfigurationKey(
+                "command", "list of strings", "The program with its whole path, and its arguments; no shell."),
             ConfigurationKey("timeout", "duration", default: "30s", "After which it is ended."),
             ConfigurationKey("max_alerts", "int", default: "0", "How many alerts are told of at most; 0 for all."),
         ]

@@ -55,7 +55,9 @@ package struct HTTPConfiguration: ReceiverConfiguration {
         retried = Set((reader.value("retry_on")?.items() ?? []).compactMap { $0.int(in: 300...599) })
         timeout = reader.duration("timeout") ?? timeout
         let bodies = ["body", "form", "json"].filter(reader.has)
-        if bodies.count > 1 { reader.report("expected only one of body, form and json, found \(bodies.joined(separator: " and "))") }
+        if bodies.count > 1 {
+            reader.report("expected only one of body, form and json, found \(bodies.joined(separator: " and "))")
+        }
     }
 
     package func needs(_ global: GlobalConfiguration) -> [String] { url == nil ? ["expected url or url_file"] : [] }

@@ -53,9 +53,11 @@ package struct OpsgenieConfiguration: ReceiverConfiguration {
         _ global: GlobalConfiguration, _ environment: ReceiverEnvironment
     ) -> [any Integration] {
         let url = url ?? global.opsgenieURL
-        return [OpsgenieReceiver(
-            configuration: self, url: url.hasSuffix("/") ? url : url + "/", key: key ?? global.opsgenieKey,
-            client: client(global, environment), environment: environment)]
+        return [
+            OpsgenieReceiver(
+                configuration: self, url: url.hasSuffix("/") ? url : url + "/", key: key ?? global.opsgenieKey,
+                client: client(global, environment), environment: environment)
+        ]
     }
 
     struct Responder: ConfigurationSection {

@@ -87,8 +87,10 @@ package struct PagerDutyConfiguration: ReceiverConfiguration {
         // Version 1 answers 403 to those who send too much.
         if serviceKey != nil { client.retriedStatuses = [403] }
         let old = "https://events.pagerduty.com/generic/2010-04-15/create_event.json"
-        return [PagerDutyReceiver(
-            configuration: self, url: url ?? (serviceKey == nil ? global.pagerDutyURL : old), client: client,
-            environment: environment)]
+        return [
+            PagerDutyReceiver(
+                configuration: self, url: url ?? (serviceKey == nil ? global.pagerDutyURL : old), client: client,
+                environment: environment)
+        ]
     }
 }

@@ -25,7 +25,9 @@ struct PagerDutyReceiver: Integration {
             }
             let key = try renderer.required(template, name: name)
             let event: (GoJSON) -> GoJSON = { details in
-                isOld ? self.oldEvent(renderer, key: key, details: details) : self.event(renderer, key: key, details: details)
+                isOld
+                    ? self.oldEvent(renderer, key: key, details: details)
+                    : self.event(renderer, key: key, details: details)
             }
             var body = event(details(renderer))
             if body.bytes.count > Self.largest {

@@ -40,7 +40,10 @@ package struct ReceiverOptions: Sendable {
     static func keys(_ templates: [TemplateKey], sendsResolved: Bool, usesHTTP: Bool = true) -> [ConfigurationKey] {
         [ConfigurationKey("send_resolved", "bool", default: "\(sendsResolved)", "Whether the end of alerts is told.")]
             + (usesHTTP
-                ? [ConfigurationKey("http_config", "mapping", "How requests are made; see [http_config](#http_config).")] : [])
+                ? [
+                    ConfigurationKey(
+                        "http_config", "mapping", "How requests are made; see [http_config](#http_config).")
+                ] : [])
             + templates.map(\.key)
     }
 

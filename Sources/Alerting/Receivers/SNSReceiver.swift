@@ -44,7 +44,10 @@ struct SNSReceiver: Integration {
                 // The same message again within five minutes is one message; another state of the group is not.
                 let state = renderer.data.alerts.map { $0.fingerprint + $0.status }.joined(separator: ",")
                 parameters.append(
-                    ("MessageDeduplicationId", PagerDutyReceiver.deduplicationKey("\(group) \(renderer.data.now.rfc3339) \(state)")))
+                    (
+                        "MessageDeduplicationId",
+                        PagerDutyReceiver.deduplicationKey("\(group) \(renderer.data.now.rfc3339) \(state)")
+                    ))
                 parameters.append(("MessageGroupId", group))
             }
         }
@@ -71,7 +74,9 @@ struct SNSReceiver: Integration {
 
     /// One line of printable ASCII, at most 100 characters: SNS refuses all else.
     private static func subject(_ text: String) -> String {
-        let ascii = text.unicodeScalars.map { (0x20..<0x7f).contains($0.value) ? String($0) : $0.value < 0x20 ? " " : "?" }
+        let ascii = text.unicodeScalars.map {
+            (0x20..<0x7f).contains($0.value) ? String($0) : $0.value < 0x20 ? " " : "?"
+        }
         return String(NotificationFunctions.trimmed(ascii.joined()).prefix(100))
     }
 }

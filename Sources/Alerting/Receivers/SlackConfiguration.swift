@@ -43,7 +43,8 @@ package struct SlackConfiguration: ReceiverConfiguration {
             ConfigurationKey("app_token_file", "secret file", "A file with it."),
             ConfigurationKey("app_url", "URL", "Where a bot's messages go."),
             ConfigurationKey("fields", "list", "Of `title`, `value` (templates) and `short`."),
-            ConfigurationKey("actions", "list", "Buttons: `type`, `text`, `url` or `name` and `value`, `style`, `confirm`."),
+            ConfigurationKey(
+                "actions", "list", "Buttons: `type`, `text`, `url` or `name` and `value`, `style`, `confirm`."),
             ConfigurationKey("short_fields", "bool", default: "false", "Whether fields stand beside each other."),
             ConfigurationKey("link_names", "bool", default: "false", "Whether names become mentions."),
             ConfigurationKey("mrkdwn_in", "list of strings", default: "[fallback, pretext, text]", "What is Markdown."),
@@ -78,7 +79,8 @@ package struct SlackConfiguration: ReceiverConfiguration {
         if token != nil, options.http?.authorization != nil {
             needs.append("expected only one of app_token and http_config's authorization, found both")
         }
-        let isBotURL: Bool = if case .inPlace(let secret)? = url { secret.value.hasSuffix("/chat.postMessage") } else { false }
+        let isBotURL: Bool =
+            if case .inPlace(let secret)? = url { secret.value.hasSuffix("/chat.postMessage") } else { false }
         if updatesMessage, token == nil, !isBotURL {
             needs.append(
                 "update_message needs app_token, or api_url \(address): messages of webhooks cannot be changed")
@@ -98,9 +100,11 @@ package struct SlackConfiguration: ReceiverConfiguration {
     package func integrations(
         _ global: GlobalConfiguration, _ environment: ReceiverEnvironment
     ) -> [any Integration] {
-        [SlackReceiver(
-            configuration: self, way: way(global), client: client(global, environment, timeout: timeout),
-            environment: environment)]
+        [
+            SlackReceiver(
+                configuration: self, way: way(global), client: client(global, environment, timeout: timeout),
+                environment: environment)
+        ]
     }
 
     struct Field: ConfigurationSection {

@@ -19,7 +19,9 @@ struct SlackReceiver: Integration {
         "team_added_to_org",
     ]
     /// What it answers where the message to be changed is gone.
-    private static let gone: Set<String> = ["message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"]
+    private static let gone: Set<String> = [
+        "message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found",
+    ]
 
     var kind: String { SlackConfiguration.kind }
     var sendsResolved: Bool { configuration.options.sendsResolved }
@@ -83,7 +85,9 @@ struct SlackReceiver: Integration {
         attachment.addUnlessEmpty("title_link", text("title_link"))
         attachment.addUnlessEmpty("pretext", text("pretext"))
         for name in ["text", "fallback", "callback_id"] { attachment.add(name, .string(text(name))) }
-        if !configuration.fields.isEmpty { attachment.add("fields", .array(configuration.fields.map { field($0, renderer) })) }
+        if !configuration.fields.isEmpty {
+            attachment.add("fields", .array(configuration.fields.map { field($0, renderer) }))
+        }
         if !configuration.actions.isEmpty {
             attachment.add("actions", .array(configuration.actions.map { action($0, renderer) }))
         }

@@ -33,7 +33,8 @@ package struct TelegramConfiguration: ReceiverConfiguration {
             ConfigurationKey("message_thread_id", "int", "The topic in a group."),
             ConfigurationKey("disable_notifications", "bool", default: "false", "Whether to make no sound."),
             ConfigurationKey(
-                "parse_mode", "`HTML`, `Markdown`, `MarkdownV2` or empty", default: "HTML", "How the message is marked up."),
+                "parse_mode", "`HTML`, `Markdown`, `MarkdownV2` or empty", default: "HTML",
+                "How the message is marked up."),
         ]
 
     package init(_ reader: MappingReader) {
@@ -58,9 +59,11 @@ package struct TelegramConfiguration: ReceiverConfiguration {
     package func integrations(
         _ global: GlobalConfiguration, _ environment: ReceiverEnvironment
     ) -> [any Integration] {
-        [TelegramReceiver(
-            configuration: self, url: url ?? global.telegramURL, token: token ?? global.telegramToken,
-            client: client(global, environment), environment: environment)]
+        [
+            TelegramReceiver(
+                configuration: self, url: url ?? global.telegramURL, token: token ?? global.telegramToken,
+                client: client(global, environment), environment: environment)
+        ]
     }
 }
 

@@ -48,8 +48,10 @@ package struct WebhookConfiguration: ReceiverConfiguration {
     package func integrations(
         _ global: GlobalConfiguration, _ environment: ReceiverEnvironment
     ) -> [any Integration] {
-        [WebhookReceiver(
-            configuration: self, client: client(global, environment, timeout: timeout), environment: environment)]
+        [
+            WebhookReceiver(
+                configuration: self, client: client(global, environment, timeout: timeout), environment: environment)
+        ]
     }
 }
 

@@ -23,7 +23,7 @@ struct EmailMessage {
     var bytes: [UInt8] {
         var output = ""
         for header in headers { output += Self.line(header.name, header.value) }
-        output += "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=\"\(boundary)\"\r\n\r\n"
+        output += "MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=\"\(boundary)\"\r\n\r\n"
         // RFC 2046, 5.1.4: what is preferred comes last.
         for (type, body) in [("plain", text), ("html", html)] {
             guard let body else { continue }
@@ -44,7 +44,9 @@ struct EmailMessage {
         if isASCII {
             words = clean.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
         } else if isAddress {
-            words = clean.split(separator: " ").map { $0.utf8.allSatisfy { $0 < 0x80 } ? String($0) : encodedWords(String($0)).joined(separator: " ") }
+            words = clean.split(separator: " ").map {
+                $0.utf8.allSatisfy { $0 < 0x80 } ? String($0) : encodedWords(String($0)).joined(separator: " ")
+            }
         } else {
             words = encodedWords(clean)
         }
@@ -61,7 +63,7 @@ struct EmailMessage {
         return output + "\r\n"
     }
 
-    /// RFC 2047, `Q`: at most 75 characters each, no code point in two of them.
+    /// RFC 2047, `Q`: no code point in two words, each with room for the header's name on its line.
     private static func encodedWords(_ text: String) -> [String] {
         let (start, end) = ("=?utf-8?q?", "?=")
         var words: [String] = []
@@ -76,7 +78,7 @@ struct EmailMessage {
                 default: encoded += "=" + hexadecimal(byte)
                 }
             }
-            if start.utf8.count + word.utf8.count + encoded.utf8.count + end.utf8.count > 72 {
+            if start.utf8.count + word.utf8.count + encoded.utf8.count + end.utf8.count > 58 {
                 words.append(start + word + end)
                 word = ""
             }
@@ -161,7 +163,9 @@ enum EmailAddress {
             address = part[part.index(after: start)...].dropLast()
         }
         // What could end the command that names it, or the header, is no address.
-        let isClean = address.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "<") && $0 != UInt8(ascii: ">") }
+        let isClean = address.utf8.allSatisfy {
+            $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "<") && $0 != UInt8(ascii: ">")
+        }
         guard isClean, let at = address.lastIndex(of: "@"), at != address.startIndex,
             address.index(after: at) != address.endIndex
         else { return nil }
