@@ -79,6 +79,10 @@ let package = Package(
             dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport", log],
             swiftSettings: strict),
         .target(
+            name: "Alerting",
+            dependencies: ["Bytes", "CLinux", "Configuration", "Rules", "Telemetry", "Transport", log],
+            swiftSettings: strict),
+        .target(
             name: "Web",
             dependencies: [
                 "Bytes", "CCrypt", "CLinux", "COpenSSL", "Configuration", "Exporter", "Telemetry", log,
@@ -87,8 +91,8 @@ let package = Package(
         .executableTarget(
             name: "Agent",
             dependencies: [
-                "Bytes", "CLinux", "Configuration", "Exporter", "Logs", "Loki", "Rules", "Telemetry", "Transport",
-                "Web", log, lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Alerting", "Bytes", "CLinux", "Configuration", "Exporter", "Logs", "Loki", "Rules", "Telemetry",
+                "Transport", "Web", log, lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: strict, linkerSettings: linking),
 
@@ -143,6 +147,11 @@ let package = Package(
             name: "RulesTests",
             dependencies: ["CAllocations", "TestSupport", "Bytes", "Configuration", "Rules", "Telemetry"],
             exclude: ["PromQL/Scripts"], swiftSettings: strict),
+        .testTarget(
+            name: "AlertingTests",
+            dependencies: [
+                "TestSupport", "Alerting", "Bytes", "Configuration", "PushServer", "Rules", "Telemetry", "Transport",
+            ], swiftSettings: strict),
         .testTarget(
             name: "WebTests",
             dependencies: ["TestSupport", "Bytes", "Configuration", "Exporter", "Telemetry", "Web", log] + nio,

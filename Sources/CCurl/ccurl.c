@@ -240,6 +240,25 @@ CURLcode ccurl_attach(CURL *handle, struct ccurl_transfer *transfer) {
     return code;
 }
 
+static size_t read_upload(char *room, size_t size, size_t count, void *context) {
+    struct ccurl_transfer *transfer = context;
+    size_t length = size * count;
+    if (length > transfer->upload_length) length = transfer->upload_length;
+    if (length > 0) memcpy(room, transfer->upload, length);
+    transfer->upload += length;
+    transfer->upload_length -= length;
+    return length;
+}
+
+CURLcode ccurl_set_upload(CURL *handle, struct ccurl_transfer *transfer, const void *bytes, size_t length) {
+    transfer->upload = bytes;
+    transfer->upload_length = bytes ? length : 0;
+    CURLcode code = curl.easy_setopt(handle, CURLOPT_READFUNCTION, read_upload);
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_READDATA, transfer);
+    if (code == CURLE_OK) code = curl.easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, (curl_off_t)length);
+    return code == CURLE_OK ? curl.easy_setopt(handle, CURLOPT_UPLOAD, 1L) : code;
+}
+
 static struct curl_certinfo *certificates(CURL *handle) {
     struct curl_certinfo *list = NULL;
     return curl.easy_getinfo(handle, CURLINFO_CERTINFO, &list) == CURLE_OK ? list : NULL;

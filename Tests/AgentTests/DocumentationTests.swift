@@ -23,6 +23,7 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("rules", RulesSection.configurationKeys),
     ("series", SeriesSection.configurationKeys),
     ("queries", QueriesSection.configurationKeys),
+    ("alerting", AlertingSection.configurationKeys),
 ]
 
 /// Without the HTTP client's keys, which have a table of their own.

@@ -11,6 +11,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
     var logs = LogsSection()
     var metrics = MetricsSection()
     var rules = RulesSection()
+    var alerting = AlertingSection()
 
     static let defaultStateDirectory = "/var/lib/tocsin"
     /// Read when no `--config` is given and it is there.
@@ -25,6 +26,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
         ConfigurationKey("logs", "mapping", "Where lines come from and go to: see [logs](#logs)."),
         ConfigurationKey("metrics", "mapping", "What is measured: see [metrics](#metrics)."),
         ConfigurationKey("rules", "mapping", "What is watched: see [rules](#rules)."),
+        ConfigurationKey("alerting", "mapping", "Who is told of alerts: see [alerting](#alerting)."),
     ]
 
     init() {}
@@ -37,6 +39,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
         logs = reader.section("logs") ?? logs
         metrics = reader.section("metrics") ?? metrics
         rules = reader.section("rules") ?? rules
+        alerting = reader.section("alerting") ?? alerting
         reader.finish()
     }
 }

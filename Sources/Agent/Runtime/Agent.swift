@@ -1,3 +1,4 @@
+import Alerting
 import CLinux
 import Configuration
 import Exporter
@@ -32,6 +33,7 @@ final class Agent: Sendable {
     private let road: LogRoad
     private let metricsRoad: MetricsRoad
     private let rulesRoad: RulesRoad
+    private let alertingRoad: AlertingRoad
     private let reloads: ReloadMetrics
     /// nil without `server.web_config`.
     private let access: WebAccess?
@@ -47,9 +49,11 @@ final class Agent: Sendable {
             try WebAccess(path: path, metrics: metrics, readiness: readiness, logger: logger)
         }
         try StateDirectory.prepare(configuration.stateDirectory)
+        alertingRoad = AlertingRoad(
+            stateDirectory: configuration.stateDirectory, metrics: metrics, readiness: readiness, logger: logger)
         rulesRoad = try RulesRoad(
-            stateDirectory: configuration.stateDirectory, section: configuration.rules, metrics: metrics,
-            readiness: readiness, logger: logger)
+            stateDirectory: configuration.stateDirectory, section: configuration.rules, alerts: alertingRoad,
+            metrics: metrics, readiness: readiness, logger: logger)
         metricsRoad = MetricsRoad(
             stateDirectory: configuration.stateDirectory, store: rulesRoad.store, metrics: metrics,
             readiness: readiness, logger: logger)
@@ -87,8 +91,8 @@ final class Agent: Sendable {
             services: [
                 .init(
                     service: RoadService(
-                        agent: self, road: road, metricsRoad: metricsRoad, rulesRoad: rulesRoad, server: server,
-                        access: access,
+                        agent: self, road: road, metricsRoad: metricsRoad, rulesRoad: rulesRoad,
+                        alertingRoad: alertingRoad, server: server, access: access,
                         path: origin.path),
                     failureTerminationBehavior: .cancelGroup),
                 .init(service: ReloadService(agent: self)),
@@ -106,6 +110,8 @@ final class Agent: Sendable {
             let logs = try road.plan(configuration.logs, store: configuration.store)
             metricsRoad.apply(metrics)
             road.apply(logs)
+            // Before rules have anything to say.
+            alertingRoad.apply(configuration.alerting, externalURL: RulesRoad.externalURL(configuration))
             rulesRoad.apply(configuration)
             reloads.succeeded()
         }
@@ -131,6 +137,7 @@ final class Agent: Sendable {
                 try access?.reload()
                 metricsRoad.apply(metrics)
                 road.apply(logs)
+                alertingRoad.apply(new.alerting, externalURL: RulesRoad.externalURL(new))
                 rulesRoad.apply(new)
                 current.withLock { $0 = new }
                 reloads.succeeded()
@@ -167,6 +174,15 @@ final class Agent: Sendable {
         let stateDirectory = current.withLock { $0.stateDirectory }
         router.addLogs(store: road.store, stateDirectory: stateDirectory)
         router.addRules(rulesRoad.groups, stateDirectory: stateDirectory, queries: rulesRoad.queries)
+        let started = Timestamp.now.milliseconds
+        router.addAlertmanager(alertingRoad) { [self] in
+            // Its own file where it has one, so that amtool can read it.
+            let path = current.withLock { $0.alerting.file } ?? origin.path
+            return AlertmanagerAPI(
+                about: .init(
+                    version: Version.current, startedAt: started,
+                    configuration: path.map(ConfigurationText.read) ?? ""))
+        }
         router.addQueries(
             rulesRoad, current.withLock { $0.rules }, path: origin.path, stateDirectory: stateDirectory,
             metadata: { [metricsRoad, rulesRoad] in

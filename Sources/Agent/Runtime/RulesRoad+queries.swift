@@ -29,7 +29,7 @@ extension Router {
 }
 
 /// The configuration file, secrets hidden.
-private enum ConfigurationText {
+enum ConfigurationText {
     static func read(_ path: String) -> String {
         switch ConfigurationSurroundings.process.read(path) {
         case .failure(let failure): return "# \(path) cannot be read: \(failure.reason)\n"

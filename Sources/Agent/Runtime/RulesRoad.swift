@@ -1,3 +1,4 @@
+import Alerting
 import Bytes
 import Configuration
 import Logging
@@ -22,7 +23,8 @@ final class RulesRoad: Sendable {
     private let applying = Mutex(())
 
     init(
-        stateDirectory: String, section: RulesSection, metrics: MetricRegistry, readiness: Readiness, logger: Logger
+        stateDirectory: String, section: RulesSection, alerts: any AlertSink, metrics: MetricRegistry,
+        readiness: Readiness, logger: Logger
     ) throws {
         self.readiness = readiness
         self.logger = logger
@@ -32,7 +34,7 @@ final class RulesRoad: Sendable {
         language = .promQL(section.queries.options(countsFromBirth: true))
         groups = RuleGroups(
             directory: "\(stateDirectory)/alerts", language: language, source: store, output: store,
-            alerts: LoggedAlerts(logger: logger), metrics: metrics, readiness: readiness,
+            alerts: AlertSinks(sinks: [LoggedAlerts(logger: logger), alerts]), metrics: metrics, readiness: readiness,
             onProblem: { group, rule, problem in Self.tell(logger, group, rule, problem) })
         store.start()
     }
@@ -47,7 +49,8 @@ final class RulesRoad: Sendable {
         options.outageTolerance = Int64(section.outageTolerance * 1000)
         options.noData = section.noData
         options.externalLabels = configuration.metrics.global.externalLabels
-        options.externalURL = section.externalURL.isEmpty ? Self.url(of: configuration.server) : section.externalURL
+        options.externalURL = Self.externalURL(configuration)
+        options.timeIntervals = configuration.alerting.configuration?.timeIntervals ?? [:]
         let paths = RuleFile.paths(matching: section.files)
         let files =
             (section.hasDefaultPack ? DefaultPack.files(language) : [])
@@ -64,6 +67,12 @@ final class RulesRoad: Sendable {
             log(files)
         }
         look()
+    }
+
+    /// What links in alerts begin with.
+    static func externalURL(_ configuration: AgentConfiguration) -> String {
+        let url = configuration.rules.externalURL
+        return url.isEmpty ? Self.url(of: configuration.server) : url
     }
 
     /// Where the server answers, as far as its configuration tells.

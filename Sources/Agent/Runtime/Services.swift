@@ -16,6 +16,7 @@ struct RoadService: Service {
     let road: LogRoad
     let metricsRoad: MetricsRoad
     let rulesRoad: RulesRoad
+    let alertingRoad: AlertingRoad
     let server: WebServer
     let access: WebAccess?
     /// The configuration file, if there is one.
@@ -42,6 +43,7 @@ struct RoadService: Service {
             metrics.join()
             // Last, as it takes what the others still bring.
             rulesRoad.stop(deadline: 1)
+            alertingRoad.stop()
         }
         await server.stop()
     }
@@ -59,6 +61,7 @@ struct RoadService: Service {
                 last = .monotonic
                 road.store.maintain()
                 rulesRoad.look()
+                alertingRoad.look()
                 if clinux_resident_file_bytes() > Self.residentCode { clinux_release_code() }
             }
             stop.wait(seconds: path == nil ? Self.upkeepInterval : Self.lookInterval)

@@ -61,6 +61,8 @@ struct ccurl_transfer {
     const char *tls_version;
     /// Private.
     CURL *handle;
+    const char *upload;
+    size_t upload_length;
     size_t body_capacity;
     int64_t progress_time;
     curl_off_t progress_bytes;
@@ -75,6 +77,9 @@ void ccurl_transfer_free(struct ccurl_transfer *transfer);
 CURLcode ccurl_attach(CURL *handle, struct ccurl_transfer *transfer);
 /// Makes the handle ask with GET, for what is compressed with gzip too.
 CURLcode ccurl_set_get(CURL *handle);
+/// Makes the handle send these bytes as a mail, or nothing any more for NULL; not copied, they must stay until the transfer
+/// is over.
+CURLcode ccurl_set_upload(CURL *handle, struct ccurl_transfer *transfer, const void *bytes, size_t length);
 /// Gives back the memory of the body.
 void ccurl_transfer_forget_body(struct ccurl_transfer *transfer);
 /// Before each transfer on it.

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <sys/types.h>
 
 /// The part of `struct statx` that identifies a file.
 struct clinux_file_status {
@@ -193,5 +194,12 @@ struct clinux_btrfs_device {
 /// Writes the device's id, 36 bytes of text, and behind it its name, at most 255 bytes, to `text`. Returns 0 or a positive
 /// errno: ENODEV where there is no device of this number.
 int clinux_btrfs_device(int descriptor, uint64_t number, struct clinux_btrfs_device *out, char *text);
+
+/// A file in memory with these bytes, at its beginning, closed on exec. Returns its descriptor or a negative errno.
+int clinux_memory_file(const void *bytes, size_t length);
+/// Runs `arguments[0]` in `/` and in a process group of its own, with nothing open but `input` as its standard input and a
+/// pipe for both outputs, whose other end, which does not block, becomes `output`. Both lists end with NULL. Returns 0 or a
+/// positive errno.
+int clinux_spawn(const char *const *arguments, const char *const *environment, int input, int *output, pid_t *process);
 
 #endif

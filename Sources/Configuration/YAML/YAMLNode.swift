@@ -21,6 +21,17 @@ package struct YAMLNode: Sendable {
     /// Levels of this tree, 1 for a scalar.
     var height: Int = 1
 
+    package init(content: Content, position: SourcePosition) {
+        self.content = content
+        self.position = position
+    }
+
+    init(content: Content, position: SourcePosition, size: Int, height: Int) {
+        self.init(content: content, position: position)
+        self.size = size
+        self.height = height
+    }
+
     /// `null`, `~`, or nothing at all.
     package var isNull: Bool {
         guard case .scalar(let text, isPlain: true) = content else { return false }

@@ -9,6 +9,9 @@ extension GoPrinter {
         default: break
         }
         if flags.sharpV { return appendSource(value) }
+        if verb == "v" || verb == "s" || verb == "q", let text = value.printedByType {
+            return append(text, verb, value)
+        }
         switch value {
         case .missing, .null: appendBad(verb, value)
         case .bool(let flag):

@@ -1,7 +1,7 @@
 import Telemetry
 
 /// Values as Go's `fmt` prints them: `Sprint`, `Sprintln` and `Sprintf`.
-struct GoPrinter {
+package struct GoPrinter {
     /// Widths and precisions beyond this are refused, as `fmt` does it.
     private static let widest = 1_000_000
 
@@ -15,7 +15,7 @@ struct GoPrinter {
     static func print(_ values: [TemplateValue]) -> String { joined(values, missing: "<nil>") }
 
     /// As a template shows values: a pointer as what it points to, and what is missing as `<no value>`.
-    static func show(_ values: [TemplateValue]) -> String {
+    package static func show(_ values: [TemplateValue]) -> String {
         joined(
             values.map { value in
                 guard case .structure(var structure) = value, structure.isPointer else { return value }

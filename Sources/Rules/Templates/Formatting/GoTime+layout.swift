@@ -1,21 +1,27 @@
 extension GoTime {
     /// The pieces of a layout that stand for something, longest first where one begins another.
-    private static let pieces: [String] = [
+    static let pieces: [String] = [
         "January", "Jan", "Monday", "Mon", "MST", "2006", "-07:00:00", "-070000", "-07:00", "-0700", "-07",
         "Z07:00:00", "Z070000", "Z07:00", "Z0700", "Z07", "002", "01", "02", "03", "04", "05", "06", "15", "__2", "_2",
         "PM", "pm", "1", "2", "3", "4", "5",
     ]
 
     /// A time as a layout like `2006-01-02 15:04:05` shows it.
-    static func format(_ nanoseconds: Int64, _ layout: String) -> String {
-        let time = CivilTime(nanoseconds)
+    static func format(_ nanoseconds: Int64, _ layout: String) -> String { format(CivilTime(nanoseconds), layout) }
+
+    /// - Parameters:
+    ///   - offset: seconds by which the clock that `time` shows is east of Greenwich.
+    ///   - zone: what that clock's time is called.
+    package static func format(
+        _ time: CivilTime, offset: Int = 0, zone: String = "UTC", _ layout: String
+    ) -> String {
         var result = ""
         var rest = layout[...]
         while let first = rest.first {
             if let fraction = takeFraction(&rest, time) {
                 result += fraction
             } else if let piece = pieces.first(where: { isPiece($0, of: rest) }) {
-                result += text(piece, time)
+                result += text(piece, time, offset, zone)
                 rest = rest.dropFirst(piece.count)
             } else {
                 result.append(first)
@@ -26,7 +32,7 @@ extension GoTime {
     }
 
     /// `Jan` and `Mon` do not stand for anything where a small letter follows.
-    private static func isPiece(_ piece: String, of rest: Substring) -> Bool {
+    static func isPiece(_ piece: String, of rest: Substring) -> Bool {
         guard rest.hasPrefix(piece) else { return false }
         // `_2006` is an underscore and the year.
         if piece == "_2", rest.hasPrefix("_2006") { return false }
@@ -53,14 +59,14 @@ extension GoTime {
         return String(point) + shown
     }
 
-    private static func text(_ piece: String, _ time: CivilTime) -> String {
+    private static func text(_ piece: String, _ time: CivilTime, _ offset: Int, _ zone: String) -> String {
         let hour12 = time.hour % 12 == 0 ? 12 : time.hour % 12
         switch piece {
         case "January": return months[time.month - 1]
         case "Jan": return String(months[time.month - 1].prefix(3))
         case "Monday": return weekdays[time.weekday]
         case "Mon": return String(weekdays[time.weekday].prefix(3))
-        case "MST": return "UTC"
+        case "MST": return zone
         case "2006": return padded(time.year, 4)
         case "06": return padded(time.year % 100, 2)
         case "01": return padded(time.month, 2)
@@ -81,8 +87,16 @@ extension GoTime {
         case "PM": return time.hour < 12 ? "AM" : "PM"
         case "pm": return time.hour < 12 ? "am" : "pm"
         // What is left are offsets from UTC.
-        default: return piece.hasPrefix("Z") ? "Z" : "+" + piece.dropFirst().map { $0 == ":" ? ":" : "0" }.joined()
+        default: return piece.hasPrefix("Z") && offset == 0 ? "Z" : self.offset(offset, like: piece.dropFirst())
         }
+    }
+
+    /// `+02:00` in the manner of `07:00`.
+    private static func offset(_ offset: Int, like digits: Substring) -> String {
+        let seconds = Int(offset.magnitude)
+        let parts = [padded(seconds / 3600, 2), padded(seconds / 60 % 60, 2), padded(seconds % 60, 2)]
+        let count = digits.filter { $0 != ":" }.count / 2
+        return (offset < 0 ? "-" : "+") + parts.prefix(count).joined(separator: digits.contains(":") ? ":" : "")
     }
 
     private static func padded(_ value: Int, _ width: Int) -> String {

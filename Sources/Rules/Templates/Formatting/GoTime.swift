@@ -1,5 +1,5 @@
 /// Times and durations as Go's `time` prints them. All times are UTC.
-enum GoTime {
+package enum GoTime {
     static let months = [
         "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
         "December",
@@ -22,7 +22,7 @@ enum GoTime {
     }
 
     /// `1h2m3.5s`, `1.5ms`, `0s`
-    static func duration(_ nanoseconds: Int64) -> String {
+    package static func duration(_ nanoseconds: Int64) -> String {
         let magnitude = nanoseconds.magnitude
         let sign = nanoseconds < 0 ? "-" : ""
         if magnitude == 0 { return "0s" }
@@ -49,32 +49,38 @@ enum GoTime {
 }
 
 /// A time's parts in UTC.
-struct CivilTime {
-    var year: Int
+package struct CivilTime {
+    package var year: Int
     /// From 1.
-    var month: Int
-    var day: Int
-    var hour: Int
-    var minute: Int
-    var second: Int
-    var nanosecond: Int
+    package var month: Int
+    package var day: Int
+    package var hour: Int
+    package var minute: Int
+    package var second: Int
+    package var nanosecond: Int
     /// 0 is Sunday.
-    var weekday: Int
+    package var weekday: Int
     /// From 1.
-    var yearDay: Int
+    package var yearDay: Int
 
     init(_ nanoseconds: Int64) {
-        func floored(_ a: Int, _ b: Int) -> (Int, Int) {
-            let (quotient, rest) = a.quotientAndRemainder(dividingBy: b)
-            return rest < 0 ? (quotient - 1, rest + b) : (quotient, rest)
-        }
-        let (seconds, fraction) = floored(Int(nanoseconds), 1_000_000_000)
-        let (days, ofDay) = floored(seconds, 86_400)
-        nanosecond = fraction
+        let (seconds, fraction) = Self.floored(Int(nanoseconds), 1_000_000_000)
+        self.init(seconds: seconds, nanosecond: fraction)
+    }
+
+    private static func floored(_ a: Int, _ b: Int) -> (Int, Int) {
+        let (quotient, rest) = a.quotientAndRemainder(dividingBy: b)
+        return rest < 0 ? (quotient - 1, rest + b) : (quotient, rest)
+    }
+
+    /// - Parameter seconds: since 1970, on the clock that is to be shown.
+    package init(seconds: Int, nanosecond: Int) {
+        let (days, ofDay) = Self.floored(seconds, 86_400)
+        self.nanosecond = nanosecond
         (hour, minute, second) = (ofDay / 3600, ofDay / 60 % 60, ofDay % 60)
-        weekday = floored(days + 4, 7).1
+        weekday = Self.floored(days + 4, 7).1
         // Years that begin in March, in eras of 400 years.
-        let (era, dayOfEra) = floored(days + 719_468, 146_097)
+        let (era, dayOfEra) = Self.floored(days + 719_468, 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
         let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
         let shifted = (5 * dayOfYear + 2) / 153

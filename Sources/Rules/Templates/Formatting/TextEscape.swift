@@ -1,6 +1,6 @@
 /// Text made safe for where it will stand, as Go's `text/template` and `net/url` do it.
-enum TextEscape {
-    static func html(_ text: String) -> String {
+package enum TextEscape {
+    package static func html(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -38,7 +38,7 @@ enum TextEscape {
     }
 
     /// As a value of a URL's query: spaces are `+`.
-    static func query(_ text: String) -> String {
+    package static func query(_ text: String) -> String {
         var result: [UInt8] = []
         for byte in text.utf8 {
             switch byte {

@@ -62,6 +62,11 @@ extension AlertFunctions {
         }
     }
 
+    /// `1d 2h 3m 4s` of a number of seconds, or of text that reads as one.
+    package static func humanizedDuration(_ value: TemplateValue) throws(TemplateFunctionError) -> String {
+        duration(try number(value))
+    }
+
     private static func short(_ value: Double) -> String { GoFloat.text(value, "g", precision: 4) }
 
     private static func scaled(_ value: Double, by factor: Double, _ prefixes: [String]) -> String {

@@ -15,11 +15,10 @@ extension AlertFunctions {
             },
             Function("title", [.string]) { arguments, _ in .string(title(string(arguments[0]))) },
             Function("toUpper", [.string]) { arguments, _ in
-                .string(mapped(string(arguments[0])) { $0.properties.uppercaseMapping })
+                .string(uppercased(string(arguments[0])))
             },
             Function("toLower", [.string]) { arguments, _ in
-                .string(
-                    mapped(string(arguments[0])) { String($0.properties.lowercaseMapping.unicodeScalars.prefix(1)) })
+                .string(lowercased(string(arguments[0])))
             },
             Function("safeHtml", [.string]) { arguments, _ in
                 .namedString(string(arguments[0]), type: "template.HTML")
@@ -32,12 +31,20 @@ extension AlertFunctions {
         ]
     }
 
-    private static func regex(_ pattern: String) throws(TemplateFunctionError) -> Regex {
+    package static func regex(_ pattern: String) throws(TemplateFunctionError) -> Regex {
         do {
             return try Regex(pattern)
         } catch {
             throw TemplateFunctionError("error parsing regexp: \(error.reason): `\(pattern)`")
         }
+    }
+
+    /// As `strings.ToUpper`.
+    package static func uppercased(_ text: String) -> String { mapped(text) { $0.properties.uppercaseMapping } }
+
+    /// As `strings.ToLower`.
+    package static func lowercased(_ text: String) -> String {
+        mapped(text) { String($0.properties.lowercaseMapping.unicodeScalars.prefix(1)) }
     }
 
     /// Every scalar by itself, where it has one counterpart: Go's simple mapping.

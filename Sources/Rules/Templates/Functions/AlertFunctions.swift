@@ -1,7 +1,7 @@
 import Telemetry
 
 /// The functions of Prometheus's templates (`template/template.go`).
-enum AlertFunctions {
+package enum AlertFunctions {
     typealias Function = TemplateFunction<TemplateEnvironment>
 
     static let vectorType = "template.queryResult"

@@ -1,8 +1,8 @@
 import Bytes
 
 /// `regexp.ReplaceAllString`.
-enum TemplateReplacement {
-    static func all(of regex: Regex, in text: String, by replacement: String) -> String {
+package enum TemplateReplacement {
+    package static func all(of regex: Regex, in text: String, by replacement: String) -> String {
         let template = RegexTemplate(replacement, for: regex)
         let bytes = Array(text.utf8)
         var output = ByteBuffer(capacity: bytes.count + 64)

@@ -15,7 +15,14 @@ struct TemplateEvaluator<Environment> {
 
     enum Flow { case onward, breakLoop, continueLoop }
 
-    let source: TemplateSource
+    /// Where the expansion began.
+    let root: TemplateSource
+    /// What the root may call besides what it defines itself.
+    let library: TemplateLibrary
+    /// Where what is being walked was written.
+    private(set) var source: TemplateSource
+    /// Makes values safe for where they stand; nil where they are written as they are.
+    private var escaper: (any TemplateEscaper)?
     let functions: TemplateFunctions<Environment>
     let environment: Environment
     let limits: TemplateLimits
@@ -29,10 +36,14 @@ struct TemplateEvaluator<Environment> {
     private var steps = 0
 
     init(
-        _ source: TemplateSource, functions: TemplateFunctions<Environment>, environment: Environment,
+        _ source: TemplateSource, library: TemplateLibrary = TemplateLibrary(),
+        escaper: (any TemplateEscaper)? = nil, functions: TemplateFunctions<Environment>, environment: Environment,
         limits: TemplateLimits, dot: TemplateValue, variables: [(name: String, value: TemplateValue)]
     ) {
+        self.root = source
+        self.library = library
         self.source = source
+        self.escaper = escaper
         self.functions = functions
         self.environment = environment
         self.limits = limits
@@ -42,7 +53,7 @@ struct TemplateEvaluator<Environment> {
 
     /// The text, from the template's own body on.
     mutating func run(_ dot: TemplateValue) throws(TemplateError) -> String {
-        _ = try walk(source.parsed.body, dot)
+        _ = try walk(root.parsed.body, dot)
         return String(decoding: output, as: UTF8.self)
     }
 
@@ -106,10 +117,11 @@ struct TemplateEvaluator<Environment> {
         for node in nodes {
             try spend()
             switch node {
-            case .text(let text): try write(text)
+            case .text(let text): try write(escaper?.pass(text) ?? text)
             case .action(let pipeline):
                 let value = try evaluate(pipeline, dot)
-                if pipeline.variables.isEmpty { try write(GoPrinter.show([value])) }
+                guard pipeline.variables.isEmpty else { continue }
+                try write(escaper?.escape(value, after: pipeline.lastFunction) ?? GoPrinter.show([value]))
             case .branch(let branch):
                 let flow = try branch.kind == .range ? walkRange(branch, dot) : walkCondition(branch, dot)
                 if flow != .onward { return flow }
@@ -182,8 +194,7 @@ struct TemplateEvaluator<Environment> {
         _ name: String, _ pipeline: TemplatePipeline?, _ offset: Int, _ dot: TemplateValue
     ) throws(TemplateError) {
         place = .template(name: name, pipeline, offset: offset)
-        let isOwn = name == source.name
-        guard let body = isOwn ? source.parsed.body : source.parsed.definitions[name] else {
+        guard let (body, writtenIn) = definition(of: name) else {
             throw problem("template \(GoQuoted.quote(name)) not defined")
         }
         guard templateDepth < limits.templateDepth else {
@@ -191,13 +202,21 @@ struct TemplateEvaluator<Environment> {
         }
         let argument = try pipeline.map { pipeline throws(TemplateError) in try evaluate(pipeline, dot) } ?? .missing
         // A template knows no variables of its caller.
-        let outer = (variables, executing)
+        let outer = (variables, executing, source)
         variables = [("$", argument)]
         executing = name
+        source = writtenIn
         templateDepth += 1
         _ = try walk(body, argument)
         templateDepth -= 1
-        (variables, executing) = outer
+        (variables, executing, source) = outer
+    }
+
+    /// What the root defines comes before what the library does, wherever it is called.
+    private func definition(of name: String) -> (body: [TemplateNode], source: TemplateSource)? {
+        if name == root.name { return (root.parsed.body, root) }
+        if let body = root.parsed.definitions[name] { return (body, root) }
+        return library.definition(of: name)
     }
 
     // MARK: Variables

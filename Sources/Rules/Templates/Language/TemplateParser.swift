@@ -156,7 +156,7 @@ struct TemplateParser {
         }
     }
 
-    private static func isBlank(_ body: [TemplateNode]) -> Bool {
+    static func isBlank(_ body: [TemplateNode]) -> Bool {
         body.allSatisfy { node in
             guard case .text(let text) = node else { return false }
             return text.utf8.allSatisfy(TemplateLexer.isSpace)

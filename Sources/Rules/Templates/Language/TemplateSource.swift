@@ -1,13 +1,16 @@
 /// A template's text and what it was parsed to.
-struct TemplateSource: Sendable {
-    let name: String
+package struct TemplateSource: Sendable {
+    package let name: String
     let parsed: ParsedTemplate
     /// Where the lines begin.
     private let lines: [Int]
     /// Columns by which places on the first line are moved: the text that Prometheus puts before its templates.
     private let shift: Int
 
-    init(
+    /// - Parameters:
+    ///   - functions: the names that it may call.
+    ///   - variables: with `$`, those that it finds declared.
+    package init(
         _ text: String, name: String, functions: Set<String>, variables: [String] = [], shift: Int = 0
     ) throws(TemplateError) {
         self.name = name

@@ -35,6 +35,8 @@ package struct TemplateList: Sendable {
     /// As `%T` prints it.
     package var typeName: String
     package var elements: [TemplateValue]
+    /// What its type prints it as; nil for as Go prints any slice.
+    package var printed: String?
 
     package init(typeName: String, _ elements: [TemplateValue]) {
         self.typeName = typeName
@@ -48,6 +50,8 @@ package struct TemplateMap: Sendable {
     package var typeName: String
     /// What a key has that the map lacks.
     package var absent: TemplateValue
+    /// What its type prints it as; nil for as Go prints any map.
+    package var printed: String?
     /// In order of the keys.
     package private(set) var entries: [(key: String, value: TemplateValue)]
 
@@ -68,6 +72,8 @@ package struct TemplateStructure: Sendable {
     /// As `%T` prints it, with `*` for a pointer.
     package var typeName: String
     package var fields: [(name: String, value: TemplateValue)]
+    /// What its type prints it as; nil for as Go prints any struct.
+    package var printed: String?
 
     package init(typeName: String, _ fields: [(name: String, value: TemplateValue)]) {
         self.typeName = typeName
@@ -115,7 +121,17 @@ extension TemplateValue {
         }
     }
 
-    var isMissing: Bool {
+    /// What the type of a list, map or structure prints it as, where it has an opinion.
+    var printedByType: String? {
+        switch self {
+        case .list(let list): list.printed
+        case .map(let map): map.printed
+        case .structure(let structure): structure.printed
+        default: nil
+        }
+    }
+
+    package var isMissing: Bool {
         switch self {
         case .missing, .null: true
         default: false

@@ -1,0 +1,212 @@
+import Bytes
+import Telemetry
+
+extension AlertmanagerAPI {
+    /// Which alerts a request wants to see.
+    private struct Wish {
+        var matchers: [LabelMatcher]
+        var receiver: Regex?
+        var isActive: Bool
+        var isSilenced: Bool
+        var isInhibited: Bool
+
+        init(_ request: APIRequest) throws(APIFailure) {
+            matchers = try request.filters()
+            receiver = try request.receiverPattern()
+            isActive = try request.flag("active")
+            isSilenced = try request.flag("silenced")
+            isInhibited = try request.flag("inhibited")
+            // Whether an alert is held back is known at once here, so none is unprocessed.
+            _ = try request.flag("unprocessed")
+        }
+
+        func includes(_ status: AlertStatus, of alert: TrackedAlert, at now: Int64) -> Bool {
+            if alert.endsAt < now || !matchers.allSatisfy({ meets($0, alert.labels) }) { return false }
+            if !isActive, !status.isSuppressed { return false }
+            if !isSilenced, !status.silencedBy.isEmpty { return false }
+            return isInhibited || status.inhibitedBy.isEmpty
+        }
+
+        /// A filter without a value asks whether the label is there.
+        private func meets(_ matcher: LabelMatcher, _ labels: LabelSet) -> Bool {
+            let isThere = labels[matcher.name] != nil
+            if matcher.value.isEmpty {
+                switch matcher.operation {
+                case .notEqual, .notMatches: if isThere { return true }
+                case .equal, .matches: if !isThere { return true }
+                }
+            }
+            return matcher.matches(labels)
+        }
+    }
+
+    /// Why an alert is held back at the moment.
+    private struct AlertStatus {
+        var silencedBy: [String]
+        var inhibitedBy: [String]
+        var mutedBy: [String] = []
+
+        init(_ labels: LabelSet, _ engine: AlertingEngine, at now: Int64) {
+            silencedBy = engine.silences(of: labels, at: now)
+            inhibitedBy = engine.inhibition(of: labels, at: now).map { [$0.description] } ?? []
+        }
+
+        var isSuppressed: Bool { !silencedBy.isEmpty || !inhibitedBy.isEmpty }
+    }
+
+    func getAlerts(_ request: APIRequest, _ engine: AlertingEngine, at now: Int64) throws(APIFailure) -> APIResponse {
+        let wish = try Wish(request)
+        return APIResponse.json { json in
+            json.beginArray()
+            for (id, alert) in engine.state.alerts.sorted(by: { $0.key < $1.key }) {
+                let receivers = engine.tree.match(alert.labels).map { engine.tree.routes[$0].receiver }
+                if let pattern = wish.receiver, !receivers.contains(where: pattern.isMatch) { continue }
+                let status = AlertStatus(alert.labels, engine, at: now)
+                guard wish.includes(status, of: alert, at: now) else { continue }
+                write(alert, id, status, receivers, to: &json)
+            }
+            json.endArray()
+        }
+    }
+
+    func getGroups(_ request: APIRequest, _ engine: AlertingEngine, at now: Int64) throws(APIFailure) -> APIResponse {
+        let wish = try Wish(request)
+        let wantsMuted = try request.flag("muted")
+        var receivers: [AlertID: Set<String>] = [:]
+        for group in engine.groups.values {
+            for id in group.members { receivers[id, default: []].insert(engine.tree.routes[group.route].receiver) }
+        }
+        let groups = engine.groups.sorted { first, second in
+            if first.key.labels != second.key.labels {
+                return AlertOrder.precedesByLabels(first.key.labels, second.key.labels)
+            }
+            let (a, b) = (engine.tree.routes[first.value.route], engine.tree.routes[second.value.route])
+            return (a.receiver, a.id) < (b.receiver, b.id)
+        }
+        return APIResponse.json { json in
+            json.beginArray()
+            for (id, group) in groups {
+                let route = engine.tree.routes[group.route]
+                if let pattern = wish.receiver, !pattern.isMatch(route.receiver) { continue }
+                let mutedBy: [String]
+                switch engine.configuration.timing(of: route, at: now) {
+                case .muted(let names), .inactive(let names): mutedBy = names
+                default: mutedBy = []
+                }
+                if !wantsMuted, !mutedBy.isEmpty { continue }
+                var shown: [(id: AlertID, alert: TrackedAlert, status: AlertStatus)] = []
+                for member in group.members {
+                    guard let alert = engine.state.alerts[member] else { continue }
+                    var status = AlertStatus(alert.labels, engine, at: now)
+                    guard wish.includes(status, of: alert, at: now) else { continue }
+                    status.mutedBy = mutedBy
+                    shown.append((member, alert, status))
+                }
+                if shown.isEmpty { continue }
+                shown.sort { AlertOrder.precedes($0.alert.labels, $1.alert.labels) }
+                json.beginObject()
+                json.key("alerts")
+                json.beginArray()
+                for (id, alert, status) in shown {
+                    write(alert, id, status, (receivers[id] ?? []).sorted(), to: &json)
+                }
+                json.endArray()
+                json.key("labels")
+                json.labels(id.labels)
+                json.key("receiver")
+                json.beginObject()
+                json.key("name")
+                json.string(route.receiver)
+                json.endObject()
+                json.endObject()
+            }
+            json.endArray()
+        }
+    }
+
+    private func write(
+        _ alert: TrackedAlert, _ id: AlertID, _ status: AlertStatus, _ receivers: [String], to json: inout JSONWriter
+    ) {
+        json.beginObject()
+        json.key("annotations")
+        json.labels(alert.annotations)
+        json.key("endsAt")
+        json.string(APITime.text(alert.endsAt))
+        json.key("fingerprint")
+        json.string(id.description)
+        json.key("receivers")
+        json.beginArray()
+        for receiver in receivers {
+            json.beginObject()
+            json.key("name")
+            json.string(receiver)
+            json.endObject()
+        }
+        json.endArray()
+        json.key("startsAt")
+        json.string(APITime.text(alert.startsAt))
+        json.key("status")
+        json.beginObject()
+        json.key("inhibitedBy")
+        json.strings(status.inhibitedBy)
+        json.key("mutedBy")
+        json.strings(status.mutedBy)
+        json.key("silencedBy")
+        json.strings(status.silencedBy)
+        json.key("state")
+        json.string(status.isSuppressed || !status.mutedBy.isEmpty ? "suppressed" : "active")
+        json.endObject()
+        json.key("updatedAt")
+        json.string(APITime.text(alert.updatedAt))
+        if !alert.generatorURL.isEmpty {
+            json.key("generatorURL")
+            json.string(alert.generatorURL)
+        }
+        json.key("labels")
+        json.labels(alert.labels)
+        json.endObject()
+    }
+
+    /// Takes those alerts that are right, and complains of the others.
+    func postAlerts(
+        _ request: APIRequest, _ engine: inout AlertingEngine, at now: Int64
+    ) throws(APIFailure) -> APIResponse {
+        guard case .array(let items) = try request.json() else {
+            throw .invalid("alerts in body must be of type array")
+        }
+        var alerts: [TrackedAlert] = []
+        var problems: [String] = []
+        for (index, item) in items.enumerated() {
+            let (alert, problem) = try Self.alert(item, "\(index)", engine.configuration.resolveTimeout, at: now)
+            if let problem { problems.append(problem) } else { alerts.append(alert) }
+        }
+        engine.receive(alerts, at: now)
+        if !problems.isEmpty { throw .bad(problems.joined(separator: "\n")) }
+        return APIResponse()
+    }
+
+    private static func alert(
+        _ item: JSONValue, _ place: String, _ resolveTimeout: Int64, at now: Int64
+    ) throws(APIFailure) -> (TrackedAlert, problem: String?) {
+        guard case .object = item else { throw .invalid("\(place) in body must be of type object") }
+        guard let pairs = try item.texts("labels", in: "\(place).labels") else {
+            throw .missing("\(place).labels")
+        }
+        let labels = LabelSet(pairs.map { Label($0.name, $0.value) })
+        var annotations = LabelSet()
+        for pair in try item.texts("annotations", in: "\(place).annotations") ?? [] {
+            annotations.keep(pair.name, pair.value)
+        }
+        let startsAt = try item.time("startsAt", in: "\(place).startsAt")
+        let endsAt = try item.time("endsAt", in: "\(place).endsAt")
+        var alert = TrackedAlert(
+            labels: labels, annotations: annotations, startsAt: startsAt ?? endsAt ?? now,
+            endsAt: endsAt ?? now + resolveTimeout, updatedAt: now)
+        alert.hasTimeout = endsAt == nil
+        alert.generatorURL = item["generatorURL"]?.string ?? ""
+        if labels.isEmpty { return (alert, "at least one label pair required") }
+        if labels.labels.contains(where: \.name.isEmpty) { return (alert, "invalid label set: invalid name \"\"") }
+        if alert.endsAt < alert.startsAt { return (alert, "start time must be before end time") }
+        return (alert, nil)
+    }
+}

@@ -1,0 +1,169 @@
+import Bytes
+import Rules
+import Telemetry
+
+/// Runs the engine: gives it alerts, the time and results, writes what it changes, and has sent what it wants to be sent.
+/// Safe from any thread.
+package final class AlertDispatcher: AlertSink {
+    private struct State {
+        var engine: AlertingEngine
+        var log: AlertingLog
+        var lanes: [String: [DeliveryLane]] = [:]
+        /// What rules have said and the engine has not heard yet.
+        var inbox: [[AlertNotice]] = []
+        /// Whether the engine wants to be called earlier than it was last asked.
+        var hasChanged = false
+    }
+
+    private let state: Condition<State>
+    private let stop: StopToken
+    private let observer: any AlertingObserver
+    /// What was wrong with the state on disk when it was read.
+    package let trouble: [String]
+    /// Seconds after which the clock is looked at again, in case somebody set it.
+    private static let longestSleep = 60.0
+
+    /// - Parameters:
+    ///   - directory: where the state is kept.
+    ///   - integrations: each receiver's ways, in the order in which the configuration's summary has them.
+    ///   - stop: ends deliveries that are under way.
+    package init(
+        _ configuration: AlertingConfiguration, integrations: [String: [any Integration]], directory: String,
+        externalURL: String, stop: StopToken, observer: any AlertingObserver = NoObserver(),
+        faults: DiskFaults = DiskFaults()
+    ) {
+        var saved = AlertingState()
+        let log = AlertingLog(directory: directory, faults: faults, into: &saved)
+        let engine = AlertingEngine(
+            configuration, externalURL: externalURL, state: saved, now: Timestamp.now.milliseconds)
+        trouble = log.trouble
+        self.stop = stop
+        self.observer = observer
+        state = Condition(State(engine: engine, log: log))
+        state.withLock { $0.lanes = makeLanes(integrations) }
+    }
+
+    private func makeLanes(_ integrations: [String: [any Integration]]) -> [String: [DeliveryLane]] {
+        integrations.mapValues { ways in
+            ways.map { way in
+                DeliveryLane(way, stop: stop) { [weak self] delivery, result in
+                    self?.observer.delivered(delivery, kind: way.kind, result)
+                    self?.withEngine { engine, now in engine.finish(delivery.id, result, at: now) }
+                }
+            }
+        }
+    }
+
+    /// Takes another configuration; what is under way goes on as it began.
+    package func reconfigure(
+        _ configuration: AlertingConfiguration, integrations: [String: [any Integration]], externalURL: String
+    ) {
+        state.change { state in
+            state.hasChanged = true
+            state.lanes = makeLanes(integrations)
+            state.engine.externalURL = externalURL
+            state.engine.reconfigure(configuration, at: Timestamp.now.milliseconds)
+            carryOut(&state)
+        }
+    }
+
+    package func take(_ alerts: [AlertNotice]) {
+        guard !alerts.isEmpty else { return }
+        state.change { $0.inbox.append(alerts) }
+    }
+
+    /// Has `body` look at the engine or change it; returns once what it changed is written.
+    package func withEngine<Result>(_ body: (inout AlertingEngine, Int64) throws -> Result) rethrows -> Result {
+        try state.change { state in
+            state.hasChanged = true
+            defer { carryOut(&state) }
+            return try body(&state.engine, Timestamp.now.milliseconds)
+        }
+    }
+
+    /// What the last attempt to write the state failed of.
+    package var failure: String? { state.withLock { $0.log.failure } }
+
+    /// How much there is of what.
+    package struct Numbers: Sendable {
+        package var active = 0
+        package var suppressed = 0
+        package var silences: [Silence.State: Int] = [:]
+        package var groups = 0
+        package var underWay = 0
+    }
+
+    package var numbers: Numbers {
+        state.withLock { state in
+            let engine = state.engine
+            let now = Timestamp.now.milliseconds
+            var numbers = Numbers()
+            for alert in engine.state.alerts.values where !alert.isResolved(at: now) {
+                let isHeld =
+                    engine.inhibition(of: alert.labels, at: now) != nil
+                    || !engine.silences(of: alert.labels, at: now).isEmpty
+                if isHeld { numbers.suppressed += 1 } else { numbers.active += 1 }
+            }
+            for silence in engine.state.silences.values { numbers.silences[silence.state(at: now), default: 0] += 1 }
+            numbers.groups = engine.groups.count
+            numbers.underWay = engine.underWay.count
+            return numbers
+        }
+    }
+
+    /// Does what is due until it is stopped. Blocks; for a thread of its own.
+    package func run() {
+        while !stop.isStopped {
+            let wake = state.withLock { state in
+                let now = Timestamp.now.milliseconds
+                let notices = state.inbox
+                state.inbox = []
+                state.hasChanged = false
+                for alerts in notices { state.engine.receive(alerts.map { TrackedAlert($0, at: now) }, at: now) }
+                state.engine.advance(to: now)
+                carryOut(&state)
+                return Double(state.engine.nextWake - now) / 1000
+            }
+            let deadline = Timestamp.monotonic.adding(seconds: min(max(wake, 0), Self.longestSleep))
+            _ = state.wait(until: deadline) { state in
+                state.hasChanged || !state.inbox.isEmpty || stop.isStopped ? true : nil
+            }
+        }
+    }
+
+    /// Wakes the thread in `run` so that it sees that all is to end.
+    package func wake() { state.change { $0.hasChanged = true } }
+
+    /// Writes first, then sends.
+    private func carryOut(_ state: inout State) {
+        let step = state.engine.takeStep()
+        state.log.write(step, state: state.engine.state)
+        observer.observed(step)
+        let now = Timestamp.now.milliseconds
+        var strays: [Delivery] = []
+        for delivery in step.deliveries {
+            if let lanes = state.lanes[delivery.receiver], lanes.indices.contains(delivery.way) {
+                lanes[delivery.way].add(delivery, seconds: Double(delivery.deadline - now) / 1000)
+            } else {
+                strays.append(delivery)
+            }
+        }
+        for delivery in strays {
+            state.engine.finish(delivery.id, .refused(reason: "the receiver is not there"), at: now)
+        }
+        if !strays.isEmpty { carryOut(&state) }
+    }
+}
+
+/// Whoever counts or writes down what alerting does. Called under a lock, from any thread.
+package protocol AlertingObserver: Sendable {
+    func observed(_ step: EngineStep)
+    func delivered(_ delivery: Delivery, kind: String, _ result: DeliveryResult)
+}
+
+/// Nobody.
+package struct NoObserver: AlertingObserver {
+    package init() {}
+    package func observed(_ step: EngineStep) {}
+    package func delivered(_ delivery: Delivery, kind: String, _ result: DeliveryResult) {}
+}

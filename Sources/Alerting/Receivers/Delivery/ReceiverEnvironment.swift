@@ -1,0 +1,48 @@
+import Rules
+import Telemetry
+
+/// What receivers are given besides their configuration.
+package struct ReceiverEnvironment: Sendable {
+    package var templates: NotificationTemplates
+    /// What requests call themselves: `tocsin/1.2.3`.
+    package var userAgent: String
+    /// Told of each template that failed and was replaced: the receiver's kind, the key, and why.
+    package var templateFailed: @Sendable (_ kind: String, _ key: String, _ error: TemplateError) -> Void
+    /// Milliseconds since 1970.
+    package var clock: @Sendable () -> Int64
+
+    package init(
+        templates: NotificationTemplates, userAgent: String,
+        templateFailed: @escaping @Sendable (_ kind: String, _ key: String, _ error: TemplateError) -> Void,
+        clock: @escaping @Sendable () -> Int64 = { Timestamp.now.milliseconds }
+    ) {
+        self.templates = templates
+        self.userAgent = userAgent
+        self.templateFailed = templateFailed
+        self.clock = clock
+    }
+}
+
+/// Why an attempt to deliver failed.
+enum DeliveryFailure: Error {
+    case retry(String, after: Double? = nil)
+    case refused(String)
+
+    var result: DeliveryResult {
+        switch self {
+        case .retry(let reason, let after): .retry(reason: reason, after: after)
+        case .refused(let reason): .refused(reason: reason)
+        }
+    }
+}
+
+extension DeliveryResult {
+    /// What `attempt` gives: what is to be remembered, or why it failed.
+    static func of(_ attempt: () throws(DeliveryFailure) -> DeliveryMemory) -> DeliveryResult {
+        do {
+            return .delivered(memory: try attempt())
+        } catch {
+            return error.result
+        }
+    }
+}
