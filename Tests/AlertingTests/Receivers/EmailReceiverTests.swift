@@ -95,6 +95,21 @@ struct EmailReceiverTests {
         #expect(try deliver("require_tls: false").mail?["tls"]?.bool == false)
     }
 
+    @Test("a web server whose certificate is not trusted gets nothing, and is tried again")
+    func webServer() throws {
+        let server = try MailServer("tls", 1)
+        let unused = PushServer { _ in .status(200) }
+        defer { unused.stop() }
+        let integration = try ReceiverBench().integration(
+            "receivers: [{name: r, webhook_configs: [{url: 'https://localhost:\(server.port)/hook'}]}]", unused)
+        let result = integration.deliver(SampleNotifications.mixed, memory: [:], stop: StopToken())
+        guard case .retry(let reason, nil) = result else {
+            Issue.record("\(result)")
+            return
+        }
+        #expect(reason.contains("certificate") && reason.contains("tls_config"))
+    }
+
     @Test("logins")
     func logins() throws {
         let user = "auth_username: user, auth_password: 'pass word'"
