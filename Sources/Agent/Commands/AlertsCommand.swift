@@ -36,8 +36,9 @@ struct AlertsCommand: ParsableCommand {
             let others = labels.filter { $0.name != "alertname" }.map { "\($0.name)=\(GoQuoted.quote($0.value))" }
             let annotations = alert["annotations"]
             let summary = (annotations?["summary"] ?? annotations?["description"])?.string ?? ""
+            let value = (alert["value"]?.string).flatMap(Double.init).map { GoNumber.significant($0, digits: 6) }
             rows.append([
-                alert["state"]?.string ?? "", alert["activeAt"]?.string ?? "", name, alert["value"]?.string ?? "",
+                alert["state"]?.string ?? "", alert["activeAt"]?.string ?? "", name, value ?? "",
                 others.joined(separator: " "), summary,
             ])
         }
