@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 
-from cases_exporter import collect, read
+from agent import keep_page
+from cases_exporter import collect, documented, read
 from context import Skip, case
 
 # Switched on besides the defaults; those that need options or hardware are left as they are.
@@ -37,6 +38,17 @@ def memory(c):
     return text
 
 
+def preloaded(c, name):
+    """A shared library made of a file beside this one."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if not compiler:
+        raise Skip("no C compiler")
+    library = c.path(name + ".so")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".c")
+    subprocess.run([compiler, "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True, timeout=60)
+    return library
+
+
 # Collectors with one sample a row of a file, an address, a processor or a device: what a sample would allocate is seen in them. (Their
 # number of samples on a host of two processors and two addresses; that of the first is what a page costs by itself.)
 COUNTED = ["loadavg", "netstat", "meminfo", "cpu", "netclass", "netdev", "sockstat", "vmstat", "stat", "softnet"]
@@ -45,12 +57,7 @@ COUNTED = ["loadavg", "netstat", "meminfo", "cpu", "netclass", "netdev", "sockst
 @case("exporter-allocations")
 def allocations(c):
     """A page allocates for the request and for each collector; nothing for each sample, once it has been asked for a few times."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if not compiler:
-        raise Skip("no C compiler")
-    library = c.path("countmalloc.so")
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "countmalloc.c")
-    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", library, source], check=True, timeout=60)
+    library = preloaded(c, "countmalloc")
     counted = c.path("count")
     with open(counted, "wb") as file:
         file.write(bytes(8))
@@ -93,6 +100,57 @@ def allocations(c):
         allowed = base + 8 + 0.1 * (number - samples)
         c.require(allocations_of_it <= allowed, "%s allocates %.0f a page (%.0f allowed): %s" % (name, allocations_of_it, allowed, told))
     return told
+
+
+@case("exporter-smart")
+def smart(c):
+    """Disks of ATA, SCSI and NVMe that answer the kernel's ioctls as their standards have it tell their health; one that refuses
+    everything costs only itself. (No such disk is needed: a library answers in the kernel's place and checks what it is asked.)"""
+    library, tree = preloaded(c, "diskioctl"), c.folder("tree")
+    for name, vendor in (("sda", "ATA     "), ("sdb", "EMULATED"), ("nvme0n1", None), ("sdc", "OTHER   ")):
+        os.makedirs(os.path.join(tree, "sys/block", name, "device/power"))
+        if vendor:
+            with open(os.path.join(tree, "sys/block", name, "device/vendor"), "w") as file:
+                file.write(vendor + "\n")
+    dev = os.path.join(tree, "dev")
+    os.makedirs(dev)
+    for name in ("sda", "sdb", "nvme0n1"):
+        open(os.path.join(dev, name), "w").close()
+    done = subprocess.run(
+        [c.binary, "metrics", "--collector.disable-defaults", "--collector.smart", "--path.sysfs=" + os.path.join(tree, "sys"),
+         "--path.rootfs=" + tree], env={**os.environ, "LD_PRELOAD": library, "DISKIOCTL": dev}, cwd=c.directory, capture_output=True,
+        timeout=60, check=False)
+    c.require(done.returncode == 0, "tocsin metrics ends with %d: %s" % (done.returncode, done.stderr.decode()[:500]))
+    text = done.stdout.decode()
+    keep_page(text)
+    documented(c, text)
+    _, samples = read(text)
+    ata, scsi, nvme = ("device", "sda"), ("device", "sdb"), ("device", "nvme0n1")
+    spare = ("id", "5"), ("name", "reallocated_sectors")
+    wanted = {
+        ("info", ata, ("firmware", "FW2.1"), ("model", "Emulated ATA Disk"), ("serial", "SERIAL-A"), ("standard", "ata")): 1,
+        ("info", scsi, ("firmware", "X7Y8"), ("model", "EMULATED SAS Disk 900"), ("serial", "SERIAL-B"), ("standard", "scsi")): 1,
+        ("info", nvme, ("firmware", "N1.5"), ("model", "Emulated NVMe"), ("serial", "SERIAL-N"), ("standard", "nvme")): 1,
+        ("healthy", ata): 1, ("healthy", scsi): 0, ("healthy", nvme): 0,
+        ("attribute_value", ata, *spare): 98, ("attribute_worst", ata, *spare): 97, ("attribute_threshold", ata, *spare): 10,
+        ("attribute_raw", ata, *spare): 12, ("power_on_seconds", ata): 1000 * 3600, ("power_on_seconds", nvme): 50 * 3600,
+        ("temperature_celsius", ata): 41, ("temperature_celsius", scsi): 37, ("temperature_celsius", nvme): 37,
+        ("corrected_errors_total", scsi, ("operation", "read")): 260, ("uncorrected_errors_total", scsi, ("operation", "read")): 9,
+        ("processed_bytes_total", scsi, ("operation", "read")): 65536,
+        ("critical_warning", nvme, ("warning", "spare")): 1, ("critical_warning", nvme, ("warning", "temperature")): 0,
+        ("available_spare_ratio", nvme): 0.08, ("available_spare_threshold_ratio", nvme): 0.1, ("used_ratio", nvme): 0.91,
+        ("read_bytes_total", nvme): 100 * 512000, ("written_bytes_total", nvme): 200 * 512000, ("power_cycles_total", nvme): 30,
+        ("unsafe_shutdowns_total", nvme): 3, ("media_errors_total", nvme): 4, ("error_log_entries_total", nvme): 5,
+        ("hot_seconds_total", nvme, ("level", "warning")): 360, ("hot_seconds_total", nvme, ("level", "critical")): 420,
+        ("readable", ata): 1, ("readable", scsi): 1, ("readable", nvme): 1, ("readable", ("device", "sdc")): 0,
+    }
+    wrong = []
+    for (name, *labels), value in wanted.items():
+        got = samples.get(("tocsin_smart_" + name, frozenset(labels)))
+        if got is None or abs(got - value) > 1e-9:
+            wrong.append("%s%s is %s, not %s" % (name, labels, got, value))
+    c.require(not wrong, "; ".join(wrong) + "\n" + text)
+    return "values=%d" % len(wanted)
 
 
 @case("exporter-btrfs")
