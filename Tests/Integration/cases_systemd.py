@@ -224,7 +224,8 @@ def systemd_private(c):
     for _ in range(40):
         c.require(success(host.get(9464, "?collect[]=systemd")) == 1, "a page fails")
     after = open_files()
-    c.require(after[0] <= before[0] + 1 and after[1] <= before[1] + 1, "open files: %s before, %s after" % (before, after))
+    # What the agent opens for other ends in its first seconds is not meant, one more with each page is.
+    c.require(after[0] <= before[0] + 1 and after[1] <= before[1] + 10, "open files: %s before, %s after" % (before, after))
     os.kill(host.child, signal.SIGSTOP)
     try:
         took = []
