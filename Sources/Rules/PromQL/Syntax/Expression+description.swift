@@ -152,7 +152,8 @@ struct ExpressionPrinter {
                 ExpressionPrinter.text(ofLabel: $0.name) + $0.operation.rawValue + ExpressionPrinter.quoted($0.value)
             }
             .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-        if !matchers.isEmpty { text += "{" + matchers.joined(separator: ",") + "}" }
+        // Without a name braces alone: the second argument of `info` may be just them.
+        if !matchers.isEmpty || selector.name == nil { text += "{" + matchers.joined(separator: ",") + "}" }
     }
 
     private mutating func write(_ at: AtModifier?) {
