@@ -21,12 +21,12 @@ test: packages-test lint unit build check-binary integration ## Everything
 
 # In two runs: those of rules keep the processors busy, and others wait for sockets and files with limits.
 unit: packages
-	$(SWIFT) test --scratch-path $(DEBUG) --parallel $(FLAGS) --skip RulesTests
-	$(SWIFT) test --skip-build --scratch-path $(DEBUG) --parallel --filter RulesTests
+	SWIFT="$(SWIFT)" scripts/run-unit-tests --scratch-path $(DEBUG) --parallel $(FLAGS) --skip RulesTests
+	SWIFT="$(SWIFT)" scripts/run-unit-tests --skip-build --scratch-path $(DEBUG) --parallel --filter RulesTests
 
 integration: build
 	python3 Tests/Integration/selftest.py
-	python3 Tests/Integration/run.py --binary $(BINARY)
+	python3 Tests/Integration/run.py --binary $(BINARY) --jobs 3
 
 check-binary: build ## Size, and that no ICU came in
 	scripts/check-binary $(BINARY)

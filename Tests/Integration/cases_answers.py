@@ -1,7 +1,7 @@
 """Answers that no decent server gives: of odd forms, without end, before the request is read."""
 
 import faults
-from context import case, merged
+from context import ALONE, case, merged
 from writers import Writer
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -43,7 +43,7 @@ NOT_TAKEN = [
 ]
 
 
-@case("answers-strange")
+@case("answers-strange", needs=ALONE)
 def strange(c):
     """Answers of every odd form: what means delivered is not sent again, nothing else counts, memory stays small."""
     server = c.server()

@@ -53,7 +53,7 @@ def docker_files(c):
     return verdict
 
 
-@case("docker-storm")
+@case("docker-storm", needs="docker")
 def docker_storm(c):
     """Three containers, rotation by rename with compressed ones, partials, kills, faults, an outage."""
     root = c.folder("docker")
@@ -85,7 +85,7 @@ def docker_unlinked(c):
     return c.judge(server, merged(writer))
 
 
-@case("cri-storm")
+@case("cri-storm", needs="docker")
 def cri_storm(c):
     """Three pods, P and F records, kubelet's rotation with gzip, kills, faults, an outage."""
     root = c.folder("pods")
@@ -173,7 +173,7 @@ class Dockerd:
         self.log.close()
 
 
-@case("docker-real")
+@case("docker-real", needs="docker")
 def docker_real(c):
     """A real dockerd: rotation with max-size=1m max-file=3, 25 kB lines, a restart, kills; stdout and stderr."""
     daemon = Dockerd(c)
@@ -214,7 +214,7 @@ def docker_local(c):
     return c.judge(server, expected, seconds=60, idle=15)
 
 
-@case("docker-compressed-while-down")
+@case("docker-compressed-while-down", needs="docker")
 def docker_compressed(c):
     """Two rotations while the agent is down, the older one compressed, with a partial record across each."""
     root = c.folder("docker")
@@ -300,7 +300,7 @@ class Proxy:
                 pass
 
 
-@case("docker-real-events")
+@case("docker-real-events", needs="docker")
 def docker_events(c):
     """events: true and no other look at the containers: some appear, die and are renamed, also while the stream is cut."""
     daemon = Dockerd(c)
@@ -351,7 +351,7 @@ def lines_of(server):
                 for _, line, _ in stream.entries]
 
 
-@case("podman-removed")
+@case("podman-removed", needs="docker")
 def podman_removed(c):
     """Podman containers are removed with their logs: what was in them is read to the end, the open line too, and closed."""
     root = c.folder("storage")

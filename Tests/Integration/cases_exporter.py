@@ -12,7 +12,7 @@ import time
 import urllib.request
 
 from agent import free_port, keep_page
-from context import Skip, case
+from context import ALONE, Skip, case
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
@@ -160,7 +160,7 @@ def conformance(c):
     return "%s of %d families; lacking: %s" % (done.stdout.strip().splitlines()[-1], len(families), ", ".join(sorted(LACKING)))
 
 
-@case("exporter-live")
+@case("exporter-live", needs=ALONE)
 def live(c):
     """On this host the page has what the installed node_exporter's has: families, types, labels, and values within what passes between."""
     binary = shutil.which("prometheus-node-exporter")
@@ -304,7 +304,7 @@ def prometheus(c):
     return "%d samples, as OpenMetrics; the same as text but for _created" % seen[2]
 
 
-@case("exporter-slow")
+@case("exporter-slow", needs=ALONE)
 def slow(c):
     """A hung mount, a line of 1 MB and a cut file cost themselves; the page comes in time with all else."""
     if os.geteuid() != 0 or not os.path.exists("/dev/fuse") or not shutil.which("nsenter"):

@@ -12,7 +12,7 @@ import time
 
 from agent import Agent, keep_page
 from cases_containers import Dockerd
-from context import Failure, Skip, case
+from context import ALONE, Failure, Skip, case
 
 BUSYBOX = "/bin/busybox"
 
@@ -159,7 +159,7 @@ def near(have, want, tolerance, what):
         raise Failure("%s is %r, expected %r (give or take %r)" % (what, have, want, tolerance))
 
 
-@case("exporter-containers-docker")
+@case("exporter-containers-docker", needs=ALONE)
 def exporter_docker(c):
     """A real dockerd: values against its own statistics, its descriptions and the cgroups' files; limits, an OOM kill,
     restarts, health, networks, names that change."""
@@ -362,7 +362,7 @@ def cost(c, paths, collectors, pages=30):
     return spent, sum(line.startswith(("container_", "tocsin_container_")) for line in text.splitlines()), memory
 
 
-@case("exporter-containers-cost")
+@case("exporter-containers-cost", needs=ALONE)
 def exporter_cost(c):
     """CPU of a page with 10, 100 and 500 containers on both versions of cgroups, the page without them taken off."""
     told = []

@@ -8,13 +8,13 @@ import subprocess
 
 from agent import keep_page
 from cases_exporter import collect, documented, read
-from context import Skip, case
+from context import ALONE, Skip, case
 
 # Switched on besides the defaults; those that need options or hardware are left as they are.
 OPTIONAL = ("buddyinfo", "cgroups", "ethtool", "interrupts", "processes", "softirqs", "swap", "tcpstat")
 
 
-@case("exporter-memory")
+@case("exporter-memory", needs=ALONE)
 def memory(c):
     """All collectors of the host add at most 4 MiB to what is resident after 200 scrapes."""
     measured = {}
@@ -54,7 +54,7 @@ def preloaded(c, name):
 COUNTED = ["loadavg", "netstat", "meminfo", "cpu", "netclass", "netdev", "sockstat", "vmstat", "stat", "softnet"]
 
 
-@case("exporter-allocations")
+@case("exporter-allocations", needs=ALONE)
 def allocations(c):
     """A page allocates for the request and for each collector; nothing for each sample, once it has been asked for a few times."""
     library = preloaded(c, "countmalloc")
@@ -153,7 +153,7 @@ def smart(c):
     return "values=%d" % len(wanted)
 
 
-@case("exporter-btrfs")
+@case("exporter-btrfs", needs="mounts")
 def btrfs(c):
     """Devices of a btrfs, their sizes and errors, are those that btrfs's own tool tells, damage included."""
     if os.geteuid() != 0 or not shutil.which("mkfs.btrfs") or not shutil.which("losetup"):
@@ -232,7 +232,7 @@ def btrfs(c):
     return "%d numbers as btrfs tells them, %d errors of corruption among them" % (len(found), damage)
 
 
-@case("exporter-devices")
+@case("exporter-devices", needs="mounts")
 def devices(c):
     """With many network devices all are on the page, the same by netlink as by sysfs; those with random names are left out."""
     if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("unshare"):

@@ -52,7 +52,7 @@ class Sender(threading.Thread):
         return dict(self.lines)
 
 
-@case("journald-real")
+@case("journald-real", needs="journald")
 def journald_real(c):
     """A real journald with small files and rotations, kills of the agent, faults of the server."""
     daemon = Journald(c)
@@ -72,7 +72,7 @@ def journald_real(c):
     return "%s journal_files=%d" % (verdict, len(daemon.archived()) + 1)
 
 
-@case("journald-long-fields")
+@case("journald-long-fields", needs="journald")
 def long_fields(c):
     """Messages over 64 KiB (compressed in the journal), with newlines, NULs and bytes that are no UTF-8, arrive whole."""
     daemon = Journald(c, "8M")
@@ -132,7 +132,7 @@ def restart_exact(c):
     return verdict
 
 
-@case("journal-vacuum")
+@case("journal-vacuum", needs="journald")
 def vacuum(c):
     """Journal files vanish while unread ones wait: what is left arrives, what is gone is counted as a gap."""
     daemon = Journald(c)
@@ -170,7 +170,7 @@ def vacuum(c):
     return "%s counted_gap=%g" % (verdict, counted)
 
 
-@case("journal-damaged")
+@case("journal-damaged", needs="journald")
 def damaged(c):
     """One of several journal files is damaged in its middle: the others arrive, the agent goes on and says so."""
     daemon = Journald(c)
@@ -240,7 +240,7 @@ def truncated(c):
     return verdict
 
 
-@case("journal-namespaces")
+@case("journal-namespaces", needs="journald")
 def namespaces(c):
     """Of a /var/log/journal of our own: `*` reads all namespaces, of this machine only and new ones too; one that is
     not there is named in /-/ready until it is."""
@@ -308,7 +308,7 @@ def namespaces(c):
     return "lines=%d" % expected
 
 
-@case("journal-namespace-born")
+@case("journal-namespace-born", needs="journald")
 def namespace_born(c):
     """A real journald of a new namespace logs at once, while another journal is written all the time: not one entry of it is
     missed by `namespace: "*"`."""

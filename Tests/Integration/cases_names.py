@@ -5,7 +5,7 @@ import os
 import sys
 
 from bootedhost import BootedHost
-from context import case
+from context import ALONE, case
 
 DASHBOARDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dashboards")
 sys.path.insert(0, DASHBOARDS)
@@ -46,7 +46,7 @@ def reason(name):
     return max((key for key in LACKING if name.startswith(key)), key=len, default=None)
 
 
-@case("dashboards-host")
+@case("dashboards-host", needs=ALONE)
 def dashboards_host(c):
     """Every family that dashboard 1860 and node-mixin's alerts, rules and dashboards use is on the page of a host with
     systemd, but for what this host demonstrably lacks."""

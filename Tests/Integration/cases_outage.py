@@ -170,7 +170,7 @@ def too_old(c):
     c.require(not server.problems, "against the specification: %s" % server.problems[:3])
 
 
-@case("remote-write-disk-full")
+@case("remote-write-disk-full", needs="mounts")
 def disk_full(c):
     """A disk that is full under the queue is told by readiness; samples wait in memory, and none is lost when there is room again."""
     outage = Outage(c)

@@ -87,7 +87,7 @@ def contained(c, socket):
     return path
 
 
-@case("scrape-docker")
+@case("scrape-docker", needs="docker")
 def scrape_docker(c):
     """Containers of a real dockerd that have the label prometheus.io/port are found and scraped without any configuration, on
     docker's networks and on the host's; their series end when the container does, others are left alone."""

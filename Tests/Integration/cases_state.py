@@ -13,7 +13,7 @@ from verdict import Verdict
 from writers import Writer
 
 
-@case("disk-full")
+@case("disk-full", needs="mounts")
 def disk_full(c):
     """The state's file system (a tmpfs of 24 MiB) is full for a while, over a kill: what can be read again arrives."""
     state = c.folder("state")

@@ -12,7 +12,7 @@ from buspeer import BusPeer, answer, refusal, text
 from buspeer import signal as bus_signal
 from bootedhost import OPTIONS, BootedHost, family, samples
 from cases_unit import UNIT
-from context import Failure, case
+from context import ALONE, Failure, case
 
 # Of a page what is the collectors'.
 OWN = re.compile(r"node_(systemd|logind)_")
@@ -74,7 +74,7 @@ def against_systemctl(c, host, page):
     return len(units)
 
 
-@case("systemd-units")
+@case("systemd-units", needs="systemd")
 def systemd_units(c):
     """Units of every state and kind: the same families, types, labels and values as node_exporter's in the same place, and
     the states that systemctl shows; over the bus, over systemd's own socket, and with patterns."""
@@ -154,7 +154,7 @@ def hang(c, host, pid, name):
     return "%s stopped: %.1f s, then %.2f" % (name, took[0], max(took[1:]))
 
 
-@case("systemd-trouble")
+@case("systemd-trouble", needs="systemd")
 def systemd_trouble(c):
     """The agent's unit, as its own user: systemd read anew, executed anew and stopped, the bus stopped and gone: a page
     never waits longer than its deadline, only the one collector lacks, it comes back by itself, nothing is left open."""
@@ -207,7 +207,7 @@ def systemd_trouble(c):
     return "; ".join(told)
 
 
-@case("systemd-private")
+@case("systemd-private", needs="systemd")
 def systemd_private(c):
     """Root over systemd's own socket, without a bus: pages are had, systemd keeps no connection of ours, and one that is
     stopped costs the collector alone."""
@@ -246,7 +246,7 @@ def session(**environment):
     return "[Service]\nPAMName=test-session\nUser=daemon\n%sExecStart=/bin/sleep 10000\n" % lines
 
 
-@case("logind-sessions")
+@case("logind-sessions", needs="systemd")
 def logind_sessions(c):
     """Sessions that a real logind has of several kinds: the same series as node_exporter's; a session that ends; logind that
     does not run and is not started for it."""
@@ -317,7 +317,7 @@ PEERS = {
 }
 
 
-@case("bus-peers")
+@case("bus-peers", needs="systemd")
 def bus_peers(c):
     """Peers on the bus's socket that are silent, closed, wrong or noisy: the page comes in time, the collectors that ask
     them fail or have nothing, the others are on it."""
@@ -346,7 +346,7 @@ def bus_peers(c):
 SIZES = ((200, 200, 40), (1000, 100, 10))
 
 
-@case("systemd-many")
+@case("systemd-many", needs=ALONE)
 def systemd_many(c):
     """200 and 1,000 units: all of them are on the page, and what a page costs the agent, systemd and the bus is less than
     with node_exporter."""

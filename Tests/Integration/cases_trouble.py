@@ -131,7 +131,7 @@ def notices_lost(c):
     return c.judge(server, merged(old, new, later))
 
 
-@case("files-io-errors")
+@case("files-io-errors", needs="mounts")
 def io_errors(c):
     """Reads of one file fail with EIO for a while: it is named, the others go on, and nothing of it is lost."""
     compiler = shutil.which("cc")

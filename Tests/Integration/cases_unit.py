@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from agent import wait_for
-from context import Skip, case
+from context import ALONE, Skip, case
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 UNIT = os.path.join(HERE, "..", "..", "packaging", "tocsin.service")
@@ -142,7 +142,7 @@ def make_tree(c):
     return tree
 
 
-@case("unit-systemd")
+@case("unit-systemd", needs=ALONE)
 def unit_systemd(c):
     """The unit under a real systemd: user, groups, the one capability, state directory and filters let it read journals,
     container logs and files of root; reload, restart after a kill, stop."""

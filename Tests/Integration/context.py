@@ -21,12 +21,16 @@ class Skip(Exception):
 
 
 CASES = {}
+# What of the machine a case needs for itself: cases of the same word never run at the same time, those of `ALONE` beside none.
+NEEDS = {}
+ALONE = "alone"
 
 
-def case(name):
+def case(name, needs=None):
     """Registers a function as a case. Its doc comment is what the case proves."""
     def register(function):
         CASES[name] = function
+        NEEDS[name] = needs
         return function
     return register
 

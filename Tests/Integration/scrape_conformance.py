@@ -31,6 +31,7 @@ import tempfile
 import threading
 import time
 
+from agent import free_port
 from snappyblock import decompress
 
 TEXT = {"Content-Type": "text/plain; version=0.0.4"}
@@ -276,12 +277,6 @@ def serve(handler):
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return server
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def conformance(command, folder, names=None):

@@ -68,7 +68,12 @@ struct ExpressionPrinter {
             text += operation.isNegation ? "-" : "+"
             write(operation.expression)
         case .binary(let operation):
+            let place = text.endIndex
             write(operation.left)
+            // `+Inf ^ x` would be read as `+(Inf ^ x)`.
+            if operation.operation == .arithmetic(.power), case .number(let base) = operation.left, base.value == .infinity {
+                text.remove(at: place)
+            }
             text += " "
             writeOperator(of: operation)
             text += " "
