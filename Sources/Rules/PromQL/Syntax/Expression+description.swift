@@ -71,7 +71,9 @@ struct ExpressionPrinter {
             let place = text.endIndex
             write(operation.left)
             // `+Inf ^ x` would be read as `+(Inf ^ x)`.
-            if operation.operation == .arithmetic(.power), case .number(let base) = operation.left, base.value == .infinity {
+            if operation.operation == .arithmetic(.power), case .number(let base) = operation.left,
+                base.value == .infinity
+            {
                 text.remove(at: place)
             }
             text += " "

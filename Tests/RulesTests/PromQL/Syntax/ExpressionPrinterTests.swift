@@ -28,7 +28,8 @@ struct ExpressionPrinterTests {
             ("foo[(5m)]", "foo[(5m)]"), ("foo[((5m))]", "foo[(5m)]"), ("foo[step()+300]", "foo[step() + 300]"),
             ("foo offset -(step()*0.3333)", "foo offset -(step() * 0.3333)"),
             ("foo offset max_of(1m,range())", "foo offset max_of(1m, range())"), ("foo offset 0", "foo"),
-            ("info(foo,{a=\"b\"})", "info(foo, {a=\"b\"})"), ("inf^foo", "Inf ^ foo"), ("info(foo,{})", "info(foo, {})"), ("a </2", "a </ 2"),
+            ("info(foo,{a=\"b\"})", "info(foo, {a=\"b\"})"), ("inf^foo", "Inf ^ foo"),
+            ("info(foo,{})", "info(foo, {})"), ("a </2", "a </ 2"),
             ("hour( )", "hour()"),
         ])
     func printed(text: String, expected: String) throws {
