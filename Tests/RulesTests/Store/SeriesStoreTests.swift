@@ -320,6 +320,8 @@ struct SeriesStoreTests {
             configuration: SeriesStoreConfiguration(directory: scratch.path), metrics: MetricRegistry())
         store.start()
         let ticks = 300
+        // Not so old that the store's own maintenance takes it away where the test takes long.
+        let begin = Timestamp.now.milliseconds - Int64(ticks) * 1000
         await withTaskGroup(of: Void.self) { group in
             for source in 0..<3 {
                 group.addTask {
@@ -328,7 +330,7 @@ struct SeriesStoreTests {
                         store.append(
                             all.enumerated().map { number, series in
                                 SeriesSample(
-                                    series: series, timestamp: Int64(tick) * 1000,
+                                    series: series, timestamp: begin + Int64(tick) * 1000,
                                     value: number % 2 == 0 ? 1 : Double(tick * number))
                             })
                     }
@@ -355,6 +357,71 @@ struct SeriesStoreTests {
         #expect(store.everything().count == 180)
         #expect(store.everything().values.allSatisfy { $0.count == ticks })
         #expect(store.trouble == nil)
+    }
+
+    private final class Clock: Sendable {
+        let now = Atomic<Int64>(0)
+    }
+
+    /// - Parameter ahead: seconds by which the clock is ahead of the samples; all of them are past their horizon then.
+    @Test(
+        "series are forgotten and blocks rewritten while others append, read and make blocks",
+        arguments: [0, 1_000_000]
+    )
+    func forgettingBesideOthers(ahead: Int64) async throws {
+        let scratch = ScratchDirectory()
+        var configuration = SeriesStoreConfiguration(directory: scratch.path)
+        configuration.minimumRetention = 50_000
+        let store = try SeriesStore(configuration: configuration, metrics: MetricRegistry())
+        let ticks = Int64(400)
+        let clock = Clock()
+        await withTaskGroup(of: Void.self) { group in
+            for source in 0..<2 {
+                group.addTask {
+                    for tick in 0..<ticks {
+                        // Some are always there, some come and go.
+                        let present = (0..<40).filter { $0 < 10 || (tick / 40 + Int64($0)) % 3 == 0 }
+                        store.append(
+                            present.map {
+                                SeriesSample(
+                                    series: series("m\($0)", .gauge, ["source": "\(source)", "age": "\(tick / 120)"]),
+                                    timestamp: tick * 1000, value: Double(tick) / 7)
+                            })
+                        clock.now.store(tick * 1000, ordering: .relaxed)
+                        if tick % 16 == 0 { store.makeBlock() }
+                    }
+                }
+                group.addTask {
+                    while clock.now.load(ordering: .relaxed) < (ticks - 1) * 1000 {
+                        store.maintain(
+                            now: Timestamp(nanoseconds: (clock.now.load(ordering: .relaxed) + ahead * 1000) * 1_000_000)
+                        )
+                    }
+                }
+            }
+            group.addTask {
+                while clock.now.load(ordering: .relaxed) < (ticks - 1) * 1000 {
+                    store.read { reader in
+                        for series in reader.series(matching: []) {
+                            let points = reader.points(of: series)
+                            #expect(points.allSatisfy { $0 == Point($0.time, Double($0.time / 1000) / 7) })
+                            #expect(zip(points, points.dropFirst()).allSatisfy { $0.time < $1.time })
+                        }
+                    }
+                }
+            }
+        }
+        #expect(store.trouble == nil)
+        guard ahead == 0 else { return }
+        // Three ages of 40 series from each source have been, and only what is young is left.
+        store.makeBlock()
+        store.maintain(now: Timestamp(seconds: 400))
+        let left = store.everything()
+        #expect(left.count < 200)
+        for source in 0..<2 {
+            let steady = left[["__name__": "m3", "source": "\(source)", "age": "3"]] ?? []
+            #expect(steady.map(\.time) == (360..<400).map { $0 * 1000 })
+        }
     }
 
     @Test(
