@@ -17,11 +17,6 @@ final class RecordingRule {
         at time: Int64, limit: Int, in surroundings: RuleSurroundings, into batch: inout SeriesBatch
     ) throws {
         let samples = try surroundings.vector(query, at: time, remarks: &status.remarks)
-        if let sample = samples.first(where: { $0.histogram != nil }) {
-            throw RuleError(
-                "the result has native histograms, such as that of \(SeriesName.text(sample.labels)), which the series store "
-                    + "does not keep: expected numbers, as histogram_quantile and histogram_count give them")
-        }
         if limit > 0, samples.count > limit {
             throw RuleError("exceeded limit of \(limit) with \(samples.count) series")
         }

@@ -53,7 +53,7 @@ struct RuleTestFileTests {
         let scratch = ScratchDirectory()
         let path = scratch.path + "/r.yml"
         _ = try StoreFile(path: path, flags: O_WRONLY | O_CREAT)
-        for (expression, problem) in [("h", "native histograms, such as that of h"), ("histogram_count(h)", nil)] {
+        for (expression, problem) in [("h", "the result has native histograms"), ("histogram_count(h)", nil)] {
             let rules = "groups: [{name: g, rules: [{record: kept, expr: \(expression)}]}]"
             try scratch.overwrite("r.yml", Array(rules.utf8))
             let report = try run(
