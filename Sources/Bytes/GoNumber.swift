@@ -1,18 +1,12 @@
-/// Numbers as Go's `strconv.FormatFloat(x, 'g', -1, 64)` writes them, which is what every Prometheus client and
-/// every golden file of theirs contains.
+/// Numbers as Go's `strconv.FormatFloat` writes them with the shortest digits that read back as the same number, which is what
+/// every Prometheus client and every golden file of theirs contains.
 package enum GoNumber {
-    /// Appends `value`: the shortest digits that read back as the same number, plain from 1e-4 to
-    /// below 1e6, else `d.ddde+XX` with at least two digits of exponent.
+    /// Appends `value` as the format `g` has it: plain from 1e-4 to below 1e6, else `d.ddde+XX` with at least two digits of
+    /// exponent.
     package static func append(_ value: Double, to buffer: inout ByteBuffer) {
-        if value.isNaN { return buffer.append("NaN" as StaticString) }
-        if value.isInfinite { return buffer.append(value < 0 ? "-Inf" : "+Inf" as StaticString) }
         // client_golang writes negative zero as 0.
         if value == 0 { return buffer.append(0x30) }
-        if value.magnitude < 1e6, value == value.rounded(.towardZero) {
-            return buffer.append(decimal: Int(value))
-        }
-        if value < 0 { buffer.append(0x2d) }
-        appendFraction(value.magnitude, to: &buffer)
+        append(value, plainBelow: 6, to: &buffer)
     }
 
     /// As `append`, and always recognisable as a float: OpenMetrics wants `1.0` where the text format has `1`.
@@ -23,36 +17,69 @@ package enum GoNumber {
         buffer.append(".0" as StaticString)
     }
 
+    /// Appends `value` as the format `f` has it: never with an exponent.
+    package static func appendPlain(_ value: Double, to buffer: inout ByteBuffer) {
+        guard let magnitude = appendSign(value, to: &buffer) else { return }
+        if let whole = whole(magnitude) { return buffer.append(decimal: whole) }
+        appendPlain(ShortestDecimal(magnitude), to: &buffer)
+    }
+
+    /// As `append` with an exponent below `10^plainFrom` and from `10^plainBelow` on; negative zero is `-0`.
+    package static func append(_ value: Double, plainFrom: Int = -4, plainBelow: Int, to buffer: inout ByteBuffer) {
+        guard let magnitude = appendSign(value, to: &buffer) else { return }
+        if plainBelow >= 16, let whole = whole(magnitude) { return buffer.append(decimal: whole) }
+        let decimal = ShortestDecimal(magnitude)
+        let exponent = decimal.point - 1
+        if magnitude == 0 || exponent >= plainFrom && exponent < plainBelow { return appendPlain(decimal, to: &buffer) }
+        appendDigits(decimal, before: 1, to: &buffer)
+        buffer.append(0x65)
+        buffer.append(exponent < 0 ? 0x2d : 0x2b)
+        buffer.append(digits: UInt64(exponent.magnitude), count: exponent.magnitude < 100 ? 2 : 3)
+    }
+
+    /// Writes what is no number, and the sign of what is one; then its magnitude is left to be written.
+    private static func appendSign(_ value: Double, to buffer: inout ByteBuffer) -> Double? {
+        guard value.isFinite else {
+            buffer.append(value.isNaN ? "NaN" : value < 0 ? "-Inf" : "+Inf" as StaticString)
+            return nil
+        }
+        if value.sign == .minus { buffer.append(0x2d) }
+        return value.magnitude
+    }
+
+    /// A whole number below 2^53, which has no digits but its own.
+    private static func whole(_ magnitude: Double) -> UInt64? {
+        magnitude < 0x1p53 ? UInt64(exactly: magnitude) : nil
+    }
+
+    private static func appendPlain(_ decimal: ShortestDecimal, to buffer: inout ByteBuffer) {
+        if decimal.exponent >= 0 {
+            buffer.append(digits: decimal.significand, count: decimal.count)
+            buffer.append(zeros: decimal.exponent)
+        } else if decimal.point > 0 {
+            appendDigits(decimal, before: decimal.point, to: &buffer)
+        } else {
+            buffer.append("0." as StaticString)
+            buffer.append(zeros: -decimal.point)
+            buffer.append(digits: decimal.significand, count: decimal.count)
+        }
+    }
+
+    /// The digits with a point after so many of them; without one where none are left.
+    private static func appendDigits(_ decimal: ShortestDecimal, before: Int, to buffer: inout ByteBuffer) {
+        let places = decimal.count - before
+        guard places > 0 else { return buffer.append(digits: decimal.significand, count: decimal.count) }
+        let (whole, rest) = decimal.significand.quotientAndRemainder(dividingBy: UInt64.powersOfTen[places])
+        buffer.append(digits: whole, count: before)
+        buffer.append(0x2e)
+        buffer.append(digits: rest, count: places)
+    }
+
     private static func hasPointOrExponent(_ buffer: borrowing ByteBuffer, from start: Int) -> Bool {
         let bytes = buffer.bytes
         for index in start..<bytes.byteCount where bytes.byte(at: index) == 0x2e || bytes.byte(at: index) == 0x65 {
             return true
         }
         return false
-    }
-
-    private static func appendFraction(_ magnitude: Double, to buffer: inout ByteBuffer) {
-        let decimal = ShortestDecimal(magnitude)
-        let exponent = decimal.point - 1
-        if exponent < -4 || exponent >= 6 {
-            buffer.append(decimal.digits[0])
-            if decimal.count > 1 { buffer.append(0x2e) }
-            for index in 1..<max(decimal.count, 1) { buffer.append(decimal.digits[index]) }
-            buffer.append(0x65)
-            buffer.append(exponent < 0 ? 0x2d : 0x2b)
-            if exponent.magnitude < 10 { buffer.append(0x30) }
-            buffer.append(decimal: Int(exponent.magnitude))
-            return
-        }
-        if decimal.point <= 0 {
-            buffer.append("0." as StaticString)
-            for _ in 0..<(-decimal.point) { buffer.append(0x30) }
-            for index in 0..<decimal.count { buffer.append(decimal.digits[index]) }
-            return
-        }
-        for index in 0..<max(decimal.count, decimal.point) {
-            if index == decimal.point { buffer.append(0x2e) }
-            buffer.append(index < decimal.count ? decimal.digits[index] : 0x30)
-        }
     }
 }

@@ -49,6 +49,12 @@ package struct JSONWriter: ~Copyable {
         buffer.append(json)
     }
 
+    /// A value that `write` appends as JSON, without a String.
+    package mutating func raw(_ write: (inout ByteBuffer) -> Void) {
+        separate()
+        write(&buffer)
+    }
+
     package mutating func bool(_ value: Bool) {
         separate()
         buffer.append(value ? "true" : "false" as StaticString)

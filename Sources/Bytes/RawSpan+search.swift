@@ -76,6 +76,7 @@ extension RawSpan {
     }
 
     /// A little-endian integer at `offset`, or nil where the span ends before it does.
+    @inlinable @inline(__always)
     package func load<T: FixedWidthInteger & BitwiseCopyable>(littleEndian offset: Int, as type: T.Type) -> T? {
         guard offset >= 0, offset <= byteCount, byteCount - offset >= MemoryLayout<T>.size else { return nil }
         return T(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: T.self))

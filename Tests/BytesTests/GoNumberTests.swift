@@ -63,6 +63,38 @@ struct GoNumberTests {
         }
     }
 
+    /// Digits without zeros at either end, and the place of the point before the first one.
+    private func digits(_ text: some StringProtocol) -> (digits: String, point: Int) {
+        let parts = text.split(separator: "e")
+        let number = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+        let all = number.joined().drop { $0 == "0" }
+        let shown = all.reversed().drop { $0 == "0" }.reversed()
+        let zeros = number.joined().count - all.count
+        return (String(shown), number[0].count - zeros + (parts.count > 1 ? Int(parts[1]) ?? 0 : 0))
+    }
+
+    @Test("the digits are the shortest ones, and the closest of those, as Swift's own are", arguments: 0..<4)
+    func shortest(kind: Int) {
+        var generator = SeededRandom(seed: 0x51f7 + UInt64(kind))
+        for number in 0..<5000 {
+            let draw = generator.next()
+            let value: Double
+            switch kind {
+            // Any number; one of a size that hosts have; a short decimal; a power of two and its neighbours.
+            case 0: value = Double(bitPattern: draw & ~(1 << 63))
+            case 1: value = Double(bitPattern: draw % (0x437 - 0x37d) << 52 + 0x37d << 52 | generator.next() >> 12)
+            case 2: value = Double(draw >> (11 + generator.next() % 53)) / [1, 10, 1e3, 1e6, 1e9, 1e15][number % 6]
+            default:
+                let power = Double(sign: .plus, exponent: Int(draw % 2000) - 1000, significand: 1)
+                value = number % 3 == 0 ? power.nextDown : number % 3 == 1 ? power : power.nextUp
+            }
+            guard value.isFinite, value > 0 else { continue }
+            let (found, expected) = (digits(GoNumber.general(value)), digits(value.description))
+            #expect(found == expected, "kind \(kind): \(value) became \(GoNumber.general(value))")
+            #expect(Double(GoNumber.plain(value)) == value, "kind \(kind)")
+        }
+    }
+
     @Test(
         "the layouts of %v, of `f` and of fixed precisions",
         arguments: [
@@ -79,6 +111,9 @@ struct GoNumberTests {
         let wanted = value.magnitude < 1e6 && value.magnitude >= 1e-4 ? plain : general
         #expect(GoNumber.general(value) == (value == 0 ? plain : wanted))
         #expect(GoNumber.plain(value) == plain)
+        #expect(
+            GoNumber.general(value, plainFrom: -5, plainBelow: 21)
+                == (value.magnitude < 1e21 || !value.isFinite ? plain : general))
         #expect(GoNumber.fixed(value, places: 2) == fixed)
         #expect(GoNumber.significant(value, digits: 4) == significant)
     }

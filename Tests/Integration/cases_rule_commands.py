@@ -87,4 +87,12 @@ def rules_commands(c):
     out, err = run("rules", "backtest", rules, "--state-dir", c.folder("empty"), code=1)
     c.require(not out and err.count("\n") == 1 and "no agent with the state directory" in err, err)
     agent.terminate()
+    # `check` knows which time intervals there are.
+    with open(rules, "w") as file:
+        file.write("groups:\n- name: g\n  rules:\n  - {alert: A, expr: up, active: nights}\n  - {alert: B, expr: up, active: [nights, dawns]}\n")
+    agent.config["alerting"] = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}], "time_intervals": [
+        {"name": "nights", "time_intervals": [{"times": [{"start_time": "22:00", "end_time": "24:00"}]}]}]}
+    agent.write()
+    code, out, err = agent.command("check", "--config", agent.path)
+    c.require(code == 1 and b"rules.yaml:5:" in err and b"dawns" in err and b"rules.yaml:4:" not in err, "%d %r %r" % (code, out, err))
     return "%d changes with the agent, %d without" % (len(changes(online)), len(changes(offline)))

@@ -1,3 +1,4 @@
+import Alerting
 import ArgumentParser
 import Bytes
 import Configuration
@@ -31,7 +32,9 @@ struct CheckCommand: ParsableCommand {
             }
             _ = try SourcePlan(configuration.logs.scrapes)
             for path in RuleFile.paths(matching: configuration.rules.files) {
-                let file = RuleFile(path: path, language: .promQL())
+                let file = RuleFile(
+                    path: path, language: .promQL(),
+                    timeIntervals: configuration.alerting.configuration?.timeIntervals ?? [:])
                 problems += file.problems.map(\.description)
                 warnings += (file.warnings + RuleFileLint.remarks(file)).map(\.description)
             }

@@ -123,8 +123,9 @@ struct BacktestRulesCommand: ParsableCommand {
         guard file.problems.isEmpty else {
             throw AgentClient.Failure(description: file.problems.map(\.description).joined(separator: "\n"))
         }
-        let store = try SeriesStore(
-            configuration: SeriesStoreConfiguration(directory: directory), metrics: MetricRegistry())
+        var configuration = SeriesStoreConfiguration(directory: directory)
+        configuration.isReadOnly = true
+        let store = try SeriesStore(configuration: configuration, metrics: MetricRegistry())
         let backtest = RuleBacktest(file.groups, RuleOptions(), language: .promQL(), source: store)
         let count = backtest.evaluations(from: start.milliseconds, through: end.milliseconds)
         guard count <= RuleBacktest.mostEvaluations else {

@@ -87,29 +87,45 @@ private final class BacktestGate: Sendable {
 
     init(queries: QueryCancellation) { self.queries = queries }
 
+    /// Ends with whoever holds it, as an answer whose client has gone may never be begun.
+    private final class Turn: Sendable {
+        private let gate: BacktestGate
+
+        init?(_ gate: BacktestGate) {
+            guard !gate.isBusy.exchange(true, ordering: .acquiring) else { return nil }
+            self.gate = gate
+        }
+
+        deinit { gate.isBusy.store(false, ordering: .releasing) }
+    }
+
     func respond(to request: Request, _ groups: RuleGroups) async throws -> Response {
         guard let start = request.query["start"].flatMap({ Int64($0) }),
             let end = request.query["end"].flatMap({ Int64($0) }), start < end
         else { throw HTTPError(400, "expected start before end, in milliseconds since 1970") }
-        guard !isBusy.exchange(true, ordering: .acquiring) else {
+        guard let turn = Turn(self) else {
             throw HTTPError(503, "another backtest runs", headers: ["Retry-After": "10"])
         }
-        defer { isBusy.store(false, ordering: .releasing) }
-        let lines = try await queries.run { cancellation in
-            let file = groups.read(request.body, path: request.query["path"] ?? "rules.yaml")
-            guard file.problems.isEmpty else {
-                throw HTTPError(400, file.problems.map(\.description).joined(separator: "\n"))
-            }
-            let backtest = groups.backtest(file.groups, cancellation: cancellation)
-            let count = backtest.evaluations(from: start, through: end)
-            guard count <= RuleBacktest.mostEvaluations else {
-                throw HTTPError(
-                    400, "that would be \(count) evaluations of rules, expected at most \(RuleBacktest.mostEvaluations)"
-                )
-            }
-            return backtest.report(from: start, through: end, isStopped: { cancellation.isCanceled })
+        let file = try await Blocking.run(stackSize: QueryEngine.stackSize) {
+            groups.read(request.body, path: request.query["path"] ?? "rules.yaml")
         }
-        return Response(headers: ["Content-Type": "application/x-ndjson"], body: .bytes(lines))
+        guard file.problems.isEmpty else {
+            throw HTTPError(400, file.problems.map(\.description).joined(separator: "\n"))
+        }
+        let count = groups.backtest(file.groups, cancellation: queries).evaluations(from: start, through: end)
+        guard count <= RuleBacktest.mostEvaluations else {
+            throw HTTPError(
+                400, "that would be \(count) evaluations of rules, expected at most \(RuleBacktest.mostEvaluations)")
+        }
+        // The answer begins before the run, which may take longer than the server waits for one that has not begun.
+        return .ndjson { [queries] writer in
+            defer { withExtendedLifetime(turn) {} }
+            let lines = try await queries.run { cancellation in
+                groups.backtest(file.groups, cancellation: cancellation).report(
+                    from: start, through: end, isStopped: { cancellation.isCanceled })
+            }
+            try await writer.write(lines)
+        }
     }
 }
 

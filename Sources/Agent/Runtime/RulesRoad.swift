@@ -36,7 +36,6 @@ final class RulesRoad: Sendable {
             directory: "\(stateDirectory)/alerts", language: language, source: store, output: store,
             alerts: AlertSinks(sinks: [LoggedAlerts(logger: logger), alerts]), metrics: metrics, readiness: readiness,
             onProblem: { group, rule, problem in Self.tell(logger, group, rule, problem) })
-        store.start()
     }
 
     /// Reads the rule files again and applies what changed in them. A file or group that is wrong leaves the rest alone.
@@ -63,6 +62,7 @@ final class RulesRoad: Sendable {
                         interval: options.evaluationInterval, queryOffset: options.queryOffset, lookback: lookback)
                 }.filter { $0.milliseconds > Int64(section.series.retention * 1000) }
                     .map { ($0.matchers, $0.milliseconds) })
+            store.start()
             groups.apply(files, options)
             log(files)
         }

@@ -145,9 +145,14 @@ extension RulesReport {
             json.key("annotations")
             json.labels(definition.annotations)
             json.key("alerts")
-            json.beginArray()
-            if !selection.excludesAlerts { for alert in rule.activeAlerts { write(alert, into: &json) } }
-            json.endArray()
+            if selection.excludesAlerts {
+                // Go's nil, where no alerts are an empty list.
+                json.null()
+            } else {
+                json.beginArray()
+                for alert in rule.activeAlerts { write(alert, into: &json) }
+                json.endArray()
+            }
         }
         json.key("health")
         json.string(rule.status.health.rawValue)

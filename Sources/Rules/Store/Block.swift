@@ -109,6 +109,7 @@ final class Block: Sendable {
         var high = chunkCount
         while low < high {
             let middle = (low + high) / 2
+            // A record begins with the id of its series.
             let found = records.load(littleEndian: middle * BlockFormat.recordSize, as: UInt32.self) ?? 0
             if found < id { low = middle + 1 } else { high = middle }
         }

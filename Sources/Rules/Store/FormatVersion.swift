@@ -57,6 +57,7 @@ extension SeriesStore {
                 continue
             }
             aside[version, default: 0] += 1
+            if configuration.isReadOnly { continue }
             let new = FormatVersion.fileName(name, version: version)
             if rename(directory.file(name), directory.file(new)) != 0 { remove(name, in: directory) }
         }
@@ -64,8 +65,11 @@ extension SeriesStore {
             metrics.otherVersionFiles.add(count)
             troubles.append(
                 "\(count) of its files in \(directory.path) are of version \(version) of their format, and this agent reads "
-                    + "version \(LogFormat.version): they were set aside under names that end in .version\(version), and are "
-                    + "deleted when their samples are past the retention")
+                    + "version \(LogFormat.version): "
+                    + (configuration.isReadOnly
+                        ? "they are left out"
+                        : "they were set aside under names that end in .version\(version), and are deleted when their samples "
+                            + "are past the retention"))
         }
         return left
     }

@@ -29,8 +29,9 @@ extension SeriesStore {
     func measure() {
         let mustTrim = writer.withLock { writer in
             writer.maintained = .monotonic
+            let rests = writer.rests()
             defer { writer.mustTrim = false }
-            return writer.mustTrim
+            return writer.mustTrim || rests
         }
         measureMemory()
         bound()
@@ -38,7 +39,7 @@ extension SeriesStore {
     }
 
     /// Makes less resident: the pages of blocks, of which comes back what is read, and the holes that a window leaves in the
-    /// heap.
+    /// heap, or a burst of samples.
     private func releaseMemory(trims: Bool) {
         for block in locked.state.withLock({ $0.blocks }) { block.releasePages() }
         if trims { clinux_trim_heap() }

@@ -109,6 +109,7 @@ extension SeriesStore {
     /// A damaged file is kept beside, the last one of them, for who wants to look into it.
     private func setAside(_ name: String, _ directory: StoreDirectory, _ troubles: inout [String]) {
         metrics.damagedFiles.add()
+        if configuration.isReadOnly { return troubles.append("\(directory.file(name)) is damaged") }
         troubles.append("\(directory.file(name)) is damaged and was set aside as damaged")
         if rename(directory.file(name), directory.file("damaged")) != 0 { remove(name, in: directory) }
     }
@@ -176,6 +177,10 @@ extension SeriesStore {
             metrics.tornBytes.add(file.count - end)
             // A torn end is what kill -9 and power failures leave; it costs seconds.
             if file.count - end > 64 << 10 { troubles.append("\(path) ends after \(end) of \(file.count) bytes") }
+        }
+        if configuration.isReadOnly {
+            if !isUnderstood { _ = state.seal() }
+            return
         }
         let log = try StoreFile(path: path, flags: O_RDWR)
         try log.truncate(to: UInt64(end))

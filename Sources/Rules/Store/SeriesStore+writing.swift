@@ -213,6 +213,7 @@ extension SeriesStore {
     }
 
     func remove(_ name: String, in directory: StoreDirectory) {
+        if configuration.isReadOnly { return }
         do throws(SystemError) { try directory.remove(name) } catch {
             metrics.writeErrors.add()
             setTrouble("delete", "the series store cannot delete a file that it no longer needs: \(error)")

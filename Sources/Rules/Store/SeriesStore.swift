@@ -47,12 +47,15 @@ package final class SeriesStore: SampleSink, SampleSource {
         metrics = SeriesStoreMetrics(registry)
         locked = LockedState(configuration)
         do throws(SystemError) {
-            lock = try configuration.directory.map { path throws(SystemError) in try Self.lockDirectory(path) }
+            lock = try configuration.directory.flatMap { path throws(SystemError) in
+                try Self.lockDirectory(path, isReadOnly: configuration.isReadOnly)
+            }
         } catch {
             throw SeriesStoreError(
                 description: error.code == EWOULDBLOCK || error.code == EAGAIN
                     ? "something else uses the series store in \(error.path): stop the other agent"
-                    : "the series store needs a directory it can write: \(error)")
+                    : "the series store needs a directory it can \(configuration.isReadOnly ? "read" : "write"): \(error)"
+            )
         }
         writer = Guarded(
             StoreWriter(directory: configuration.directory.map { StoreDirectory(path: $0) }, faults: faults))
@@ -62,17 +65,23 @@ package final class SeriesStore: SampleSink, SampleSource {
         publish(registry)
     }
 
-    private static func lockDirectory(_ path: String) throws(SystemError) -> StoreFile {
+    /// Nil where no agent has ever locked a directory that is only read.
+    private static func lockDirectory(_ path: String, isReadOnly: Bool) throws(SystemError) -> StoreFile? {
         let directory = StoreDirectory(path: path)
-        try directory.create()
-        let file = try StoreFile(path: directory.file("lock"), flags: O_RDWR | O_CREAT)
+        if isReadOnly {
+            if access(directory.file("lock"), F_OK) != 0 { return nil }
+        } else {
+            try directory.create()
+        }
+        let file = try StoreFile(path: directory.file("lock"), flags: isReadOnly ? O_RDONLY : O_RDWR | O_CREAT)
         let code = clinux_lock_file(file.descriptor)
         if code != 0 { throw SystemError(call: "lock", path: path, code: code) }
         return file
     }
 
-    /// Begins to write files. Once.
+    /// Begins to write files. Once; `setRetention` comes before it.
     package func start() {
+        guard !configuration.isReadOnly else { return }
         thread.withLock { thread in
             if thread == nil { thread = WorkerThread(name: "series-store") { [self] in run() } }
         }
@@ -86,7 +95,7 @@ package final class SeriesStore: SampleSink, SampleSource {
         }
         signal.change { $0.isStopped = true }
         running?.join()
-        flush(durable: true)
+        if !configuration.isReadOnly { flush(durable: true) }
     }
 
     // MARK: Samples

@@ -21,5 +21,8 @@ package struct SeriesStoreConfiguration: Sendable, Equatable {
     /// Milliseconds for which samples are kept of every series.
     package var minimumRetention: Int64 = 6 * 3_600_000
 
+    /// Reads the files and leaves them as they are, damaged ones too; what is appended is in memory alone.
+    package var isReadOnly = false
+
     package init(directory: String?) { self.directory = directory }
 }

@@ -22,6 +22,8 @@ final class StoreReader: SampleReader {
     private var decoder = ChunkDecoder()
     private var open = ChainCopy()
     private var columns: [ColumnKey: [Int64]] = [:]
+    /// The one that was wanted last, as series of one scrape stand side by side.
+    private var column: (key: ColumnKey, times: [Int64])?
     private var one = SampleColumns()
 
     private struct ColumnKey: Hashable {
@@ -216,9 +218,10 @@ final class StoreReader: SampleReader {
     private func times(of header: ChunkHeader, _ owner: ObjectIdentifier, _ load: () -> [Int64]) -> [Int64] {
         guard header.column != ChunkHeader.ownTimes else { return [] }
         let key = ColumnKey(owner: owner, column: header.column)
-        if let known = columns[key] { return known }
-        let times = load()
-        columns[key] = times
+        if let column, column.key == key { return column.times }
+        let times = columns[key] ?? load()
+        if columns[key] == nil { columns[key] = times }
+        column = (key, times)
         return times
     }
 

@@ -21,6 +21,8 @@ struct StoreWriter: ~Copyable {
     var maintained = Timestamp.monotonic
     /// Whether a window went, or files were read, since the heap was trimmed.
     var mustTrim = true
+    /// Bytes that came since blocks were looked after, and in the time between the two times before that.
+    var taken = (now: 0, before: 0)
     /// After a failure to write the log: when to try again.
     var retry: Timestamp?
     /// After failures to write blocks.
@@ -78,10 +80,18 @@ struct StoreWriter: ~Copyable {
         let length = head.count + waiting.count
         end += UInt64(length)
         logs[number] = Int(end)
+        taken.now += length
         waiting.removeAll()
         waiting.release(downTo: 16 << 10)
         if unsynchronized == nil { unsynchronized = Timestamp.monotonic }
         return length
+    }
+
+    /// Whether much less has come since the last time this was asked than in as long before: then what requests and batches
+    /// took of the heap lies empty.
+    mutating func rests() -> Bool {
+        defer { taken = (0, taken.now) }
+        return taken.now < taken.before / 8
     }
 
     mutating func synchronize() throws(SystemError) {

@@ -107,6 +107,7 @@ struct RulesReportTests {
         #expect(try names(report, [("group_limit", "1"), ("group_next_token", token)]) == ["Broken"])
         #expect(try !json(report, [("group_limit", "1"), ("group_next_token", token)]).contains("groupNextToken"))
         #expect(try json(report, [("exclude_alerts", "tRUE")]).contains("\"activeAt\"") == false)
+        #expect(try json(report, [("exclude_alerts", "tRUE")]).contains("\"alerts\":null"))
         let error = #expect(throws: RulesReport.SelectionError.self) {
             try json(report, [("group_limit", "1"), ("group_next_token", "x")])
         }

@@ -1,7 +1,9 @@
 import Bytes
 import Configuration
-import Rules
+import Glibc
 import Testing
+
+@testable import Rules
 
 @Suite("Tests of rules")
 struct RuleTestFileTests {
@@ -44,6 +46,28 @@ struct RuleTestFileTests {
         let report = try run(
             "tests: [{promql_expr_test: [{expr: 0 / 0, eval_time: 1m, exp_samples: [{labels: '{}', value: .nan}]}]}]")
         #expect(report.hasPassed)
+    }
+
+    @Test("tell that a recording rule's result is a native histogram, which is not kept; a number of it is")
+    func recordedHistogram() throws {
+        let scratch = ScratchDirectory()
+        let path = scratch.path + "/r.yml"
+        _ = try StoreFile(path: path, flags: O_WRONLY | O_CREAT)
+        for (expression, problem) in [("h", "the result has native histograms"), ("histogram_count(h)", nil)] {
+            let rules = "groups: [{name: g, rules: [{record: kept, expr: \(expression)}]}]"
+            try scratch.overwrite("r.yml", Array(rules.utf8))
+            let report = try run(
+                """
+                rule_files: [\(path)]
+                tests:
+                  - interval: 1m
+                    input_series: [{series: h, values: '{{count:2 sum:3 buckets:[2]}}x2'}]
+                    promql_expr_test:
+                      - {expr: kept, eval_time: 1m, exp_samples: \(problem == nil ? "[{labels: kept, value: 2}]" : "[]")}
+                """)
+            #expect(report.hasPassed == (problem == nil), "\(report.failures)")
+            if let problem { #expect(report.failures.first?.text.contains(problem) == true, "\(report.failures)") }
+        }
     }
 
     @Test("say where a file is wrong")

@@ -28,6 +28,39 @@ struct StoreRecoveryTests {
             configuration: SeriesStoreConfiguration(directory: scratch.path), metrics: MetricRegistry(), faults: faults)
     }
 
+    @Test("a store that is only read has what is whole, and leaves its files and a torn end as they are")
+    func readOnly() throws {
+        let scratch = ScratchDirectory()
+        let expected: [LabelSet: [Point]]
+        do {
+            let store = try open(scratch)
+            fill(store)
+            store.makeBlock()
+            fill(store, from: 50)
+            store.flush(durable: false)
+            expected = store.everything()
+        }
+        let log = try #require(try scratch.names(".log").first)
+        try scratch.overwrite(log, scratch.contents(log) + [1, 2, 3])
+        let block = BlockFormat.fileName(200...200)
+        _ = try StoreFile(path: scratch.path + "/" + block, flags: O_WRONLY | O_CREAT)
+        try scratch.overwrite(block, [7])
+        let before = try scratch.names("").map { ($0, try scratch.contents($0)) }
+        var configuration = SeriesStoreConfiguration(directory: scratch.path)
+        configuration.isReadOnly = true
+        do {
+            let store = try SeriesStore(configuration: configuration, metrics: MetricRegistry())
+            #expect(store.everything() == expected)
+            store.start()
+            store.stop()
+        }
+        let after = try scratch.names("").map { ($0, try scratch.contents($0)) }
+        #expect(after.elementsEqual(before, by: ==))
+        configuration.directory = scratch.path + "/none"
+        _ = try SeriesStore(configuration: configuration, metrics: MetricRegistry())
+        #expect(access(scratch.path + "/none", F_OK) != 0)
+    }
+
     @Test("killed at any step of making a block, it has all that was in the log", arguments: 0..<10)
     func killedWhileMakingBlock(step: Int) throws {
         let left = Mutex(Int.max)

@@ -74,10 +74,13 @@ package final class PromQLQuery: PreparedQuery {
 extension Frame {
     /// The samples of the only step.
     func vector(at time: Int64, _ histograms: HistogramTable) throws(QueryError) -> [VectorSample] {
+        // Most alerts' expressions give nothing, and then nobody needs the labels.
+        let count = values.reduce(0) { $1.isAbsent ? $0 : $0 + 1 }
+        if count == 0 { return [] }
         let final = shape.finalLabels
         if final.hasDuplicates { try checkDuplicates(final) }
         var samples: [VectorSample] = []
-        samples.reserveCapacity(values.reduce(0) { $1.isAbsent ? $0 : $0 + 1 })
+        samples.reserveCapacity(count)
         func append(_ row: Int) {
             if hasHistograms, let histogram = histograms[values[row]] {
                 samples.append(
