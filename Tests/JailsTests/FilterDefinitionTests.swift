@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Reading filters")
 struct FilterDefinitionTests {
-    private func failures(_ text: String, _ parameters: [(name: String, value: String)] = [], local: String? = nil) throws -> [String] {
+    private func failures(_ text: String, _ parameters: [(name: String, value: String)] = [], local: String? = nil)
+        throws -> [String]
+    {
         let files = try ConfigurationFiles(["filter.d/t.conf": text])
         if let local { try files.write("filter.d/t.local", local) }
         return try FilterDefinition(name: "t", parameters: parameters, directory: files.path).failurePatterns
@@ -58,10 +60,14 @@ struct FilterDefinitionTests {
     @Test(
         "errors name file and line",
         arguments: [
-            ("[Definition]\nfailregex=1\nfailregex=2\n", 3, "twice"), ("[A]\nx=1\n[A]\n", 3, "twice"), ("x=1\n", 1, "section"),
-            ("[Definition]\nfailregex=%(nope)s\n", 2, "defined nowhere"), ("[Definition]\nfailregex=50% x\n", 2, "expected %%"),
-            ("[Definition]\nfailregex=%(a)s\na=%(failregex)s\n", 2, "more than 10 deep"), ("[Definition]\nfailregex\n", 2, "option = value"),
-            ("[Definition]\nmaxlines=many\n", 2, "maxlines"), ("[Other]\nx=1\n", 0, "[Definition]"), ("[Definition]\n\u{FF}=", 0, ""),
+            ("[Definition]\nfailregex=1\nfailregex=2\n", 3, "twice"), ("[A]\nx=1\n[A]\n", 3, "twice"),
+            ("x=1\n", 1, "section"),
+            ("[Definition]\nfailregex=%(nope)s\n", 2, "defined nowhere"),
+            ("[Definition]\nfailregex=50% x\n", 2, "expected %%"),
+            ("[Definition]\nfailregex=%(a)s\na=%(failregex)s\n", 2, "more than 10 deep"),
+            ("[Definition]\nfailregex\n", 2, "option = value"),
+            ("[Definition]\nmaxlines=many\n", 2, "maxlines"), ("[Other]\nx=1\n", 0, "[Definition]"),
+            ("[Definition]\n\u{FF}=", 0, ""),
             ("[Definition]\nfailregex=<b>\nb=<c>\nc=<b>\n", 0, "contains itself"),
         ])
     func errors(_ text: String, _ line: Int, _ message: String) throws {
@@ -83,10 +89,13 @@ struct FilterDefinitionTests {
         #expect(document.sections.first?.options.map(\.value) == ["%% a=b\n\nz;k", "q", "1 # data"])
     }
 
-    @Test("lists of parameters", arguments: [
-        ("sshd", "sshd", []), (#"a[x=1, y="b, c]"]"#, "a", ["x=1", "y=b, c]"]), ("a[x=1][y='2']", "a", ["x=1", "y=2"]),
-        ("a[]", "a", []), ("a[b?family=inet6=7]", "a", ["b?family=inet6=7"]), (" a[ x = 1 ] ", "a", ["x=1"]),
-    ])
+    @Test(
+        "lists of parameters",
+        arguments: [
+            ("sshd", "sshd", []), (#"a[x=1, y="b, c]"]"#, "a", ["x=1", "y=b, c]"]),
+            ("a[x=1][y='2']", "a", ["x=1", "y=2"]),
+            ("a[]", "a", []), ("a[b?family=inet6=7]", "a", ["b?family=inet6=7"]), (" a[ x = 1 ] ", "a", ["x=1"]),
+        ])
     func parameters(_ text: String, _ name: String, _ expected: [String]) throws {
         let list = try ParameterList(text)
         #expect(list.name == name)
@@ -102,8 +111,10 @@ struct FilterDefinitionTests {
         print("seed \(seed)")
         var random = SeededRandom(seed: seed)
         let pieces = [
-            "[Definition]\n", "[INCLUDES]\n", "before = t.conf\n", "after=x.conf\n", "failregex = ", "%(failregex)s", "<failregex>", "<a", "%(", "%%",
-            "\n ", "\n", "=", ";", "#", "[Init?family=inet6]\n", "a = <b>\n", "b = <a><a>\n", "%(known/a)s", "<HOST>", "(?P<x>", "[", "\\", "é", "datepattern=",
+            "[Definition]\n", "[INCLUDES]\n", "before = t.conf\n", "after=x.conf\n", "failregex = ", "%(failregex)s",
+            "<failregex>", "<a", "%(", "%%",
+            "\n ", "\n", "=", ";", "#", "[Init?family=inet6]\n", "a = <b>\n", "b = <a><a>\n", "%(known/a)s", "<HOST>",
+            "(?P<x>", "[", "\\", "é", "datepattern=",
         ]
         let files = try ConfigurationFiles(["filter.d/x.conf": "[INCLUDES]\nafter = t.conf\n"])
         var read = 0
@@ -111,7 +122,9 @@ struct FilterDefinitionTests {
             var bytes: [UInt8] = []
             for _ in 0..<Int.random(in: 1...20, using: &random) {
                 bytes += Array((pieces.randomElement(using: &random) ?? "").utf8)
-                if Int.random(in: 0..<12, using: &random) == 0 { bytes.append(UInt8.random(in: 0...255, using: &random)) }
+                if Int.random(in: 0..<12, using: &random) == 0 {
+                    bytes.append(UInt8.random(in: 0...255, using: &random))
+                }
             }
             try files.write("filter.d/t.conf", bytes: bytes)
             do {

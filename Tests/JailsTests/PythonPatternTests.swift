@@ -8,8 +8,10 @@ struct PythonPatternTests {
     @Test(
         "what PCRE2 reads otherwise is rewritten",
         arguments: [
-            ("a{,3}", "a{0,3}"), ("a{2,3}", "a{2,3}"), ("x{y", "x{y"), (#"\Z"#, #"\z"#), (#"\u00e9"#, #"\x{e9}"#), (#"[[:x]"#, #"[\[:x]"#),
-            ("(?u)a", "a"), ("(?P<n>a)(?P=n)", "(?P<n>a)(?P=n)"), ("a(?#note)b", "ab"), ("(?(n)a|b)", "(?(n)a|b)"), (#"[]\]]"#, #"[]\]]"#),
+            ("a{,3}", "a{0,3}"), ("a{2,3}", "a{2,3}"), ("x{y", "x{y"), (#"\Z"#, #"\z"#), (#"\u00e9"#, #"\x{e9}"#),
+            (#"[[:x]"#, #"[\[:x]"#),
+            ("(?u)a", "a"), ("(?P<n>a)(?P=n)", "(?P<n>a)(?P=n)"), ("a(?#note)b", "ab"), ("(?(n)a|b)", "(?(n)a|b)"),
+            (#"[]\]]"#, #"[]\]]"#),
         ])
     func rewritten(_ pattern: String, _ expected: String) throws {
         #expect(try PythonPattern.translate(pattern).pattern == expected)
@@ -22,7 +24,9 @@ struct PythonPatternTests {
 
     @Test(
         "what only PCRE2 knows is refused",
-        arguments: [#"\K"#, #"\R"#, #"\h"#, #"\Qa\E"#, "(*SKIP)", "(?R)", "(?&n)", "(?<n>a)", "(?|a|b)", "(?a)x", "[a", "\\"])
+        arguments: [
+            #"\K"#, #"\R"#, #"\h"#, #"\Qa\E"#, "(*SKIP)", "(?R)", "(?&n)", "(?<n>a)", "(?|a|b)", "(?a)x", "[a", "\\",
+        ])
     func refused(_ pattern: String) {
         #expect(throws: PatternError.self) { try PythonPattern.translate(pattern) }
     }

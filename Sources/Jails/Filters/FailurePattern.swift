@@ -62,8 +62,11 @@ package final class FailurePattern {
         skipGroups = plain.filter { $0.name.hasPrefix("skiplines") }.map(\.number)
         contentGroup = plain.first { $0.name == "content" }?.number
         groups = plain.filter { !$0.name.hasPrefix("skiplines") && $0.name != "content" && !$0.name.hasPrefix("_") }
-        self.alternatives = alternatives
-        self.tuples = tuples
+        // Their names say the order, not their places.
+        let names = matcher.regex.groupNames.sorted { $0.key < $1.key }.map(\.value)
+        func rank(_ number: Int) -> Int { names.firstIndex(of: number) ?? 0 }
+        self.alternatives = alternatives.sorted { rank($0.number) < rank($1.number) }
+        self.tuples = tuples.sorted { rank($0.number) < rank($1.number) }
     }
 
     var hasIdentity: Bool { groups.contains { Self.identities.contains($0.name) } }
@@ -77,7 +80,7 @@ package final class FailurePattern {
         {
             base = base[..<mark]
         }
-        return base.isEmpty ? nil : String(base)
+        return base.isEmpty ? nil : FailureTags.groupName(of: String(base))
     }
 
     /// Whether it matches what is known to be UTF-8; false while it is set aside.

@@ -72,10 +72,15 @@ enum FailureTags {
         guard !name.isEmpty, name.allSatisfy({ (0x41...0x5a).contains($0) || ASCII.isDigit($0) || $0 == 0x5f }) else {
             return nil
         }
-        switch String(name) {
-        case "ID": return "fid"
-        case "PORT": return "fport"
-        default: return String(name).lowercasedASCII
+        return self.groupName(of: String(name).lowercasedASCII)
+    }
+
+    /// The group of a field.
+    static func groupName(of field: String) -> String {
+        switch field {
+        case "id": "fid"
+        case "port": "fport"
+        default: field
         }
     }
 

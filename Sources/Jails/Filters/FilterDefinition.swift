@@ -56,17 +56,33 @@ package struct FilterDefinition: Sendable, Equatable {
         path = origin.file
         failureLine = origin.line
         if let text = try options.value(of: "maxlines"), !text.isEmpty {
-            guard let number = Int(text.trimmed), (1...Self.mostLines).contains(number) else {
-                let place = options.origin(of: "maxlines")
-                throw JailConfigurationError(
-                    file: place.file, line: place.line,
-                    message: "maxlines: expected a number from 1 to \(Self.mostLines), found \"\(text.prefix(40))\"")
-            }
-            maximumLines = number
+            let place = options.origin(of: "maxlines")
+            maximumLines = try Self.lines(text, place.file, place.line)
         }
         guard failurePatterns.count + ignorePatterns.count <= Self.mostPatterns else {
             throw JailConfigurationError(
                 file: path, line: failureLine, message: "more than \(Self.mostPatterns) patterns")
         }
+    }
+
+    private static func lines(_ text: String, _ file: String, _ line: Int) throws(JailConfigurationError) -> Int {
+        guard let number = Int(text.trimmed), (1...mostLines).contains(number) else {
+            throw JailConfigurationError(
+                file: file, line: line,
+                message: "maxlines: expected a number from 1 to \(mostLines), found \"\(text.prefix(40))\"")
+        }
+        return number
+    }
+
+    /// Takes what a jail sets itself, by the names of the filter's options.
+    mutating func replace(_ options: [String: String]) throws(JailConfigurationError) {
+        func list(_ option: String) -> [String]? { options[option]?.lines.filter { !$0.isEmpty } }
+        failurePatterns = list("failregex") ?? failurePatterns
+        ignorePatterns = list("ignoreregex") ?? ignorePatterns
+        datePatterns = list("datepattern") ?? datePatterns
+        journalMatches = list("journalmatch") ?? journalMatches
+        if let prefix = options["prefregex"] { prefixPattern = prefix.isEmpty ? nil : prefix }
+        usesDNS = options["usedns"] ?? usesDNS
+        if let text = options["maxlines"], !text.isEmpty { maximumLines = try Self.lines(text, path, 0) }
     }
 }
