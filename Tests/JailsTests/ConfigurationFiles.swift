@@ -7,8 +7,8 @@ final class ConfigurationFiles {
 
     init(_ files: [String: String]) throws {
         var template = Array("/tmp/tocsin-jails-XXXXXX".utf8CString)
-        let made = try #require(template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress) })
-        path = String(cString: made)
+        let made = mkdtemp(&template)
+        path = String(cString: try #require(made))
         for (name, text) in files { try write(name, text) }
     }
 

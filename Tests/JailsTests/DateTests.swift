@@ -36,7 +36,7 @@ struct DateTests {
             ("", "Aug 14 11:59:58 host x", 1_124_013_598), ("", "2005-08-14T09:59:58.123Z x", 1_124_013_598),
             ("", "x [14/Aug/2005:11:59:58 +0200] y", 1_124_013_598),
             ("^\\[{DATE}\\]", "[2005-08-14 11:59:58] x", 1_124_013_598),
-        ])
+        ] as [(String, String, Double)])
     func times(_ pattern: String, _ line: String, _ expected: Double) throws {
         #expect(try time(pattern, line) == expected)
     }
@@ -66,7 +66,7 @@ struct DateTests {
 
     @Test(
         "every built-in template compiles, also within another pattern",
-        arguments: [[], ["{^LN-BEG}"], ["^<{DATE}>"], ["LEPOCH", "TAI64N"]])
+        arguments: [[], ["{^LN-BEG}"], ["^<{DATE}>"], ["LEPOCH", "TAI64N"]] as [[String]])
     func builtIn(_ patterns: [String]) throws {
         for template in try DateTemplates.make(patterns, decades: 0...2) { try template.compile() }
     }
@@ -86,8 +86,8 @@ struct DateTests {
         let detector = DateDetector(try DateTemplates.make([], decades: 0...2))
         for second in 10...20 {
             let line = Array("host x 2005-08-14 11:00:\(second) and 10.0.0.1".utf8)
-            let found = try #require(detector.match(line.span.bytes, now: Self.now))
-            #expect(found.cut == 7..<26)
+            let found = detector.match(line.span.bytes, now: Self.now)
+            #expect(found?.cut == 7..<26)
         }
         #expect(detector.templates[0].hits == 11)
     }

@@ -110,8 +110,8 @@ struct FilterTests {
 
     @Test("a pattern that takes too long is given up, and set aside after three times")
     func limits() throws {
-        let filter = try filter("failregex = ^(?:a+)+$ <HOST>\n  ^b <HOST>\n")
-        let slow = String(repeating: "a", count: 60) + "!"
+        let filter = try filter("failregex = ^(?:a+)+ <HOST>\n  ^b <HOST>\n")
+        let slow = String(repeating: "a", count: 60) + "! 192.0.2.1"
         for _ in 0..<4 { #expect(read(filter, slow).isEmpty) }
         let pattern = filter.failurePatterns[0]
         #expect(pattern.limitCount == 3 && pattern.quarantineCount == 1 && pattern.skippedCount == 1)
@@ -128,11 +128,12 @@ struct FilterTests {
     @Test("bytes that are not UTF-8, and long lines, are read")
     func bytes() throws {
         let filter = try filter("failregex = ^a . <HOST>\n")
-        #expect(
-            filter.failures(in: Array("a \u{0}".utf8.dropLast() + [0xff] + " 192.0.2.1".utf8).span.bytes, now: 0).count
-                == 1)
+        let broken = Array("a ".utf8) + [0xff] + Array(" 192.0.2.1".utf8)
+        let found = filter.failures(in: broken.span.bytes, now: 0)
+        #expect(found.count == 1)
         let long = [UInt8](repeating: 0x61, count: 200_000)
-        #expect(filter.failures(in: long.span.bytes, now: 0).isEmpty)
+        let none = filter.failures(in: long.span.bytes, now: 0)
+        #expect(none.isEmpty)
     }
 
     @Test(
@@ -151,7 +152,7 @@ struct FilterTests {
     @Test(
         "nothing is claimed where nothing is sure",
         arguments: [
-            "a|b", "(?:abc|)", ".*", "(?i:abc)", "(?:abc)*", "(?<=abc)", #"\babc?"#.replacing(each: "bc", by: ""),
+            "a|b", "(?:abc|)", ".*", "(?i:abc)", "(?:abc)*", "(?<=abc)",
         ])
     func noLiterals(_ pattern: String) { #expect(RequiredLiterals(pattern, isCaseless: false) == nil) }
 
@@ -175,11 +176,9 @@ struct FilterTests {
                 let line = (0..<Int.random(in: 0...12, using: &random)).map { _ in
                     "abcdAB.".utf8.randomElement(using: &random) ?? 0
                 }
-                if matcher.match(line.span.bytes) {
-                    #expect(
-                        prefilter.scan(line.span.bytes) && prefilter.isCandidate(0),
-                        "\(pattern) in \(String(decoding: line, as: UTF8.self))")
-                }
+                guard matcher.match(line.span.bytes) else { continue }
+                let isFound = prefilter.scan(line.span.bytes) && prefilter.isCandidate(0)
+                #expect(isFound, "\(pattern) in \(String(decoding: line, as: UTF8.self))")
             }
         }
     }

@@ -67,7 +67,7 @@ struct JailDefinitionTests {
             ("600", 600.0), ("10m", 600), ("1d12h", 129_600), ("1h 2m 3s", 3723), ("600/2", 300), ("1.5h", 5400),
             ("-1", -1), ("1h30", 3630),
             ("1year-6mo", 31_557_600 - 6 * 2_629_800), ("(1h+1m)*2", 7320),
-        ])
+        ] as [(String, Double)])
     func times(_ text: String, _ expected: Double) { #expect(TimeText.seconds(text) == expected) }
 
     @Test("what is no time", arguments: ["", "x", "1q", "1/0", "(1", "1 +"])
@@ -86,10 +86,6 @@ struct JailDefinitionTests {
         let configuration = try JailsConfiguration(directory: folder)
         print("\(configuration.jails.count) jails")
         for (jail, error) in configuration.problems { Issue.record("[\(jail)] \(error)") }
-        for jail in configuration.jails {
-            guard let definition = jail.filter else { continue }
-            _ = try Filter(definition, now: 1_124_013_600)
-        }
         #expect(configuration.jails.count > 80)
     }
 }

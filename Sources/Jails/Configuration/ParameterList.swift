@@ -8,7 +8,7 @@ package struct ParameterList: Equatable, Sendable {
         a.name == b.name && a.parameters.elementsEqual(b.parameters) { $0 == $1 }
     }
 
-    /// Nil where the text is not of this form; `problem` then says why.
+    /// Throws where the text is not of this form.
     package init(_ text: String) throws(ParameterError) {
         let bytes = [UInt8](text)
         let all = ASCII.trimmed(bytes, 0..<bytes.count)

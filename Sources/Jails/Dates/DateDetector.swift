@@ -39,18 +39,35 @@ final class DateDetector {
 
     /// - Parameter now: seconds since 1970.
     func match(_ line: RawSpan, now: Double) -> Found? {
-        if let last, let range = matchAgain(templates[last], line) {
-            count(last, range, now)
-            return found(last, range, line)
+        var reserve: Place?
+        var skipped: Int?
+        if let last {
+            switch matchAgain(last, line) {
+            case .same(let range):
+                count(last, range, now)
+                return found(last, range, line)
+            case .elsewhere(let place): (reserve, skipped) = (place, last)
+            case .nowhere(let isCertain): skipped = isCertain ? last : nil
+            }
         }
-        guard let (index, range) = search(line) else {
-            last = nil
-            return nil
-        }
-        count(index, range, now)
-        let place = index > 0 && index != last ? moved(index, now) : index
-        last = place
-        return found(place, range, line)
+        guard let place = search(line, skipped, reserve) else { return nil }
+        count(place.template, place.range, now)
+        let index = place.template > 0 && place.template != last ? moved(place.template, now) : place.template
+        last = index
+        return found(index, place.range, line)
+    }
+
+    private struct Place {
+        var template: Int
+        var range: Range<Int>
+    }
+
+    private enum Again {
+        case same(Range<Int>)
+        /// Another form may be meant.
+        case elsewhere(Place)
+        /// With certainty it is not in the line at all.
+        case nowhere(isCertain: Bool)
     }
 
     private func count(_ index: Int, _ range: Range<Int>, _ now: Double) {
@@ -69,35 +86,44 @@ final class DateDetector {
         return Found(cut: cut, template: index)
     }
 
-    /// The template that served last, at the place where it did.
-    private func matchAgain(_ template: DateTemplate, _ line: RawSpan) -> Range<Int>? {
-        if template.isAnchored { return template.match(line, from: 0, to: line.byteCount) ? template.range : nil }
+    /// Looks for the template that served last at the place where it did.
+    private func matchAgain(_ index: Int, _ line: RawSpan) -> Again {
+        let template = templates[index]
         let (lower, upper) = (lastStart.offset, lastEnd.offset)
-        guard upper <= line.byteCount else { return nil }
-        let (start, end) = (Edge(line, lower), Edge(line, upper))
-        // Outside the same, or inside the same where that is no letter or digit: else it may be another form.
-        guard start.before == lastStart.before || start.after == lastStart.after && !Self.isWordy(lastStart.after),
-            end.after == lastEnd.after || end.before == lastEnd.before && !Self.isWordy(lastEnd.before),
-            Self.isBoundary(line, lower), Self.isBoundary(line, upper),
-            template.match(line, from: lower, to: upper), template.range == lower..<upper
-        else { return nil }
-        return template.range
+        var isWhole = template.isAnchored
+        if !isWhole {
+            // Outside the same, or inside the same where that is no letter or digit: else it may be another form.
+            let (start, end) = (Edge(line, min(lower, line.byteCount)), Edge(line, min(upper, line.byteCount)))
+            isWhole =
+                upper > line.byteCount || !Self.isBoundary(line, lower) || !Self.isBoundary(line, upper)
+                || !(start.before == lastStart.before
+                    || start.after == lastStart.after && !Self.isWordy(lastStart.after))
+                || !(end.after == lastEnd.after || end.before == lastEnd.before && !Self.isWordy(lastEnd.before))
+        }
+        guard template.match(line, from: isWhole ? 0 : lower, to: isWhole ? line.byteCount : upper) else {
+            return .nowhere(isCertain: isWhole)
+        }
+        let range = template.range
+        if template.isAnchored || templates.count == 1 || range == lower..<upper { return .same(range) }
+        return .elsewhere(Place(template: index, range: range))
     }
 
-    private func search(_ line: RawSpan) -> (Int, Range<Int>)? {
-        var reserve: (index: Int, range: Range<Int>)?
-        for index in templates.indices {
+    private func search(_ line: RawSpan, _ skipped: Int?, _ found: Place?) -> Place? {
+        var reserve = found
+        for index in templates.indices where index != skipped {
             let template = templates[index]
             guard template.match(line, from: 0, to: line.byteCount) else { continue }
-            let range = template.range
-            if template.isAnchored || templates.count == 1 || range.lowerBound <= template.distance {
-                return (index, range)
+            let place = Place(template: index, range: template.range)
+            if template.isAnchored || templates.count == 1 || place.range.lowerBound <= template.distance {
+                return place
             }
             // Further right than it used to be: another may be meant.
-            if reserve == nil || range.lowerBound < reserve?.range.lowerBound ?? 0 { reserve = (index, range) }
+            if let best = reserve, best.range.lowerBound <= place.range.lowerBound { continue }
+            reserve = place
         }
-        guard let reserve, templates[reserve.index].match(line, from: 0, to: line.byteCount) else { return nil }
-        return reserve
+        // What it matched was forgotten when others were tried.
+        guard let reserve, templates[reserve.template].match(line, from: 0, to: line.byteCount) else { return nil }
+        return Place(template: reserve.template, range: templates[reserve.template].range)
     }
 
     /// Moves a template forward as it has earned; returns its new place.

@@ -214,7 +214,8 @@ package final class Filter {
             failure.matches = definition.maximumLines > 1 ? takeLines(pattern) : [String(lossy: line)]
             failure.isNoFail = failure.text("nofail") != nil
             failure.identify()
-            return failure
+            // Nobody, and no session that could tell who.
+            return failure.id == nil ? nil : failure
         }
         let session = sessions.merge(failure, session: name, line: String(lossy: line), now: now)
         if session.failure.id == nil, !session.failure.isNoFail { session.isPending = true }
