@@ -76,6 +76,8 @@ let package = Package(
         .target(
             name: "Rules", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry"], swiftSettings: strict),
         .target(
+            name: "Jails", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry"], swiftSettings: strict),
+        .target(
             name: "Loki",
             dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport", log],
             swiftSettings: strict),
@@ -92,7 +94,8 @@ let package = Package(
         .executableTarget(
             name: "Agent",
             dependencies: [
-                "Alerting", "Bytes", "CLinux", "Configuration", "Exporter", "Logs", "Loki", "Rules", "Telemetry",
+                "Alerting", "Bytes", "CLinux", "Configuration", "Exporter", "Jails", "Logs", "Loki", "Rules",
+                "Telemetry",
                 "Transport", "Web", log, lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: strict, linkerSettings: linking),
@@ -148,6 +151,9 @@ let package = Package(
             name: "RulesTests",
             dependencies: ["CAllocations", "TestSupport", "Bytes", "Configuration", "Rules", "Telemetry"],
             exclude: ["PromQL/Scripts"], swiftSettings: strict),
+        .testTarget(
+            name: "JailsTests", dependencies: ["TestSupport", "Bytes", "Configuration", "Jails", "Telemetry"],
+            swiftSettings: strict),
         .testTarget(
             name: "AlertingTests",
             dependencies: [

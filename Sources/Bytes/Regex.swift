@@ -44,24 +44,33 @@ package final class Regex: Sendable {
     /// - Parameters:
     ///   - anchored: the match must span the whole text, as Prometheus's `^(?s:…)$`.
     ///   - dotMatchesNewline: as `(?s)`.
-    package init(
+    package convenience init(
         _ pattern: String, anchored: Bool = false, caseless: Bool = false, dotMatchesNewline: Bool = false
     ) throws(RegexError) {
+        var options = UInt32(PCRE2_DOLLAR_ENDONLY)
+        if anchored { options |= UInt32(PCRE2_ANCHORED) | UInt32(PCRE2_ENDANCHORED) }
+        if caseless { options |= UInt32(PCRE2_CASELESS) }
+        if dotMatchesNewline { options |= UInt32(PCRE2_DOTALL) }
+        try self.init(
+            pattern, options: options, isText: Regex.needsCodePoints(pattern), isLenient: true, isAnchored: anchored)
+    }
+
+    /// - Parameters:
+    ///   - options: PCRE2's.
+    ///   - isText: for code points, not for bytes.
+    ///   - isLenient: text for `isText` need not be UTF-8.
+    init(_ pattern: String, options: UInt32, isText: Bool, isLenient: Bool, isAnchored: Bool) throws(RegexError) {
         guard pattern.utf8.count <= Regex.longestPattern else {
             throw RegexError(
                 pattern: String(pattern.prefix(40)) + "…", offset: Regex.longestPattern,
                 reason: "longer than \(Regex.longestPattern) bytes")
         }
-        var options = UInt32(PCRE2_DOLLAR_ENDONLY) | UInt32(PCRE2_NEVER_BACKSLASH_C)
-        if anchored { options |= UInt32(PCRE2_ANCHORED) | UInt32(PCRE2_ENDANCHORED) }
-        if caseless { options |= UInt32(PCRE2_CASELESS) }
-        if dotMatchesNewline { options |= UInt32(PCRE2_DOTALL) }
-        let isText = Regex.needsCodePoints(pattern)
+        var options = options | UInt32(PCRE2_NEVER_BACKSLASH_C)
         if isText { options |= UInt32(PCRE2_UTF) }
         let compiled = try Regex.compile(pattern, options)
         let lenient: OpaquePointer?
         do {
-            lenient = isText ? try Regex.compile(pattern, options | UInt32(PCRE2_MATCH_INVALID_UTF)) : nil
+            lenient = isText && isLenient ? try Regex.compile(pattern, options | UInt32(PCRE2_MATCH_INVALID_UTF)) : nil
         } catch {
             pcre2_code_free_8(compiled)
             throw error
@@ -77,7 +86,7 @@ package final class Regex: Sendable {
         isJITCompiled = pcre2_jit_compile_8(compiled, UInt32(PCRE2_JIT_COMPLETE)) == 0
 
         self.pattern = pattern
-        self.isAnchored = anchored
+        self.isAnchored = isAnchored
         self.code = compiled
         self.lenientCode = lenient
         self.context = context
@@ -197,6 +206,8 @@ package struct Matcher: ~Copyable {
     private let data: OpaquePointer?
     /// Groups set by the last match, the whole match included; 0 after none.
     private var setGroups = 0
+    /// Whether the last match was given up because it took too many steps or too much memory.
+    package private(set) var didGiveUp = false
 
     package init(_ regex: Regex) {
         self.regex = regex
@@ -206,9 +217,12 @@ package struct Matcher: ~Copyable {
     deinit { pcre2_match_data_free_8(data) }
 
     /// Looks for the first match at or after `start`; its captures are then in `range(of:)`.
-    package mutating func match(_ text: RawSpan, from start: Int = 0) -> Bool {
+    ///
+    /// - Parameter isValidated: the caller knows that it is UTF-8 and that `start` is the beginning of a code point.
+    package mutating func match(_ text: RawSpan, from start: Int = 0, isValidated: Bool = false) -> Bool {
         precondition(start >= 0 && start <= text.byteCount, "match from \(start) outside \(text.byteCount) bytes")
         setGroups = 0
+        didGiveUp = false
         guard let data else { return false }
         let regex = regex
         let status = text.withUnsafeBytes { bytes -> Int32 in
@@ -220,7 +234,9 @@ package struct Matcher: ~Copyable {
             var code = regex.code
             var options: UInt32 = 0
             var start = start
-            if let lenientCode = regex.lenientCode {
+            if isValidated {
+                options = UInt32(PCRE2_NO_UTF_CHECK)
+            } else if let lenientCode = regex.lenientCode {
                 // The JIT trusts what it gets: whole code points, from the beginning of one.
                 while start < bytes.count, subject[start] & 0xc0 == 0x80 { start += 1 }
                 if clinux_is_utf8(base, bytes.count) == 1 {
@@ -239,7 +255,10 @@ package struct Matcher: ~Copyable {
             setGroups = Int(status)
             return true
         }
-        if status != PCRE2_ERROR_NOMATCH { regex.hits.add(1, ordering: .relaxed) }
+        if status != PCRE2_ERROR_NOMATCH {
+            didGiveUp = true
+            regex.hits.add(1, ordering: .relaxed)
+        }
         return false
     }
 

@@ -3,11 +3,11 @@ import Bytes
 import Glibc
 import Rules
 
-/// `tocsin test`: runs what people have written down about rules and queries.
+/// `tocsin test`: runs what people have written down about rules and queries, and filters over logs.
 struct TestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Test rules and queries against written expectations.",
-        subcommands: [PromQLTestCommand.self, RulesTestCommand.self])
+        commandName: "test", abstract: "Test rules and queries against written expectations, filters against logs.",
+        subcommands: [PromQLTestCommand.self, RulesTestCommand.self, JailTestCommand.self])
 }
 
 /// `tocsin test promql FILE…`

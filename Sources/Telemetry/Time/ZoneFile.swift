@@ -40,6 +40,22 @@ package struct ZoneFile: Sendable, Equatable {
     package static let utc = ZoneFile()
     private init() {}
 
+    /// The zone of a POSIX `TZ` text such as `CET-1CEST,M3.5.0,M10.5.0`; nil where it is none.
+    package init?(rule text: String) {
+        guard let rule = ZoneRule(text) else { return nil }
+        self.rule = rule
+    }
+
+    /// When the zone's clocks show `local`, seconds since 1970 as if they were Greenwich's: what C's `mktime` finds. A time
+    /// that comes twice is the earlier one; one that is left out is as far behind the change as it would be without it.
+    package func seconds(local: Int64) -> Int64 {
+        let before = offset(at: local - 86_400)
+        let first = local - Int64(before)
+        if offset(at: first) == before { return first }
+        let second = local - Int64(offset(at: first))
+        return offset(at: second) == offset(at: first) ? second : first
+    }
+
     /// Seconds east of Greenwich at a time, in seconds since 1970. O(log of the changes).
     package func offset(at seconds: Int64) -> Int {
         guard let last = changes.last else { return rule?.offset(at: seconds) ?? firstOffset }

@@ -1,0 +1,139 @@
+import Configuration
+
+/// A jail of `jail.conf` with its filter and its actions; nothing compiled, no log looked for.
+package struct JailDefinition: Sendable, Equatable {
+    /// A log, or a pattern of names of logs.
+    package struct LogPath: Sendable, Equatable {
+        package var pattern: String
+        /// Only what is written from now on counts.
+        package var isFromTail: Bool
+    }
+
+    package var name: String
+    package var isEnabled: Bool
+    package var backend: String
+    package var filter: FilterDefinition?
+    package var actions: [ActionDefinition]
+    package var logPaths: [LogPath]
+    package var maximumRetries: Int
+    /// Seconds.
+    package var findTime: Double
+    /// Seconds; -1 for ever.
+    package var banTime: Double
+    /// All other options, interpolated: `bantime.increment`, `ignoreip` and their like.
+    package var options: [String: String]
+
+    /// Options by which a jail replaces those of its filter.
+    private static let filterOptions = [
+        "failregex", "ignoreregex", "prefregex", "datepattern", "journalmatch", "maxlines", "usedns",
+    ]
+    private static let otherOptions = [
+        "bantime.increment", "bantime.factor", "bantime.formula", "bantime.multipliers", "bantime.maxtime",
+        "bantime.rndtime",
+        "bantime.overalljails", "ignorecommand", "ignoreself", "ignoreip", "ignorecache", "logtimezone", "logencoding",
+        "maxmatches",
+        "skip_if_nologs", "systemd_if_nologs", "usedns", "port", "protocol",
+    ]
+
+    init(
+        _ name: String, _ configuration: ConfigurationLayers, directory: String, surroundings: ConfigurationSurroundings
+    ) throws(JailConfigurationError) {
+        var layers = configuration
+        self.name = name
+        let place = layers.files.first ?? layers.stem
+        func problem(_ option: String, _ message: String) -> JailConfigurationError {
+            let value = layers.sections[name]?[option] ?? layers.defaults[option]
+            return JailConfigurationError(
+                file: value?.file ?? place, line: value?.line ?? 0, message: "jail [\(name)]: \(option): \(message)")
+        }
+        func list(_ option: String, _ text: String) throws(JailConfigurationError) -> ParameterList {
+            do {
+                return try ParameterList(text)
+            } catch {
+                throw problem(option, error.message)
+            }
+        }
+        isEnabled = Self.isTrue(try layers.value(of: "enabled", in: name) ?? "false")
+        backend = try layers.value(of: "backend", in: name) ?? "auto"
+        filter = nil
+        if let text = try layers.value(of: "filter", in: name), !text.isEmpty {
+            var used = try list("filter", text)
+            let stem = used.name.hasPrefix("/") ? used.name : directory + "/filter.d/" + used.name
+            let filterLayers = try ConfigurationLayers(stem: stem, surroundings: surroundings)
+            if !used.parameters.contains(where: { $0.name == "logtype" }),
+                filterLayers.sections["Definition"]?["logtype"] == nil
+            {
+                used.parameters.append(("logtype", backend.hasPrefix("systemd") ? "journal" : "file"))
+            }
+            let options = try DefinitionOptions(filterLayers, parameters: used.parameters)
+            var definition = try FilterDefinition(name: used.name, options: options)
+            // `failregex = %(known/failregex)s` in a jail is about its filter's.
+            for option in Set(Self.filterOptions).union(options.ownNames) {
+                guard let value = try options.value(of: option) else { continue }
+                layers.set(
+                    "known/" + option, in: name,
+                    to: .init(text: value.replacing(each: "%", by: "%%"), file: stem + ".conf", line: 0))
+            }
+            var replaced: [String: String] = [:]
+            for option in Self.filterOptions
+            where layers.sections[name]?[option] != nil || layers.defaults[option] != nil {
+                replaced[option] = try layers.value(of: option, in: name)
+            }
+            try definition.replace(replaced)
+            filter = definition
+        }
+        actions = []
+        for entry in ParameterList.entries(try layers.value(of: "action", in: name) ?? "") {
+            actions.append(
+                try ActionDefinition(try list("action", entry), directory: directory, surroundings: surroundings))
+        }
+        logPaths = []
+        for line in (try layers.value(of: "logpath", in: name) ?? "").lines.map(\.trimmed) where !line.isEmpty {
+            let isTail = line.hasSuffix(" tail")
+            let pattern = isTail || line.hasSuffix(" head") ? String(line.dropLast(5)).trimmed : line
+            logPaths.append(LogPath(pattern: pattern, isFromTail: isTail))
+        }
+        let retries = try layers.value(of: "maxretry", in: name) ?? "3"
+        guard let number = Int(retries.trimmed), number > 0 else {
+            throw problem("maxretry", "expected a number above 0, found \"\(retries)\"")
+        }
+        maximumRetries = number
+        func seconds(_ option: String) throws(JailConfigurationError) -> Double {
+            let text = try layers.value(of: option, in: name) ?? "10m"
+            guard let value = TimeText.seconds(text) else {
+                throw problem(option, "expected a time such as 10m or 1d12h, found \"\(text)\"")
+            }
+            return value
+        }
+        findTime = try seconds("findtime")
+        banTime = try seconds("bantime")
+        options = [:]
+        for option in Self.otherOptions { options[option] = try layers.value(of: option, in: name) }
+    }
+
+    /// Python's spellings of true.
+    static func isTrue(_ text: String) -> Bool { ["1", "yes", "true", "on"].contains(text.trimmed.lowercasedASCII) }
+}
+
+/// `jail.conf` and all that lies over it.
+package struct JailsConfiguration: Sendable {
+    /// In the order of the files.
+    package private(set) var jails: [JailDefinition] = []
+    /// What is wrong, jail by jail; the others stand.
+    package private(set) var problems: [(jail: String, error: JailConfigurationError)] = []
+
+    /// Reads `directory/jail.conf`, `jail.d` and `jail.local`. Throws where one of these cannot be read at all.
+    package init(directory: String, surroundings: ConfigurationSurroundings = .process) throws(JailConfigurationError) {
+        var layers = try ConfigurationLayers(stem: directory + "/jail", surroundings: surroundings)
+        layers.setDefault("fail2ban_confpath", to: .init(text: directory, file: directory, line: 0))
+        // Of the release whose configuration we read.
+        layers.setDefault("fail2ban_version", to: .init(text: "1.1.1", file: directory, line: 0))
+        for name in layers.names {
+            do {
+                jails.append(try JailDefinition(name, layers, directory: directory, surroundings: surroundings))
+            } catch {
+                problems.append((name, error))
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+/// What a filter found in a line: somebody who failed, or something about a session that will tell who.
+package struct Failure: Equatable, Sendable {
+    /// Who: an address, a name, or what `<F-ID>` took; nil while a session is not known to belong to anybody.
+    package var id: String?
+    /// Whether `id` is a host's name that is still to be resolved.
+    package var isName = false
+    /// Seconds since 1970.
+    package var time: Double
+    /// It tells something about a session and counts for nothing by itself.
+    package var isNoFail = false
+    package var groups: [String: GroupValue] = [:]
+    /// All users of the session, in the order of their appearance.
+    package var users: [String] = []
+    /// The lines, those of the session's earlier helpers among them.
+    package var matches: [String] = []
+    /// Of the pattern that matched, from 0.
+    package var pattern: Int
+
+    /// Most lines that are kept of a session.
+    static let mostMatches = 100
+
+    func text(_ group: String) -> String? {
+        if case .text(let text)? = groups[group], !text.isEmpty { text } else { nil }
+    }
+
+    /// Sets who it is, in fail2ban's order: `<F-ID>`, an IPv4 address, an IPv6 address, a name.
+    mutating func identify() {
+        isName = false
+        if case .list(let parts)? = groups["fid"] {
+            id = parts.joined(separator: ", ")
+            return
+        }
+        let cidr = text("cidr").map { "/" + $0 } ?? ""
+        if let fid = text("fid") {
+            id = fid
+        } else if let address = text("ip4") ?? text("ip6") {
+            id = address + cidr
+        } else {
+            id = text("dns")
+            isName = id != nil
+        }
+    }
+}

@@ -1,0 +1,146 @@
+import Bytes
+
+/// A compiled `failregex`, `ignoreregex` or `prefregex`, what its groups mean, and how it has fared.
+package final class FailurePattern {
+    /// As the filter has it, tags and all.
+    package let text: String
+    /// Lines it matched.
+    package internal(set) var matchCount = 0
+    /// Matches given up because they took too many steps.
+    package private(set) var limitCount = 0
+    /// How often it was set aside for that.
+    package private(set) var quarantineCount = 0
+    /// Matches it was not asked for meanwhile.
+    package private(set) var skippedCount = 0
+
+    let matcher: TextMatcher
+    let literals: RequiredLiterals?
+    /// Named groups in the order of the pattern.
+    let groups: [(name: String, number: Int)]
+    /// `<F-ALT_USER_1>`: what fills `user` where it is empty.
+    private let alternatives: [(name: String, number: Int)]
+    /// `<F-TUPLE_ID>`: what is added to `id`.
+    private let tuples: [(name: String, number: Int)]
+    /// Groups of `<SKIPLINES>`.
+    let skipGroups: [Int]
+    let contentGroup: Int?
+
+    private var recentLimits = 0
+    private var recentSince = 0.0
+    private var quarantinedUntil = -Double.infinity
+
+    /// So many given up within a minute, each some 30 ms, and it rests for a minute: a line that was written to be slow
+    /// may cost, but not without end.
+    static let mostRecentLimits = 3
+    static let quarantineTime = 60.0
+
+    /// Which groups say who failed.
+    private static let identities: Set<String> = ["fid", "ip4", "ip6", "dns", "mlfid"]
+
+    init(_ text: String, usesDNS: Bool, isMultiline: Bool) throws(PatternError) {
+        self.text = text
+        let expanded = FailureTags.expand(text, usesDNS: usesDNS)
+        do {
+            matcher = try TextMatcher(expanded, isMultiline: isMultiline)
+            let translated = try PythonPattern.translate(expanded)
+            literals = RequiredLiterals(translated.pattern, isCaseless: translated.isCaseless)
+        } catch {
+            throw PatternError(pattern: text, offset: error.offset, reason: error.reason + ", in \"\(error.pattern)\"")
+        }
+        var plain: [(name: String, number: Int)] = []
+        var alternatives = plain
+        var tuples = plain
+        for (name, number) in matcher.regex.groupNames.sorted(by: { $0.value < $1.value }) {
+            if let base = Self.base(of: name, prefix: "alt_") {
+                alternatives.append((base, number))
+            } else if let base = Self.base(of: name, prefix: "tuple_") {
+                tuples.append((base, number))
+            } else {
+                plain.append((name, number))
+            }
+        }
+        skipGroups = plain.filter { $0.name.hasPrefix("skiplines") }.map(\.number)
+        contentGroup = plain.first { $0.name == "content" }?.number
+        groups = plain.filter { !$0.name.hasPrefix("skiplines") && $0.name != "content" && !$0.name.hasPrefix("_") }
+        // Their names say the order, not their places.
+        let names = matcher.regex.groupNames.sorted { $0.key < $1.key }.map(\.value)
+        func rank(_ number: Int) -> Int { names.firstIndex(of: number) ?? 0 }
+        self.alternatives = alternatives.sorted { rank($0.number) < rank($1.number) }
+        self.tuples = tuples.sorted { rank($0.number) < rank($1.number) }
+    }
+
+    var hasIdentity: Bool { groups.contains { Self.identities.contains($0.name) } }
+
+    /// `alt_user_1` is about `user`; a number needs its underscore.
+    private static func base(of name: String, prefix: String) -> String? {
+        guard name.hasPrefix(prefix) else { return nil }
+        var base = name.utf8.dropFirst(prefix.utf8.count)
+        if let mark = base.lastIndex(of: 0x5f), base.index(after: mark) < base.endIndex,
+            base[base.index(after: mark)...].allSatisfy(ASCII.isDigit)
+        {
+            base = base[..<mark]
+        }
+        return base.isEmpty ? nil : FailureTags.groupName(of: String(base))
+    }
+
+    /// Whether it matches what is known to be UTF-8; false while it is set aside.
+    func match(_ text: RawSpan, now: Double) -> Bool {
+        if now < quarantinedUntil {
+            skippedCount &+= 1
+            return false
+        }
+        if matcher.match(text) { return true }
+        if matcher.didGiveUp { gaveUp(now) }
+        return false
+    }
+
+    private func gaveUp(_ now: Double) {
+        limitCount &+= 1
+        if now - recentSince > Self.quarantineTime || now < recentSince { (recentSince, recentLimits) = (now, 0) }
+        recentLimits += 1
+        guard recentLimits >= Self.mostRecentLimits else { return }
+        recentLimits = 0
+        quarantineCount &+= 1
+        quarantinedUntil = now + Self.quarantineTime
+    }
+
+    /// What the groups of the last match hold, alternatives and tuples merged.
+    func values(_ text: RawSpan) -> [String: GroupValue] {
+        var values: [String: GroupValue] = [:]
+        for (name, number) in groups { values[name] = value(number, text) }
+        for (name, number) in alternatives {
+            let found = value(number, text)
+            if found.isFilled, values[name]?.isFilled != true { values[name] = found }
+        }
+        for (name, number) in tuples {
+            guard case .text(let part) = value(number, text) else { continue }
+            switch values[name] {
+            case .text(let first): values[name] = .list([first, part])
+            case .list(let parts): values[name] = .list(parts + [part])
+            case .none?, nil: values[name] = .list([part])
+            }
+        }
+        return values
+    }
+
+    private func value(_ group: Int, _ text: RawSpan) -> GroupValue {
+        guard let range = matcher.range(of: group) else { return .none }
+        return .text(String(lossy: text.slice(range.lowerBound, range.upperBound)))
+    }
+}
+
+/// What a named group of a failure holds.
+package enum GroupValue: Equatable, Sendable {
+    /// The group took no part in the match.
+    case none
+    case text(String)
+    case list([String])
+
+    var isFilled: Bool {
+        switch self {
+        case .none: false
+        case .text(let text): !text.isEmpty
+        case .list(let parts): !parts.isEmpty
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import Configuration
+
+/// A filter of `filter.d` as a jail uses it: its options read, interpolated and its tags replaced; nothing compiled yet.
+package struct FilterDefinition: Sendable, Equatable {
+    package var name: String
+    /// Of the file that begins it.
+    package var path: String
+    package var failurePatterns: [String]
+    package var ignorePatterns: [String]
+    package var prefixPattern: String?
+    /// Lines that are matched together; 1 for most.
+    package var maximumLines = 1
+    package var datePatterns: [String]
+    /// Lines of `journalctl`'s matches.
+    package var journalMatches: [String]
+    package var usesDNS: String?
+    /// Where `failregex` stands.
+    package var failureLine = 0
+
+    static let mostLines = 1000
+    static let mostPatterns = 10_000
+
+    /// Reads `directory/filter.d/name`.
+    ///
+    /// - Parameter parameters: what the jail gives in brackets.
+    package init(
+        name: String, parameters: [(name: String, value: String)] = [], directory: String,
+        surroundings: ConfigurationSurroundings = .process
+    ) throws(JailConfigurationError) {
+        let stem = name.hasPrefix("/") ? name : directory + "/filter.d/" + name
+        let layers = try ConfigurationLayers(stem: stem, surroundings: surroundings)
+        try self.init(name: name, layers: layers, parameters: parameters)
+    }
+
+    init(
+        name: String, layers: ConfigurationLayers, parameters: [(name: String, value: String)],
+        jail: [String: String] = [:]
+    ) throws(JailConfigurationError) {
+        let options = try DefinitionOptions(layers, parameters: parameters, jail: jail)
+        try self.init(name: name, options: options)
+    }
+
+    init(name: String, options: DefinitionOptions) throws(JailConfigurationError) {
+        self.name = name
+        func list(_ option: String) throws(JailConfigurationError) -> [String] {
+            (try options.value(of: option) ?? "").lines.filter { !$0.isEmpty }
+        }
+        failurePatterns = try list("failregex")
+        ignorePatterns = try list("ignoreregex")
+        datePatterns = try list("datepattern")
+        journalMatches = try list("journalmatch")
+        let prefix = try options.value(of: "prefregex") ?? ""
+        prefixPattern = prefix.isEmpty ? nil : prefix
+        usesDNS = try options.value(of: "usedns")
+        let origin = options.origin(of: "failregex")
+        path = origin.file
+        failureLine = origin.line
+        if let text = try options.value(of: "maxlines"), !text.isEmpty {
+            let place = options.origin(of: "maxlines")
+            maximumLines = try Self.lines(text, place.file, place.line)
+        }
+        guard failurePatterns.count + ignorePatterns.count <= Self.mostPatterns else {
+            throw JailConfigurationError(
+                file: path, line: failureLine, message: "more than \(Self.mostPatterns) patterns")
+        }
+    }
+
+    private static func lines(_ text: String, _ file: String, _ line: Int) throws(JailConfigurationError) -> Int {
+        guard let number = Int(text.trimmed), (1...mostLines).contains(number) else {
+            throw JailConfigurationError(
+                file: file, line: line,
+                message: "maxlines: expected a number from 1 to \(mostLines), found \"\(text.prefix(40))\"")
+        }
+        return number
+    }
+
+    /// Takes what a jail sets itself, by the names of the filter's options.
+    mutating func replace(_ options: [String: String]) throws(JailConfigurationError) {
+        func list(_ option: String) -> [String]? { options[option]?.lines.filter { !$0.isEmpty } }
+        failurePatterns = list("failregex") ?? failurePatterns
+        ignorePatterns = list("ignoreregex") ?? ignorePatterns
+        datePatterns = list("datepattern") ?? datePatterns
+        journalMatches = list("journalmatch") ?? journalMatches
+        if let prefix = options["prefregex"] { prefixPattern = prefix.isEmpty ? nil : prefix }
+        usesDNS = options["usedns"] ?? usesDNS
+        if let text = options["maxlines"], !text.isEmpty { maximumLines = try Self.lines(text, path, 0) }
+    }
+}
