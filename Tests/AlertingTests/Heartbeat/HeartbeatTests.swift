@@ -11,12 +11,13 @@ import Transport
     private static let minute: Int64 = 60_000
 
     private static func troubles(
-        _ judge: inout HeartbeatJudge, _ evaluated: Int64?, _ now: Int64, backlog: HeartbeatJudge.Backlog = .init(),
+        _ judge: inout HeartbeatJudge, _ evaluated: Int64?, _ now: Int64, slow: Int64? = nil,
+        backlog: HeartbeatJudge.Backlog = .init(),
         failures: [DeliveryHealth.Failure] = []
     ) -> [HeartbeatJudge.Trouble.Kind] {
         judge.troubles(
             groups: [
-                .init(name: "a;slow", interval: 5 * minute, lastEvaluation: nil),
+                .init(name: "a;slow", interval: 5 * minute, lastEvaluation: slow),
                 .init(name: "a;g", interval: minute, lastEvaluation: evaluated),
             ], backlog: backlog, failures: failures, at: now
         ).map(\.kind)
@@ -57,7 +58,7 @@ import Transport
         var judge = HeartbeatJudge(failingFor: 10 * Self.minute)
         func look(_ minutes: Int64) -> [HeartbeatJudge.Trouble.Kind] {
             let now = minutes * Self.minute
-            return Self.troubles(&judge, now, now, failures: health.failures)
+            return Self.troubles(&judge, now, now, slow: now, failures: health.failures)
         }
         attempt(0, .retry(reason: "status 503", after: nil))
         #expect(look(5).isEmpty)
