@@ -1,3 +1,4 @@
+import Alerting
 import Configuration
 import Exporter
 import Glibc
@@ -24,6 +25,9 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("series", SeriesSection.configurationKeys),
     ("queries", QueriesSection.configurationKeys),
     ("alerting", AlertingSection.configurationKeys),
+    ("history", HistorySection.configurationKeys),
+    ("flapping", FlappingConfiguration.configurationKeys),
+    ("heartbeat", HeartbeatConfiguration.configurationKeys),
 ]
 
 /// Without the HTTP client's keys, which have a table of their own.
@@ -39,6 +43,8 @@ private let places: [String: String] = [
     "remote_write": "metrics: {remote_write: [{url: \"http://a/\", %}]}",
     "queue_config": "metrics: {remote_write: [{url: \"http://a/\", queue_config: {%}}]}",
     "metadata_config": "metrics: {remote_write: [{url: \"http://a/\", metadata_config: {%}}]}",
+    "history": "alerting: {history: {%}}", "flapping": "alerting: {flapping: {%}}",
+    "heartbeat": "alerting: {heartbeat: {url: \"http://a/\", %}}",
     "remote_write_queue": "metrics: {remote_write: [{url: \"http://a/\", queue: {%}}]}",
 ]
 

@@ -161,3 +161,128 @@ def alerting_amtool(c):
     c.require(told and told[0] >= 1, "alertmanager_notifications_total is %s" % told)
     agent.stop()
     webhook.stop()
+
+
+@case("alerting-history")
+def alerting_history(c):
+    """What became of an alert shows in `tocsin alerts history`, with and without the agent, and as a stream of the logs."""
+    webhook = Webhook()
+    webhook.code = 503
+    section = alerting(webhook, group_interval="30s")
+    agent = begun(c, c.agent([], [], rules={"default_pack": False}, alerting=section).start())
+    c.require(post(agent, [{"labels": {"alertname": "Disk", "host": "a"}}, {"labels": {"alertname": "CPU"}}]) == 200, "not taken")
+
+    def history(*words):
+        code, out, err = agent.command("alerts", "history", "--json", "--config", agent.path, *words)
+        c.require(code == 0, err)
+        return [json.loads(line) for line in out.splitlines()]
+
+    c.eventually(lambda: any(event["event"] == "retried" for event in history("--alert", "Disk")), 15, "no attempt shows")
+    webhook.code = 200
+    c.eventually(lambda: any(event["event"] == "notified" for event in history("host=a")), 15, "no success shows")
+    kinds = [event["event"] for event in history("--alert", "Disk")]
+    c.require(kinds[:3] == ["received", "grouped", "retried"] and kinds[-1] == "notified", "events: %s" % kinds)
+    last = history("--alert", "Disk", "--limit", "1")[0]
+    c.require(last["receiver"] == "hook" and last["integration"] == "webhook" and int(last["attempt"]) > 1, "told: %s" % last)
+    c.require(all(event["alerts"][0]["alertname"] == "CPU" for event in history("--alert", "CPU")), "others show")
+    table = agent.command("alerts", "history", "--event", "retried", "--config", agent.path)[1].decode()
+    c.require("503" in table and "Disk" in table, "the table lacks the error: %s" % table)
+    c.require(agent.command("alerts", "history", "a=~(")[0] == 2, "a wrong matcher passes")
+    count = len(history())
+
+    def logged():
+        return agent.logs('{job="tocsin", stream="alerts"} |= "alert=Disk"')
+
+    c.eventually(lambda: any("event=notified" in entry["line"] for entry in logged()), 10, "it is not in the logs")
+    lines = len(logged())
+    c.require(lines == len(kinds), "%d lines for %d events" % (lines, len(kinds)))
+    agent.kill()
+    c.require(len(history()) == count, "without an agent there are others")
+    begun(c, agent.start())
+    time.sleep(2)
+    c.require(len([entry for entry in logged() if "event=notified" in entry["line"]]) == 1, "logged again after a kill")
+    agent.stop()
+    webhook.stop()
+    return "%d events" % count
+
+
+class Pings:
+    """Counts the requests that it gets."""
+
+    def __init__(self):
+        self.count = 0
+        kept = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                kept.count += 1
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d/ping" % self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@case("alerting-heartbeat")
+def alerting_heartbeat(c):
+    """The heartbeat stops while a receiver fails, says why, and goes on when it works again."""
+    webhook, pings = Webhook(), Pings()
+    section = alerting(webhook)
+    section["heartbeat"] = {"url": pings.url, "interval": "1s", "failing_for": "2s"}
+    agent = begun(c, c.agent([], [], rules={"default_pack": False, "evaluation_interval": "1s"}, alerting=section).start())
+    c.eventually(lambda: pings.count > 1, 20, "no heartbeat")
+    webhook.code = 503
+    post(agent, [{"labels": {"alertname": "A"}}])
+
+    def shown():
+        code, out, err = agent.command("alerts", "--config", agent.path)
+        c.require(code == 0, err)
+        return out.decode()
+
+    c.eventually(lambda: "heartbeat withheld: hook/webhook has been failing" in shown(), 20, "it does not say why")
+    before = pings.count
+    time.sleep(2.5)
+    c.require(pings.count == before, "it beats on: %d and %d" % (before, pings.count))
+    c.require(agent.total("tocsin_heartbeat_withheld", reason="delivery") == 1, "no metric says so")
+    c.require("hook/webhook" in agent.get("/-/ready")[1], "readiness does not say so")
+    webhook.code = 200
+    c.eventually(lambda: pings.count > before + 1, 20, "it does not go on")
+    c.require("heartbeat" not in shown(), "it still says that something is wrong")
+    agent.stop()
+    webhook.stop()
+    pings.server.shutdown()
+    return "%d heartbeats" % pings.count
+
+
+@case("alerting-flapping")
+def alerting_flapping(c):
+    """An alert that flaps is told once as such and once when it has settled, over a kill between."""
+    webhook = Webhook()
+    section = alerting(webhook, group_wait="0s")
+    section["flapping"] = {"changes": 4, "window": "1m", "settle": "4s"}
+    agent = begun(c, c.agent([], [], rules={"default_pack": False}, alerting=section).start())
+    for change in range(9):
+        alert = {"labels": {"alertname": "A"}}
+        if change % 2:
+            alert["endsAt"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        post(agent, [alert])
+        time.sleep(1.1 if change < 4 else 0.3)
+        if change == 6:
+            agent.kill()
+            begun(c, agent.start())
+    texts = [body["alerts"][0]["annotations"].get("flapping") for body in webhook.taken]
+    c.require(len([text for text in texts if text]) == 1, "the webhook got %s" % texts)
+    c.require(agent.total("tocsin_alerts_flapping") == 1, "no metric says so")
+    count = len(webhook.taken)
+    c.eventually(lambda: len(webhook.taken) > count, 15, "it was not told how it settled")
+    time.sleep(1.5)
+    c.require(len(webhook.taken) == count + 1 and webhook.told()[-1] == ("A", "firing"), "told: %s" % webhook.told())
+    c.require("flapping" not in webhook.taken[-1]["alerts"][0]["annotations"], "it is still said to flap")
+    agent.stop()
+    webhook.stop()
+    return "%d notifications for 9 changes" % len(webhook.taken)

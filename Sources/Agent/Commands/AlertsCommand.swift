@@ -4,10 +4,18 @@ import Configuration
 import Glibc
 import Telemetry
 
-/// `tocsin alerts`: what is pending and firing, from the running agent.
+/// `tocsin alerts`: what alerts there are, and what became of them.
 struct AlertsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "alerts", abstract: "Show the alerts that are pending or firing.",
+        commandName: "alerts", abstract: "Show the alerts that are pending or firing, and what became of them.",
+        subcommands: [ActiveAlertsCommand.self, AlertHistoryCommand.self],
+        defaultSubcommand: ActiveAlertsCommand.self)
+}
+
+/// `tocsin alerts`, or `tocsin alerts active`: what is pending and firing, from the running agent.
+struct ActiveAlertsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "active", abstract: "Show the alerts that are pending or firing.",
         discussion: "Exit code 1 where the agent cannot be asked; alerts that fire do not change it.")
 
     @Flag(help: "Prometheus's JSON.") var json = false
@@ -16,10 +24,15 @@ struct AlertsCommand: ParsableCommand {
 
     func run() throws {
         do {
-            let answer = try source.client().get("/api/v1/alerts")
+            let client = try source.client()
+            let answer = try client.get("/api/v1/alerts")
             if json { return EntryPrinter.write(answer) }
             let document = try JSONValue(parsing: answer.span.bytes)
             EntryPrinter.write(Array(Self.table(document["data"]?["alerts"]?.elements ?? []).utf8))
+            let heartbeat = try client.get("/api/v1/alerts/heartbeat")
+            if let reason = try JSONValue(parsing: heartbeat.span.bytes)["reason"]?.string {
+                EntryPrinter.write(Array("heartbeat \(reason)\n".utf8))
+            }
         } catch {
             Terminal.complain("tocsin alerts: \(error)")
             throw ExitCode(1)

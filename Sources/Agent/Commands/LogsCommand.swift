@@ -61,22 +61,13 @@ struct LogsCommand: ParsableCommand {
     private func request() throws -> LogRequest {
         var request: LogRequest
         do {
-            request = try LogRequest(query: query, start: try Self.time(since, "--since"))
+            request = try LogRequest(query: query, start: try TimeOption.time(since, "--since"))
         } catch let error as LogQueryError {
             throw ValidationError(error.description)
         }
-        if let until { request.end = try Self.time(until, "--until") }
+        if let until { request.end = try TimeOption.time(until, "--until") }
         request.limit = limit
         request.isFollowing = follow
         return request
-    }
-
-    private static func time(_ text: String, _ option: String) throws -> Timestamp {
-        if let seconds = DurationText.seconds(text) {
-            return Timestamp(nanoseconds: Timestamp.now.nanoseconds - Int64(seconds * 1e9))
-        }
-        let bytes = Array(text.utf8)
-        if let time = RFC3339.parse(bytes.span.bytes) { return Timestamp(nanoseconds: time) }
-        throw ValidationError("\(option): expected a duration such as 1h or a time such as 2026-01-31T12:00:00Z")
     }
 }

@@ -78,7 +78,8 @@ struct BacktestRulesCommand: ParsableCommand {
     @OptionGroup var source: ConfigurationOptions
 
     func validate() throws {
-        guard try Self.time(since, "--since") < (try until.map { try Self.time($0, "--until") } ?? .now) else {
+        guard try TimeOption.time(since, "--since") < (try until.map { try TimeOption.time($0, "--until") } ?? .now)
+        else {
             throw ValidationError("--since: expected a time before --until")
         }
     }
@@ -90,8 +91,8 @@ struct BacktestRulesCommand: ParsableCommand {
             case .success(let contents): bytes = contents
             case .failure(let failure): throw AgentClient.Failure(description: "\(file): \(failure.reason)")
             }
-            let start = try Self.time(since, "--since")
-            let end = try until.map { try Self.time($0, "--until") } ?? .now
+            let start = try TimeOption.time(since, "--since")
+            let end = try until.map { try TimeOption.time($0, "--until") } ?? .now
             let answer = try ask(bytes, start, end)
             EntryPrinter.write(json ? answer : Array(try Self.text(answer).utf8))
         } catch {
@@ -160,14 +161,5 @@ struct BacktestRulesCommand: ParsableCommand {
             ])
         }
         return (rows.isEmpty ? "" : TextTable.text(["TIME", "ALERT", "CHANGE", "VALUE", "LABELS", "WHY"], rows)) + end
-    }
-
-    private static func time(_ text: String, _ option: String) throws -> Timestamp {
-        if let seconds = DurationText.seconds(text) {
-            return Timestamp(nanoseconds: Timestamp.now.nanoseconds - Int64(seconds * 1e9))
-        }
-        let bytes = Array(text.utf8)
-        if let time = RFC3339.parse(bytes.span.bytes) { return Timestamp(nanoseconds: time) }
-        throw ValidationError("\(option): expected a duration such as 6h or a time such as 2026-01-31T12:00:00Z")
     }
 }

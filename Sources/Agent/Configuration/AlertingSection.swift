@@ -9,6 +9,15 @@ struct AlertingSection: Sendable, ConfigurationSection {
     var file: String?
     /// What links in notifications begin with.
     var externalURL = ""
+    var history = HistorySection()
+    var flapping = FlappingConfiguration()
+    var heartbeat: HeartbeatConfiguration?
+
+    private static let ownKeys = [
+        ConfigurationKey("history", "mapping", "What is kept of what became of alerts: see [history](#history)."),
+        ConfigurationKey("flapping", "mapping", "When alerts change too often: see [flapping](#flapping)."),
+        ConfigurationKey("heartbeat", "mapping", "Who hears that the agent keeps watch: see [heartbeat](#heartbeat)."),
+    ]
 
     static let configurationKeys =
         [
@@ -17,14 +26,22 @@ struct AlertingSection: Sendable, ConfigurationSection {
             ConfigurationKey(
                 "external_url", "string",
                 "Where people reach this agent, for links in notifications; by default that of `rules`."),
-        ] + AlertingConfiguration.configurationKeys
+        ] + ownKeys + AlertingConfiguration.configurationKeys
 
     init() {}
 
     init(_ reader: MappingReader) {
         externalURL = reader.string("external_url") ?? ""
+        history = reader.section("history") ?? history
+        flapping = reader.section("flapping") ?? flapping
+        heartbeat = reader.section("heartbeat")
+        defer { if flapping.isEnabled { configuration?.flapping = flapping } }
         guard let path = reader.path("file") else {
-            configuration = AlertingConfiguration(reader)
+            // Rules have a history, though there be nobody to tell of alerts.
+            let isOwn = { (keys: [ConfigurationKey]) in keys.contains { reader.has($0.name) } }
+            if isOwn(AlertingConfiguration.configurationKeys) || !isOwn(Self.ownKeys) {
+                configuration = AlertingConfiguration(reader)
+            }
             reader.finish()
             return
         }

@@ -34,6 +34,8 @@ final class Agent: Sendable {
     private let metricsRoad: MetricsRoad
     private let rulesRoad: RulesRoad
     private let alertingRoad: AlertingRoad
+    private let history: AlertHistory
+    private let heartbeat: HeartbeatRoad
     private let reloads: ReloadMetrics
     /// nil without `server.web_config`.
     private let access: WebAccess?
@@ -49,11 +51,17 @@ final class Agent: Sendable {
             try WebAccess(path: path, metrics: metrics, readiness: readiness, logger: logger)
         }
         try StateDirectory.prepare(configuration.stateDirectory)
+        history = AlertHistory(
+            stateDirectory: configuration.stateDirectory, section: configuration.alerting.history, metrics: metrics,
+            readiness: readiness, logger: logger)
         alertingRoad = AlertingRoad(
-            stateDirectory: configuration.stateDirectory, metrics: metrics, readiness: readiness, logger: logger)
+            stateDirectory: configuration.stateDirectory, history: history, metrics: metrics, readiness: readiness,
+            logger: logger)
         rulesRoad = try RulesRoad(
             stateDirectory: configuration.stateDirectory, section: configuration.rules, alerts: alertingRoad,
-            metrics: metrics, readiness: readiness, logger: logger)
+            history: history, metrics: metrics, readiness: readiness, logger: logger)
+        heartbeat = HeartbeatRoad(
+            groups: rulesRoad.groups, alerting: alertingRoad, metrics: metrics, readiness: readiness, logger: logger)
         metricsRoad = MetricsRoad(
             stateDirectory: configuration.stateDirectory, store: rulesRoad.store, metrics: metrics,
             readiness: readiness, logger: logger)
@@ -92,7 +100,7 @@ final class Agent: Sendable {
                 .init(
                     service: RoadService(
                         agent: self, road: road, metricsRoad: metricsRoad, rulesRoad: rulesRoad,
-                        alertingRoad: alertingRoad, server: server, access: access,
+                        alertingRoad: alertingRoad, heartbeat: heartbeat, server: server, access: access,
                         path: origin.path),
                     failureTerminationBehavior: .cancelGroup),
                 .init(service: ReloadService(agent: self)),
@@ -110,9 +118,11 @@ final class Agent: Sendable {
             let logs = try road.plan(configuration.logs, store: configuration.store)
             metricsRoad.apply(metrics)
             road.apply(logs)
+            road.follow(configuration.alerting.history.isLogged ? history.log : nil)
             // Before rules have anything to say.
             alertingRoad.apply(configuration.alerting, externalURL: RulesRoad.externalURL(configuration))
             rulesRoad.apply(configuration)
+            heartbeat.apply(configuration.alerting)
             reloads.succeeded()
         }
     }
@@ -137,8 +147,10 @@ final class Agent: Sendable {
                 try access?.reload()
                 metricsRoad.apply(metrics)
                 road.apply(logs)
+                road.follow(new.alerting.history.isLogged ? history.log : nil)
                 alertingRoad.apply(new.alerting, externalURL: RulesRoad.externalURL(new))
                 rulesRoad.apply(new)
+                heartbeat.apply(new.alerting)
                 current.withLock { $0 = new }
                 reloads.succeeded()
                 logger.info("configuration reloaded", metadata: ["because": "\(reason)"])
@@ -174,6 +186,8 @@ final class Agent: Sendable {
         let stateDirectory = current.withLock { $0.stateDirectory }
         router.addLogs(store: road.store, stateDirectory: stateDirectory)
         router.addRules(rulesRoad.groups, stateDirectory: stateDirectory, queries: rulesRoad.queries)
+        router.addAlertHistory(history.log.files, stateDirectory: stateDirectory)
+        router.addHeartbeat(heartbeat, stateDirectory: stateDirectory)
         let started = Timestamp.now.milliseconds
         router.addAlertmanager(alertingRoad) { [self] in
             // Its own file where it has one, so that amtool can read it.

@@ -20,6 +20,20 @@ final class AlertingMetrics: AlertingObserver {
                 ["reason": held.suppression.reason]
             ).add()
         }
+        if step.changesHeld > 0 {
+            metrics.counter(
+                "tocsin_alert_flapping_changes_suppressed_total",
+                help: "Beginnings and ends of flapping alerts, which nobody is told of."
+            ).add(step.changesHeld)
+        }
+    }
+
+    func attempted(_ attempt: DeliveryAttempt) {
+        metrics.histogram(
+            "alertmanager_notification_latency_seconds", help: "Seconds that attempts to deliver took.",
+            bounds: [0.05, 0.25, 1, 5, 10, 20, 30],
+            ["integration": attempt.kind, "receiver_name": attempt.delivery.receiver]
+        ).observe(attempt.seconds)
     }
 
     func delivered(_ delivery: Delivery, kind: String, _ result: DeliveryResult) {
@@ -81,6 +95,9 @@ final class AlertingMetrics: AlertingObserver {
                 "alertmanager_dispatcher_aggregation_groups", "Groups of alerts that are looked after.", [:],
                 numbers.groups)
             set("tocsin_notifications_under_way", "Notifications that are being delivered.", [:], numbers.underWay)
+            set(
+                "tocsin_alerts_flapping", "Alerts that change too often to be told of each time.", [:], numbers.flapping
+            )
         }
     }
 }

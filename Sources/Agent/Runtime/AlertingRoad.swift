@@ -14,6 +14,9 @@ final class AlertingRoad: AlertSink {
 
     private let directory: String
     private let observer: AlertingMetrics
+    private let history: AlertHistory
+    /// Which receivers fail.
+    let health = DeliveryHealth()
     private let metrics: MetricRegistry
     private let readiness: Readiness
     private let logger: Logger
@@ -21,7 +24,10 @@ final class AlertingRoad: AlertSink {
     /// Whether it is known if there is a configuration.
     private let hasBegun = Atomic<Bool>(false)
 
-    init(stateDirectory: String, metrics: MetricRegistry, readiness: Readiness, logger: Logger) {
+    init(
+        stateDirectory: String, history: AlertHistory, metrics: MetricRegistry, readiness: Readiness, logger: Logger
+    ) {
+        self.history = history
         directory = "\(stateDirectory)/alerts"
         observer = AlertingMetrics(metrics, logger: logger)
         self.metrics = metrics
@@ -40,6 +46,7 @@ final class AlertingRoad: AlertSink {
     /// Brings what runs into line with a configuration.
     func apply(_ section: AlertingSection, externalURL: String) {
         defer { hasBegun.store(true, ordering: .releasing) }
+        history.apply(section.history)
         guard var configuration = section.configuration, let templates = configuration.templates else {
             return stop()
         }
@@ -62,7 +69,7 @@ final class AlertingRoad: AlertSink {
         let stop = StopToken()
         let dispatcher = AlertDispatcher(
             configuration, integrations: integrations, directory: directory, externalURL: url, stop: stop,
-            observer: observer)
+            observer: AlertingObservers([observer, history.log, health]))
         for sentence in dispatcher.trouble { logger.error("state of alerting: \(sentence)") }
         let thread = WorkerThread(name: "alerting") { dispatcher.run() }
         running.withLock { $0 = Running(dispatcher: dispatcher, stop: stop, thread: thread) }
@@ -71,6 +78,7 @@ final class AlertingRoad: AlertSink {
 
     /// Tells how the state on disk is doing.
     func look() {
+        history.look()
         guard let dispatcher else { return readiness.remove("alerting") }
         readiness.set("alerting", dispatcher.failure.map { .degraded("its state cannot be written: \($0)") } ?? .ok)
     }

@@ -1,3 +1,4 @@
+import Alerting
 import Logging
 import Logs
 import Loki
@@ -33,6 +34,7 @@ final class LogRoad: Sendable {
         var files: FileSource?
         var fileJobs: [ScrapeConfiguration] = []
         var fileSupervisor: SourceSupervisor?
+        var history: (source: AlertHistorySource, supervisor: SourceSupervisor)?
         var shippers: [String: RunningShipper] = [:]
         var cardinality: CardinalityGuard?
         var isStopped = false
@@ -89,12 +91,32 @@ final class LogRoad: Sendable {
         }
     }
 
+    /// Makes a history of alerts a stream of the store; nil ends that.
+    func follow(_ history: HistoryLog?) {
+        running.withLock { running in
+            guard !running.isStopped else { return }
+            if history == nil { Self.endHistory(&running) }
+            guard let history, running.history == nil else { return }
+            let source = AlertHistorySource(history)
+            running.history = (source, SourceSupervisor(source, context: context(running.cardinality)))
+        }
+    }
+
+    private static func endHistory(_ running: inout Running) {
+        guard let (source, supervisor) = running.history else { return }
+        supervisor.requestStop()
+        source.wake()
+        supervisor.stop()
+        running.history = nil
+    }
+
     /// Ends all sources, gives the shippers `deadline` seconds for what is in the store, and closes it.
     func stop(deadline: Double) {
         running.withLock { running in
             running.isStopped = true
             let supervisors = running.sources.values.map(\.supervisor) + [running.fileSupervisor].compactMap { $0 }
             for supervisor in supervisors { supervisor.requestStop() }
+            Self.endHistory(&running)
             for supervisor in supervisors { supervisor.stop() }
             let shippers = running.shippers.values.map(\.shipper)
             let workers = shippers.map { shipper in

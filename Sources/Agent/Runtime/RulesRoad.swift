@@ -23,8 +23,8 @@ final class RulesRoad: Sendable {
     private let applying = Mutex(())
 
     init(
-        stateDirectory: String, section: RulesSection, alerts: any AlertSink, metrics: MetricRegistry,
-        readiness: Readiness, logger: Logger
+        stateDirectory: String, section: RulesSection, alerts: any AlertSink, history: AlertHistory,
+        metrics: MetricRegistry, readiness: Readiness, logger: Logger
     ) throws {
         self.readiness = readiness
         self.logger = logger
@@ -35,6 +35,7 @@ final class RulesRoad: Sendable {
         groups = RuleGroups(
             directory: "\(stateDirectory)/alerts", language: language, source: store, output: store,
             alerts: AlertSinks(sinks: [LoggedAlerts(logger: logger), alerts]), metrics: metrics, readiness: readiness,
+            onTransitions: { group, transitions in history.log.note(transitions, group: group) },
             onProblem: { group, rule, problem in Self.tell(logger, group, rule, problem) })
     }
 

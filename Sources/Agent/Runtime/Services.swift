@@ -17,6 +17,7 @@ struct RoadService: Service {
     let metricsRoad: MetricsRoad
     let rulesRoad: RulesRoad
     let alertingRoad: AlertingRoad
+    let heartbeat: HeartbeatRoad
     let server: WebServer
     let access: WebAccess?
     /// The configuration file, if there is one.
@@ -38,6 +39,7 @@ struct RoadService: Service {
         try await Blocking.run {
             stop.stop()
             upkeep.join()
+            heartbeat.stop()
             let metrics = WorkerThread(name: "stop") { metricsRoad.stop(deadline: 3) }
             road.stop(deadline: 3)
             metrics.join()

@@ -11,6 +11,8 @@ package struct AlertingConfiguration: Sendable {
     package var receivers: [ReceiverSummary] = []
     package var inhibitRules: [InhibitRule] = []
     package var timeIntervals: [String: [TimeInterval]] = [:]
+    /// When alerts change too often; nil tells of every change, as Alertmanager does.
+    package var flapping: FlappingConfiguration?
     /// The default templates, and those of the files that `templates` names.
     package var templates: NotificationTemplates?
 

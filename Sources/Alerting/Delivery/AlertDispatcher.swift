@@ -46,7 +46,8 @@ package final class AlertDispatcher: AlertSink {
     private func makeLanes(_ integrations: [String: [any Integration]]) -> [String: [DeliveryLane]] {
         integrations.mapValues { ways in
             ways.map { way in
-                DeliveryLane(way, stop: stop) { [weak self] delivery, result in
+                DeliveryLane(way, stop: stop, observe: { [observer] in observer.attempted($0) }) {
+                    [weak self] delivery, result in
                     self?.observer.delivered(delivery, kind: way.kind, result)
                     self?.withEngine { engine, now in engine.finish(delivery.id, result, at: now) }
                 }
@@ -81,6 +82,11 @@ package final class AlertDispatcher: AlertSink {
         }
     }
 
+    /// Has `body` look at the engine.
+    func read<Result>(_ body: (AlertingEngine, Int64) -> Result) -> Result {
+        state.withLock { body($0.engine, Timestamp.now.milliseconds) }
+    }
+
     /// What the last attempt to write the state failed of.
     package var failure: String? { state.withLock { $0.log.failure } }
 
@@ -91,6 +97,7 @@ package final class AlertDispatcher: AlertSink {
         package var silences: [Silence.State: Int] = [:]
         package var groups = 0
         package var underWay = 0
+        package var flapping = 0
     }
 
     package var numbers: Numbers {
@@ -107,6 +114,7 @@ package final class AlertDispatcher: AlertSink {
             for silence in engine.state.silences.values { numbers.silences[silence.state(at: now), default: 0] += 1 }
             numbers.groups = engine.groups.count
             numbers.underWay = engine.underWay.count
+            numbers.flapping = engine.state.flaps.values.count { $0.since != nil }
             return numbers
         }
     }
@@ -155,15 +163,33 @@ package final class AlertDispatcher: AlertSink {
     }
 }
 
-/// Whoever counts or writes down what alerting does. Called under a lock, from any thread.
+/// Whoever counts or writes down what alerting does. Called from any thread.
 package protocol AlertingObserver: Sendable {
+    /// Called under a lock.
     func observed(_ step: EngineStep)
+    func attempted(_ attempt: DeliveryAttempt)
     func delivered(_ delivery: Delivery, kind: String, _ result: DeliveryResult)
+}
+
+extension AlertingObserver {
+    package func observed(_ step: EngineStep) {}
+    package func attempted(_ attempt: DeliveryAttempt) {}
+    package func delivered(_ delivery: Delivery, kind: String, _ result: DeliveryResult) {}
 }
 
 /// Nobody.
 package struct NoObserver: AlertingObserver {
     package init() {}
-    package func observed(_ step: EngineStep) {}
-    package func delivered(_ delivery: Delivery, kind: String, _ result: DeliveryResult) {}
+}
+
+/// Several.
+package struct AlertingObservers: AlertingObserver {
+    private let all: [any AlertingObserver]
+
+    package init(_ all: [any AlertingObserver]) { self.all = all }
+    package func observed(_ step: EngineStep) { for observer in all { observer.observed(step) } }
+    package func attempted(_ attempt: DeliveryAttempt) { for observer in all { observer.attempted(attempt) } }
+    package func delivered(_ delivery: Delivery, kind: String, _ result: DeliveryResult) {
+        for observer in all { observer.delivered(delivery, kind: kind, result) }
+    }
 }

@@ -11,6 +11,8 @@ final class DeliveryLane: Sendable {
         var notBefore: Timestamp
         var deadline: Timestamp
         var backoff: DeliveryBackoff
+        /// Attempts that were made.
+        var attempts = 0
     }
 
     private struct State {
@@ -22,20 +24,25 @@ final class DeliveryLane: Sendable {
     private let stop: StopToken
     private let firstPause: Double
     private let report: @Sendable (Delivery, DeliveryResult) -> Void
+    private let observe: @Sendable (DeliveryAttempt) -> Void
     private let state = Condition(State())
     /// Notifications that are sent at the same time.
     private static let mostThreads = 4
     /// Seconds between two looks at whether all is to end.
     private static let patience = 0.5
 
-    /// - Parameter report: told how each delivery ended, on a thread of the lane.
+    /// - Parameters:
+    ///   - observe: told of each attempt, on a thread of the lane.
+    ///   - report: told how each delivery ended, likewise.
     init(
         _ integration: any Integration, stop: StopToken, firstPause: Double = 0.5,
+        observe: @escaping @Sendable (DeliveryAttempt) -> Void = { _ in },
         report: @escaping @Sendable (Delivery, DeliveryResult) -> Void
     ) {
         self.integration = integration
         self.stop = stop
         self.firstPause = firstPause
+        self.observe = observe
         self.report = report
     }
 
@@ -81,20 +88,53 @@ final class DeliveryLane: Sendable {
     }
 
     private func attempt(_ job: Job) {
-        let left = job.deadline.seconds(since: .monotonic)
+        var job = job
+        func note(_ result: DeliveryResult, _ seconds: Double, isLast: Bool) {
+            observe(
+                DeliveryAttempt(
+                    delivery: job.delivery, kind: integration.kind, number: job.attempts, result: result,
+                    seconds: seconds, isLast: isLast))
+        }
+        let began = Timestamp.monotonic
+        let left = job.deadline.seconds(since: began)
         guard left > 0 else {
-            return report(
-                job.delivery, .retry(reason: "not sent in time: earlier notifications took too long", after: nil))
+            let result = DeliveryResult.retry(
+                reason: "not sent in time: earlier notifications took too long", after: nil)
+            note(result, 0, isLast: true)
+            return report(job.delivery, result)
         }
         let result = integration.deliver(
             job.delivery.notification, memory: job.delivery.memory, stop: StopToken(stop, seconds: left))
+        let seconds = Timestamp.monotonic.seconds(since: began)
+        job.attempts += 1
         // What was cut short by the end of the process is in doubt, and is told again after the next start.
-        if case .delivered = result {} else if stop.isStopped { return }
-        guard case .retry(_, let after) = result else { return report(job.delivery, result) }
-        var later = job
-        let pause = later.backoff.pause(asked: after)
-        guard pause < job.deadline.seconds(since: .monotonic) else { return report(job.delivery, result) }
-        later.notBefore = Timestamp.monotonic.adding(seconds: pause)
+        if case .delivered = result {} else if stop.isStopped { return note(result, seconds, isLast: false) }
+        guard case .retry(_, let after) = result else {
+            note(result, seconds, isLast: true)
+            return report(job.delivery, result)
+        }
+        let pause = job.backoff.pause(asked: after)
+        guard pause < job.deadline.seconds(since: .monotonic) else {
+            note(result, seconds, isLast: true)
+            return report(job.delivery, result)
+        }
+        note(result, seconds, isLast: false)
+        job.notBefore = Timestamp.monotonic.adding(seconds: pause)
+        let later = job
         state.change { $0.jobs.append(later) }
     }
+}
+
+/// One attempt at a notification.
+package struct DeliveryAttempt: Sendable {
+    package var delivery: Delivery
+    /// `webhook`, `slack` …
+    package var kind: String
+    /// The first is 1; 0 where it came to none.
+    package var number: Int
+    package var result: DeliveryResult
+    /// How long it took.
+    package var seconds: Double
+    /// Whether there will be no other before the next look at the group.
+    package var isLast: Bool
 }

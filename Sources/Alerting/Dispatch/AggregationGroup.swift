@@ -40,6 +40,8 @@ struct AggregationGroup: Sendable {
     /// Those for whom a delivery was still under way when the group was looked at.
     var missed: Set<NotificationKey> = []
     var departure: Departure?
+    /// What held its alerts back at the last look.
+    var held: [AlertID: Suppression] = [:]
 
     /// Ended alerts that leave the group when all have been told.
     struct Departure: Sendable {

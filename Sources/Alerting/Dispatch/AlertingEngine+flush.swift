@@ -16,12 +16,14 @@ extension AlertingEngine {
         group.hasFlushed = true
         group.lastFlush = now
         group.missed = []
-        let ended = alerts.filter { $0.alert.isResolved(at: now) }
+        let ended = alerts.filter { isOver($0.id, $0.alert, at: now) }
         var departure = AggregationGroup.Departure(
             alerts: Dictionary(ended.map { ($0.id, $0.alert.updatedAt) }, uniquingKeysWith: { first, _ in first }))
         record(.group(id, nextFlush: group.nextFlush, hasFlushed: true))
 
+        let heldBefore = step.suppressions.count
         let told = unsuppressed(alerts, of: group, route, at: now)
+        noteLook(&group, ended: ended, held: Array(step.suppressions[heldBefore...]), at: now)
         if !told.isEmpty {
             for (way, description) in (receivers[route.receiver]?.ways ?? []).enumerated() {
                 let key = NotificationKey(
@@ -94,12 +96,14 @@ extension AlertingEngine {
         _ alerts: [(id: AlertID, alert: TrackedAlert)], of id: GroupID, _ group: AggregationGroup,
         _ route: RoutingTree.Route, way: Int, key: NotificationKey, _ description: ReceiverSummary.Way, at now: Int64
     ) -> Bool {
-        let firing = Set(alerts.filter { !$0.alert.isResolved(at: now) }.map(\.id))
-        let resolved = Set(alerts.filter { $0.alert.isResolved(at: now) }.map(\.id))
+        let over = alerts.filter { isOver($0.id, $0.alert, at: now) }
+        let resolved = Set(over.map(\.id))
+        let firing = Set(alerts.map(\.id)).subtracting(resolved)
+        let firingAsTold = Set(firing.map { self.told($0) })
         let known = state.entries[key]
         let doubt = state.attempts[key]
         let reason = NotificationNeed.reason(
-            known, attempt: doubt, firing: firing, resolved: resolved,
+            known, attempt: doubt, firing: firingAsTold, resolved: resolved,
             sendsResolved: description.sendsResolved, repeatInterval: route.repeatInterval, now: now)
         guard let reason else {
             if doubt != nil { record(.attemptEnded(key)) }
@@ -107,7 +111,7 @@ extension AlertingEngine {
         }
         // The first notification of a new trouble begins anew with the service, too.
         let entry = NotificationEntry(
-            timestamp: now, firing: firing, resolved: resolved,
+            timestamp: now, firing: firingAsTold, resolved: resolved,
             memory: reason == .first ? [:] : known?.memory ?? [:],
             lifetime: min(2 * route.repeatInterval, NotificationEntry.longestLifetime))
         let shown = description.sendsResolved ? alerts : alerts.filter { firing.contains($0.id) }
@@ -119,10 +123,10 @@ extension AlertingEngine {
             .attempt(
                 key,
                 NotificationAttempt(
-                    since: now, firing: firing.union(doubt?.firing ?? []), resolved: resolved)))
+                    since: now, firing: firingAsTold.union(doubt?.firing ?? []), resolved: resolved)))
         let notification = Notification(
             receiver: route.receiver, groupKey: group.key, groupLabels: id.labels, routeLabels: route.labels,
-            reason: reason, alerts: shown.map { $0.alert.notice(at: now) }, externalURL: externalURL, now: now)
+            reason: reason, alerts: shown.map { notice($0.id, $0.alert, at: now) }, externalURL: externalURL, now: now)
         send(
             notification, UnderWay(key: key, group: id, entry: entry, doubt: doubt), way: way,
             deadline: now + max(route.groupInterval, Self.shortestFlush))

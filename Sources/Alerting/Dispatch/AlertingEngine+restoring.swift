@@ -34,6 +34,7 @@ extension AlertingEngine {
             group.lastFlush = earlier[id]?.lastFlush ?? .min
             group.departure = earlier[id]?.departure
             group.missed = earlier[id]?.missed ?? []
+            group.held = earlier[id]?.held ?? [:]
             group.repeatDue = repeatDue(group, route)
             // What was under way when the process ended is due at once.
             let hasDoubt = state.attempts.keys.contains {
@@ -55,7 +56,7 @@ extension AlertingEngine {
         let group = GroupID(route: route.id, labels: route.groupLabels(of: alert.labels))
         let saved = state.groups[group]
         let key = route.groupKey(group.labels)
-        if alert.isResolved(at: now) {
+        if isOver(id, alert, at: now) {
             // One that ended and was told does not come back; one whose end somebody waits for does.
             let isAwaited = saved.map { $0.left[id] != alert.updatedAt } ?? isFiring(id, key, route.receiver)
             guard isAwaited else { return }
@@ -76,7 +77,8 @@ extension AlertingEngine {
     private func isFiring(_ id: AlertID, _ groupKey: String, _ receiver: String) -> Bool {
         (receivers[receiver]?.ways ?? []).contains { way in
             let key = NotificationKey(groupKey: groupKey, receiver: receiver, kind: way.kind, index: way.index)
-            return state.entries[key]?.firing.contains(id) ?? false
+            guard let told = state.entries[key]?.firing else { return false }
+            return told.contains(id) || told.contains(id.flapping)
         }
     }
 
@@ -87,7 +89,9 @@ extension AlertingEngine {
         for (id, alert) in state.alerts where alert.isResolved(at: now) && !kept.contains(id) {
             inhibitor.remove(id, alert.labels)
             record(.forgotten(id))
+            endsNoted.remove(id)
         }
+        collectFlaps(at: now)
         let keys = Set(groups.values.map(\.key))
         for (key, entry) in state.entries where !keys.contains(key.groupKey) {
             if entry.timestamp + entry.lifetime <= now { record(.entryForgotten(key)) }

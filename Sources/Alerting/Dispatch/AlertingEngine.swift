@@ -15,7 +15,9 @@ package struct AlertingEngine: Sendable {
     /// All that outlives the process.
     package private(set) var state: AlertingState
     /// What has come of the calls since it was last taken.
-    private var step = EngineStep()
+    var step = EngineStep()
+    /// Ended alerts of which the history knows.
+    var endsNoted: Set<AlertID> = []
 
     var inhibitor: Inhibitor
     var groups: [GroupID: AggregationGroup] = [:]
@@ -99,7 +101,7 @@ package struct AlertingEngine: Sendable {
 
     /// When it has to be called again at the latest. O(number of groups).
     package var nextWake: Int64 {
-        let first = groups.values.reduce(nextCollection) { min($0, $1.wake) }
+        let first = groups.values.reduce(min(nextCollection, nextSettling)) { min($0, $1.wake) }
         return groups.isEmpty ? first : min(first, state.lastAlive + Self.aliveInterval)
     }
 
@@ -113,6 +115,8 @@ package struct AlertingEngine: Sendable {
             // Senders go on telling of an end for a while.
             if hadEnded, known?.endsAt == merged.endsAt, known?.startsAt == merged.startsAt { continue }
             if known == nil { inhibitor.insert(id, merged.labels) }
+            noteArrival(id, merged, after: known, at: now)
+            countChange(id, merged, after: known, at: now)
             var unchanged = known
             unchanged?.endsAt = merged.endsAt
             unchanged?.updatedAt = merged.updatedAt
@@ -133,6 +137,7 @@ package struct AlertingEngine: Sendable {
             let latest = now + max(route.groupInterval, route.groupWait)
             if group.nextFlush > latest { groups[id]?.nextFlush = latest }
         }
+        settleFlaps(at: now)
         let due = groups.filter { $0.value.wake <= now }
         for (id, _) in due.sorted(by: {
             ($0.value.wake, $0.value.route, $0.value.key) < ($1.value.wake, $1.value.route, $1.value.key)
@@ -161,7 +166,7 @@ package struct AlertingEngine: Sendable {
             groups[group] = AggregationGroup(
                 route: index, key: route.groupKey(group.labels), nextFlush: now + route.groupWait)
         }
-        groups[group]?.members.insert(id)
+        if groups[group]?.members.insert(id).inserted == true { noteGrouping(alert, group, at: now) }
         guard groups[group]?.hasFlushed == false else { return }
         // An alert that has waited for long enough elsewhere does not wait again.
         let isOld = alert.startsAt + route.groupWait < now

@@ -6,6 +6,10 @@ package struct EngineStep: Sendable {
     package var deliveries: [Delivery] = []
     /// Alerts of which nobody was told, and why.
     package var suppressions: [Held] = []
+    /// Changes of alerts that flap, which nobody is told of.
+    package var changesHeld = 0
+    /// For the history.
+    package var events: [HistoryEvent] = []
 
     /// An alert that a look at its group held back.
     package struct Held: Sendable, Equatable {

@@ -4,7 +4,7 @@ import Telemetry
 /// What a text of matchers is wrong about, in one sentence.
 package struct MatcherError: Error, Equatable, CustomStringConvertible {
     package var description: String
-    init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }
 
 /// Matchers as Alertmanager writes them: `severity="page"`, `{team=~"db|web", env!="test"}`.

@@ -8,6 +8,7 @@ package struct AlertingState: Sendable, Equatable {
     /// The outbox: what is under way.
     package var attempts: [NotificationKey: NotificationAttempt] = [:]
     package var silences: [String: Silence] = [:]
+    package var flaps: [AlertID: FlapRecord] = [:]
     /// The latest time that anything says: until then this was kept up to date.
     package var lastAlive: Int64 = 0
 
@@ -41,6 +42,7 @@ package struct AlertingState: Sendable, Equatable {
         case .entryForgotten(let key): entries[key] = nil
         case .silence(let silence): silences[silence.id] = silence
         case .silenceForgotten(let id): silences[id] = nil
+        case .flap(let id, let record): flaps[id] = record
         case .alive(let time): lastAlive = max(lastAlive, time)
         }
     }
@@ -56,6 +58,7 @@ package struct AlertingState: Sendable, Equatable {
         for (key, entry) in entries { result.append(.told(key, entry)) }
         for (key, attempt) in attempts { result.append(.attempt(key, attempt)) }
         for silence in silences.values { result.append(.silence(silence)) }
+        for (id, record) in flaps { result.append(.flap(id, record)) }
         return result
     }
 }
@@ -77,13 +80,15 @@ package enum StateChange: Sendable, Equatable {
     case entryForgotten(NotificationKey)
     case silence(Silence)
     case silenceForgotten(String)
+    /// How an alert has changed of late; nil where that no longer matters.
+    case flap(AlertID, FlapRecord?)
     /// Up to this time all was written.
     case alive(Int64)
 
     /// Whether it has to survive the machine's end before anything follows from it; others survive the process's.
     var mustBeSynchronised: Bool {
         switch self {
-        case .seen, .forgotten, .group, .groupEnded, .left, .entryForgotten, .silenceForgotten, .alive: false
+        case .seen, .forgotten, .group, .groupEnded, .left, .entryForgotten, .silenceForgotten, .flap, .alive: false
         case .alert, .attempt, .attemptEnded, .told, .silence: true
         }
     }

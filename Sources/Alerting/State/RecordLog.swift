@@ -4,8 +4,8 @@ import Glibc
 /// A file of records that grows at its end and is written anew when it has become several times what it says: what a `kill -9`
 /// at any moment leaves of it is the last record or the one before.
 ///
-/// Layout, integers little-endian: magic u64 | version u32 | 0 u32, then records: body length u32 | CRC-32C of length and body
-/// u32 | body. A record is appended in one write. What follows a damaged one is cut off. Confined to its owner.
+/// Layout, integers little-endian: magic u64 | version u32 | 0 u32, then records (`RecordFrame`). What follows a damaged one is
+/// cut off. Confined to its owner.
 final class RecordLog {
     /// What the file says of itself.
     struct Kind: Sendable {
@@ -15,7 +15,6 @@ final class RecordLog {
     }
 
     private static let headerSize = 16
-    static let largestBody = 64 << 20
     static let leastLimit: UInt64 = 1 << 20
 
     private let kind: Kind
@@ -51,7 +50,9 @@ final class RecordLog {
             var offset = Self.headerSize
             var trouble: [String] = []
             while offset < bytes.count {
-                guard let end = Self.end(bytes.bytes, at: offset), take(bytes.bytes.slice(offset + 8, end)) else {
+                guard let end = RecordFrame.end(bytes.bytes, at: offset),
+                    take(bytes.bytes.slice(offset + RecordFrame.headSize, end))
+                else {
                     trouble.append("\(path) is damaged at byte \(offset) of \(size); what follows is lost")
                     break
                 }
@@ -74,7 +75,7 @@ final class RecordLog {
     ) throws(SystemError) {
         guard !isBehind, length < limit, let file else { return try rewrite(whole) }
         var record = ByteBuffer(capacity: body.byteCount + 8)
-        Self.write(body, to: &record)
+        RecordFrame.append(body, to: &record)
         do throws(SystemError) {
             try file.write(record.bytes, RawSpan(), at: length, faults: faults)
             length += UInt64(record.count)
@@ -93,7 +94,7 @@ final class RecordLog {
         bytes.append(littleEndian: kind.magic)
         bytes.append(littleEndian: kind.version)
         bytes.append(littleEndian: UInt32(0))
-        whole { Self.write($0, to: &bytes) }
+        whole { RecordFrame.append($0, to: &bytes) }
         try directory.create()
         let temporary = directory.file(kind.name + ".new")
         let made: StoreFile
@@ -113,28 +114,5 @@ final class RecordLog {
         limit = max(Self.leastLimit, length * 4)
         isBehind = false
         try directory.synchronize()
-    }
-
-    private static func write(_ body: RawSpan, to buffer: inout ByteBuffer) {
-        let size = UInt32(clamping: body.byteCount)
-        buffer.append(littleEndian: size)
-        buffer.append(littleEndian: checksum(size, body))
-        buffer.append(body)
-    }
-
-    private static func checksum(_ length: UInt32, _ body: RawSpan) -> UInt32 {
-        var head = ByteBuffer(capacity: 4)
-        head.append(littleEndian: length)
-        return body.crc32c(head.bytes.crc32c())
-    }
-
-    /// The end of the record at `offset`; nil for one that is damaged.
-    private static func end(_ bytes: RawSpan, at offset: Int) -> Int? {
-        guard let length = bytes.load(littleEndian: offset, as: UInt32.self), length > 0, length <= largestBody,
-            let sum = bytes.load(littleEndian: offset + 4, as: UInt32.self),
-            offset + 8 + Int(length) <= bytes.byteCount
-        else { return nil }
-        let end = offset + 8 + Int(length)
-        return checksum(length, bytes.slice(offset + 8, end)) == sum ? end : nil
     }
 }

@@ -48,8 +48,28 @@ struct StateReader: ~Escapable {
         case 11: return silence().map { .silence($0) }
         case 12: return text().map { .silenceForgotten($0) }
         case 13: return integer().map { .alive($0) }
+        case 40:
+            guard let id = id(), let record = flapRecord() else { return nil }
+            return .flap(id, record)
+        case 41: return id().map { .flap($0, nil) }
         default: return nil
         }
+    }
+
+    private mutating func flapRecord() -> FlapRecord? {
+        guard let count = count(), count <= FlapRecord.mostChanges else { return nil }
+        var record = FlapRecord(isFiring: false)
+        for _ in 0..<count {
+            guard let time = integer() else { return nil }
+            record.changes.append(time)
+        }
+        guard let flags = byte() else { return nil }
+        record.isFiring = flags & 1 != 0
+        if flags & 2 != 0 {
+            guard let since = integer() else { return nil }
+            record.since = since
+        }
+        return record
     }
 
     private mutating func alert() -> TrackedAlert? {
@@ -122,7 +142,7 @@ struct StateReader: ~Escapable {
 
     private mutating func id() -> AlertID? { integer().map { AlertID(rawValue: UInt64(bitPattern: $0)) } }
 
-    private mutating func labels() -> LabelSet? {
+    mutating func labels() -> LabelSet? {
         guard let count = count() else { return nil }
         var labels = LabelSet()
         for _ in 0..<count {
@@ -143,20 +163,20 @@ struct StateReader: ~Escapable {
         }
     }
 
-    private mutating func byte() -> UInt8? {
+    mutating func byte() -> UInt8? {
         guard offset < bytes.byteCount else { return nil }
         defer { offset += 1 }
         return bytes.byte(at: offset)
     }
 
-    private mutating func integer() -> Int64? {
+    mutating func integer() -> Int64? {
         guard let value = bytes.load(littleEndian: offset, as: Int64.self) else { return nil }
         offset += 8
         return value
     }
 
     /// A count of things of at least a byte each.
-    private mutating func count() -> Int? {
+    mutating func count() -> Int? {
         guard let count = bytes.readVarint(&offset), count <= UInt64(bytes.byteCount - offset) else { return nil }
         return Int(count)
     }

@@ -4,7 +4,7 @@ import Telemetry
 /// Writes changes of the state as bytes. Integers are little-endian, counts and lengths varints, texts UTF-8 after their
 /// length; a change is its kind, one byte, and its fields.
 struct StateWriter: ~Copyable {
-    private(set) var buffer = ByteBuffer(capacity: 256)
+    var buffer = ByteBuffer(capacity: 256)
 
     mutating func removeAll() { buffer.removeAll() }
 
@@ -57,6 +57,10 @@ struct StateWriter: ~Copyable {
         case .silenceForgotten(let id):
             buffer.append(12)
             write(id)
+        case .flap(let id, let record):
+            buffer.append(record == nil ? 41 : 40)
+            write(id)
+            if let record { write(record) }
         case .alive(let time):
             buffer.append(13)
             buffer.append(littleEndian: time)
@@ -73,6 +77,13 @@ struct StateWriter: ~Copyable {
             buffer.append(value == nil ? 0 : 1)
             if let value { buffer.append(littleEndian: value.bitPattern) }
         }
+    }
+
+    private mutating func write(_ record: FlapRecord) {
+        buffer.append(varint: UInt64(record.changes.count))
+        for time in record.changes { buffer.append(littleEndian: time) }
+        buffer.append((record.isFiring ? 1 : 0) + (record.since == nil ? 0 : 2))
+        if let since = record.since { buffer.append(littleEndian: since) }
     }
 
     private mutating func write(_ entry: NotificationEntry) {
@@ -120,7 +131,7 @@ struct StateWriter: ~Copyable {
         buffer.append(varint: UInt64(clamping: key.index))
     }
 
-    private mutating func write(_ labels: LabelSet) {
+    mutating func write(_ labels: LabelSet) {
         buffer.append(varint: UInt64(labels.count))
         for label in labels.labels {
             write(label.name)

@@ -9,8 +9,8 @@ import Telemetry
 /// Changes of state are synchronised before anybody is told of them; values and times are not, and survive the end of the
 /// process, though not of the machine. When the file has grown to several times what it says, a new one takes its place.
 ///
-/// Layout, integers little-endian: magic "TOCALR01" | version u32 | 0 u32, then records: body length u32 | CRC-32C of length
-/// and body u32 | body. A body is its kind (1: change, 2: time of a group, 3: end of a rule) and what `SavedChange` writes.
+/// Layout, integers little-endian: magic "TOCALR01" | version u32 | 0 u32, then records (`RecordFrame`). A body is its kind (1:
+/// change, 2: time of a group, 3: end of a rule) and what `SavedChange` writes.
 /// What follows a damaged record is cut off; deleting the file loses the alerts' states and nothing else.
 package final class AlertStateLog: Sendable {
     private struct State {
@@ -28,7 +28,6 @@ package final class AlertStateLog: Sendable {
     private static let magic: UInt64 = 0x3130_524c_4143_4f54  // "TOCALR01"
     private static let version: UInt32 = 1
     private static let headerSize = 16
-    private static let largestBody = 64 << 20
     private static let leastLimit: UInt64 = 1 << 20
     private static let name = "rules.state"
 
@@ -174,21 +173,10 @@ package final class AlertStateLog: Sendable {
     }
 
     private static func record(_ buffer: inout ByteBuffer, _ kind: UInt8, _ body: (inout ByteBuffer) -> Void) {
-        let start = buffer.count
-        buffer.append(littleEndian: UInt32(0))
-        buffer.append(littleEndian: UInt32(0))
-        buffer.append(kind)
-        body(&buffer)
-        let length = UInt32(buffer.count - start - 8)
-        buffer.overwrite(at: start, littleEndian: length)
-        let sum = checksum(length, buffer.bytes.slice(start + 8, buffer.count))
-        buffer.overwrite(at: start + 4, littleEndian: sum)
-    }
-
-    private static func checksum(_ length: UInt32, _ body: RawSpan) -> UInt32 {
-        var head = ByteBuffer(capacity: 4)
-        head.append(littleEndian: length)
-        return body.crc32c(head.bytes.crc32c())
+        RecordFrame.append(to: &buffer) {
+            $0.append(kind)
+            body(&$0)
+        }
     }
 
     private static func load(
@@ -228,14 +216,8 @@ package final class AlertStateLog: Sendable {
 
     /// Takes in the record at `offset`; the end of it, or nil for one that is damaged.
     private static func read(_ bytes: RawSpan, at offset: Int, _ state: inout State) -> Int? {
-        guard let length = bytes.load(littleEndian: offset, as: UInt32.self), length > 0, length <= largestBody,
-            let sum = bytes.load(littleEndian: offset + 4, as: UInt32.self),
-            offset + 8 + Int(length) <= bytes.byteCount
-        else { return nil }
-        let end = offset + 8 + Int(length)
-        let body = bytes.slice(offset + 8, end)
-        guard checksum(length, body) == sum else { return nil }
-        var reader = SavedReader(body)
+        guard let end = RecordFrame.end(bytes, at: offset) else { return nil }
+        var reader = SavedReader(bytes.slice(offset + RecordFrame.headSize, end))
         switch reader.byte() {
         case 1:
             guard let change = reader.change() else { return nil }

@@ -106,7 +106,7 @@ final class RuleGroup {
             if !failure.isEmpty { outcome.failures += 1 }
             note(rule, failure, seconds, slot, &outcome)
         }
-        endLeftovers(moment)
+        outcome.transitions += endLeftovers(moment)
         if let log = surroundings.log, rules.contains(where: Self.hasState) {
             log.mark(group: definition.key, at: slot)
         }
@@ -115,7 +115,8 @@ final class RuleGroup {
     }
 
     /// Ends everything as the group is no more: stale markers, and firing alerts are told to have ended.
-    func end(at time: Int64) {
+    /// Returns what became of them.
+    func end(at time: Int64) -> [AlertTransition] {
         let moment = moment(time)
         for rule in rules {
             switch rule {
@@ -124,7 +125,7 @@ final class RuleGroup {
             }
         }
         rules = []
-        endLeftovers(moment)
+        return endLeftovers(moment).map(\.transition)
     }
 
     /// What a group that takes this one's place goes on with; this one has nothing afterwards.
@@ -182,14 +183,21 @@ final class RuleGroup {
             time: slot, queryTime: slot - queryOffset, interval: interval, limit: definition.limit, options: options)
     }
 
-    private func endLeftovers(_ moment: AlertingRule.Moment) {
-        guard !leftovers.isEmpty || !orphans.isEmpty else { return }
+    private func endLeftovers(
+        _ moment: AlertingRule.Moment
+    ) -> [(rule: String, transition: AlertTransition)] {
+        guard !leftovers.isEmpty || !orphans.isEmpty else { return [] }
         batch.removeAll()
-        for rule in leftovers { rule.end(moment, into: &batch) }
+        var transitions: [(rule: String, transition: AlertTransition)] = []
+        for rule in leftovers {
+            rule.end(moment, into: &batch)
+            transitions += rule.alerts.transitions.map { (rule.definition.name, $0) }
+        }
         for index in orphans.indices { orphans[index].end(at: moment.queryTime, into: &batch) }
         leftovers = []
         orphans = []
         if !batch.samples.isEmpty { surroundings.output.append(batch) }
+        return transitions
     }
 
     private func note(_ rule: Rule, _ failure: String, _ seconds: Double, _ slot: Int64, _ outcome: inout Outcome) {

@@ -29,6 +29,7 @@ package final class RuleGroups: Sendable {
     private let runsByItself: Bool
     private let readiness: Readiness?
     private let onProblem: @Sendable (_ group: String, _ rule: String, _ problem: String) -> Void
+    private let onTransitions: @Sendable (_ group: String, [AlertTransition]) -> Void
 
     /// Reads the state that was kept in `directory`, `alerts/` of the state directory.
     ///
@@ -39,12 +40,14 @@ package final class RuleGroups: Sendable {
     ///   - readiness: told of what is wrong, as part `rules`.
     ///   - now: the wall clock, milliseconds since 1970.
     ///   - runsByItself: whether threads evaluate the groups at their slots; else `evaluate(at:)` does.
+    ///   - onTransitions: told of what became of a group's alerts at an evaluation.
     ///   - onProblem: told of a rule's error when it is another than before, empty when it is gone.
     package init(
         directory: String, language: RuleLanguage, source: any SampleSource, output: any SampleSink,
         alerts: any AlertSink, metrics: MetricRegistry, readiness: Readiness? = nil,
         now: @escaping @Sendable () -> Int64 = { Timestamp.now.milliseconds },
         runsByItself: Bool = true, faults: DiskFaults = DiskFaults(),
+        onTransitions: @escaping @Sendable (String, [AlertTransition]) -> Void = { _, _ in },
         onProblem: @escaping @Sendable (String, String, String) -> Void = { _, _, _ in }
     ) {
         log = AlertStateLog(directory: directory, faults: faults)
@@ -55,6 +58,7 @@ package final class RuleGroups: Sendable {
         self.runsByItself = runsByItself
         self.readiness = readiness
         self.onProblem = onProblem
+        self.onTransitions = onTransitions
         self.metrics = RuleMetrics(metrics)
         crew = RuleCrew(now: now)
         for trouble in log.trouble { onProblem("", "", trouble) }
@@ -114,7 +118,7 @@ package final class RuleGroups: Sendable {
         if let before, !isLeaving, before.definition == definition, before.options == options { return before }
         return RunningGroup(
             definition, options, surroundings, after: before.flatMap { $0.isOver ? nil : $0 }, now: now,
-            metrics: metrics, onProblem: onProblem,
+            metrics: metrics, onProblem: onProblem, onTransitions: onTransitions,
             onEvaluated: { [weak self] in self?.tellReadiness() })
     }
 
@@ -147,7 +151,8 @@ package final class RuleGroups: Sendable {
                 BuiltInAlerts.evaluationFailing: { [weak self] in
                     self.map { BuiltInAlerts.evaluationFindings($0.report) } ?? []
                 },
-            ], onProblem: onProblem, onEvaluated: { [weak self] in self?.tellReadiness() })
+            ], onProblem: onProblem, onTransitions: onTransitions, onEvaluated: { [weak self] in self?.tellReadiness() }
+        )
     }
 
     /// Of rules that went while the agent was down: their firing alerts are told to have ended. Those of files and groups that

@@ -12,6 +12,7 @@ final class RunningGroup: Sendable {
     private let counters: RuleGroupMetrics
     private let onProblem: @Sendable (_ group: String, _ rule: String, _ problem: String) -> Void
     private let onEvaluated: @Sendable () -> Void
+    private let onTransitions: @Sendable (_ group: String, [AlertTransition]) -> Void
     private let retirement = Mutex<Retirement>(.none)
 
     private enum Retirement {
@@ -28,11 +29,13 @@ final class RunningGroup: Sendable {
         after predecessor: RunningGroup?, now: Int64, metrics: RuleMetrics,
         builtIn: [String: AlertingRule.BuiltIn] = [:],
         onProblem: @escaping @Sendable (String, String, String) -> Void,
+        onTransitions: @escaping @Sendable (String, [AlertTransition]) -> Void = { _, _ in },
         onEvaluated: @escaping @Sendable () -> Void = {}
     ) {
         self.definition = definition
         self.options = options
         self.onProblem = onProblem
+        self.onTransitions = onTransitions
         self.onEvaluated = onEvaluated
         let interval = definition.interval ?? options.evaluationInterval
         group = Mutex(RuleGroup(definition, options, surroundings, builtIn: builtIn))
@@ -82,7 +85,12 @@ final class RunningGroup: Sendable {
         counters.take(outcome, slot: slot, seconds: seconds)
         publish(slot, seconds)
         for change in outcome.changes { onProblem(definition.key, change.rule, change.error) }
+        tell(outcome.transitions.map(\.transition))
         onEvaluated()
+    }
+
+    private func tell(_ transitions: [AlertTransition]) {
+        if !transitions.isEmpty { onTransitions(definition.key, transitions) }
     }
 
     private func publish(_ slot: Int64, _ seconds: Double) {
@@ -133,7 +141,7 @@ final class RunningGroup: Sendable {
             let handover = old.handOver()
             group.withLock { $0.adopt(handover) }
         }
-        group.withLock { $0.end(at: now) }
+        tell(group.withLock { $0.end(at: now) })
         counters.remove()
     }
 }

@@ -31,6 +31,7 @@ struct Scene {
     var answer: (Delivery) -> DeliveryResult? = { _ in .delivered(memory: [:]) }
     var open: [Delivery] = []
     var held: [EngineStep.Held] = []
+    var events: [HistoryEvent] = []
     /// All changes since the beginning, by step.
     var steps: [[StateChange]] = []
 
@@ -59,6 +60,7 @@ struct Scene {
             let step = engine.takeStep()
             if !step.changes.isEmpty { steps.append(step.changes) }
             held += step.suppressions
+            events += step.events
             again = !step.deliveries.isEmpty
             for delivery in step.deliveries {
                 let notification = delivery.notification
@@ -129,6 +131,7 @@ struct Scene {
         heard = earlier.heard + heard
         notifications = earlier.notifications + notifications
         held = earlier.held + held
+        events = earlier.events + events
         steps = earlier.steps + steps
     }
 }

@@ -14,8 +14,12 @@ struct ServiceClient: Sendable {
     static let defaultTimeout = 30.0
 
     init(_ configuration: HTTPClientConfiguration, _ environment: ReceiverEnvironment, timeout: Double = 0) {
+        self.init(configuration, userAgent: environment.userAgent, timeout: timeout)
+    }
+
+    init(_ configuration: HTTPClientConfiguration, userAgent: String, timeout: Double) {
         self.configuration = configuration
-        userAgent = environment.userAgent
+        self.userAgent = userAgent
         self.timeout = timeout > 0 ? timeout : Self.defaultTimeout
     }
 
