@@ -24,6 +24,7 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("series", SeriesSection.configurationKeys),
     ("queries", QueriesSection.configurationKeys),
     ("alerting", AlertingSection.configurationKeys),
+    ("maintenance", AlertingSection.maintenanceKeys),
 ]
 
 /// Without the HTTP client's keys, which have a table of their own.

@@ -8,7 +8,8 @@ import Telemetry
 struct AlertsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alerts", abstract: "Show the alerts that are pending or firing.",
-        discussion: "Exit code 1 where the agent cannot be asked; alerts that fire do not change it.")
+        discussion: "Exit code 1 where the agent cannot be asked; alerts that fire do not change it.",
+        subcommands: [AcknowledgeCommand.self])
 
     @Flag(help: "Prometheus's JSON.") var json = false
 

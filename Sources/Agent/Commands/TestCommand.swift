@@ -6,8 +6,10 @@ import Rules
 /// `tocsin test`: runs what people have written down about rules and queries.
 struct TestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Test rules and queries against written expectations.",
-        subcommands: [PromQLTestCommand.self, RulesTestCommand.self])
+        commandName: "test", abstract: "Test rules and queries against written expectations, routes and receivers.",
+        subcommands: [
+            PromQLTestCommand.self, RulesTestCommand.self, RouteTestCommand.self, NotifyTestCommand.self,
+        ])
 }
 
 /// `tocsin test promql FILE…`

@@ -17,15 +17,25 @@ struct AlertingSection: Sendable, ConfigurationSection {
             ConfigurationKey(
                 "external_url", "string",
                 "Where people reach this agent, for links in notifications; by default that of `rules`."),
+            ConfigurationKey(
+                "maintenance", "list of windows",
+                "Times that come again and again in which alerts are held back; see [maintenance](#maintenance)."),
         ] + AlertingConfiguration.configurationKeys
+
+    /// Of an entry of `maintenance`.
+    static let maintenanceKeys = MaintenanceWindow.configurationKeys
 
     init() {}
 
     init(_ reader: MappingReader) {
         externalURL = reader.string("external_url") ?? ""
+        defer {
+            let known = configuration?.timeIntervals ?? [:]
+            configuration?.maintenance = MaintenanceWindow.all(reader.value("maintenance"), known: known)
+            reader.finish()
+        }
         guard let path = reader.path("file") else {
             configuration = AlertingConfiguration(reader)
-            reader.finish()
             return
         }
         file = path
@@ -40,6 +50,5 @@ struct AlertingSection: Sendable, ConfigurationSection {
         } catch {
             for problem in error.problems { reader.report("\(problem)", at: "file") }
         }
-        reader.finish()
     }
 }

@@ -175,7 +175,7 @@ final class Agent: Sendable {
         router.addLogs(store: road.store, stateDirectory: stateDirectory)
         router.addRules(rulesRoad.groups, stateDirectory: stateDirectory, queries: rulesRoad.queries)
         let started = Timestamp.now.milliseconds
-        router.addAlertmanager(alertingRoad) { [self] in
+        router.addAlertmanager(alertingRoad, stateDirectory: stateDirectory) { [self] in
             // Its own file where it has one, so that amtool can read it.
             let path = current.withLock { $0.alerting.file } ?? origin.path
             return AlertmanagerAPI(

@@ -59,7 +59,7 @@ extension Router {
 
 extension Request {
     /// A command asks whichever agent listens where its configuration says; it may be another one's.
-    fileprivate func expect(stateDirectory: String) throws(HTTPError) {
+    func expect(stateDirectory: String) throws(HTTPError) {
         if let wanted = query["state_dir"], wanted != stateDirectory {
             throw HTTPError(409, "this agent's state directory is \(stateDirectory)")
         }

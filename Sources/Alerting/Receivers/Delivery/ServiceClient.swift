@@ -5,7 +5,7 @@ import Transport
 /// Sends the requests of one receiver and says what its answers mean for the delivery.
 struct ServiceClient: Sendable {
     var configuration: HTTPClientConfiguration
-    var userAgent: String
+    let environment: ReceiverEnvironment
     /// Seconds for one request.
     var timeout: Double
     /// Answers that may be others the next time, besides 429 and 5xx.
@@ -15,7 +15,7 @@ struct ServiceClient: Sendable {
 
     init(_ configuration: HTTPClientConfiguration, _ environment: ReceiverEnvironment, timeout: Double = 0) {
         self.configuration = configuration
-        userAgent = environment.userAgent
+        self.environment = environment
         self.timeout = timeout > 0 ? timeout : Self.defaultTimeout
     }
 
@@ -23,6 +23,7 @@ struct ServiceClient: Sendable {
     func exchange(
         _ url: String, method: String = "POST", headers: [HTTPHeader], body: [UInt8], stop: StopToken
     ) throws(DeliveryFailure) -> HTTPResponse {
+        try environment.show(headers.first { $0.name == "Content-Type" }?.value ?? "", body)
         let target: HTTPTarget
         do throws(HTTPTargetError) {
             target = try HTTPTarget(parsing: url)
@@ -31,7 +32,7 @@ struct ServiceClient: Sendable {
             throw .refused("the URL cannot be used: \(error.description)")
         }
         do throws(HTTPFailure) {
-            var client = try HTTPClient(target, configuration: configuration, userAgent: userAgent)
+            var client = try HTTPClient(target, configuration: configuration, userAgent: environment.userAgent)
             _ = client.reloadCredentials()
             try client.setMethod(method)
             return try client.post(body.span.bytes, headers: headers, timeout: timeout, stop: stop)
