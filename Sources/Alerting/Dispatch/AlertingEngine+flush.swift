@@ -19,7 +19,7 @@ extension AlertingEngine {
         let ended = alerts.filter { $0.alert.isResolved(at: now) }
         var departure = AggregationGroup.Departure(
             alerts: Dictionary(ended.map { ($0.id, $0.alert.updatedAt) }, uniquingKeysWith: { first, _ in first }))
-        if let end = SilencesInForce(self, at: now).windowEnd(of: alerts.map(\.alert), at: now) {
+        if let end = SilencesInForce(self, at: now).windowEnd(of: alerts, at: now) {
             // What a maintenance window holds back is told when it ends, and not up to an interval later.
             group.nextFlush = min(group.nextFlush, end)
         }

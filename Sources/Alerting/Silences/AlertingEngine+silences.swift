@@ -45,12 +45,11 @@ extension AlertingEngine {
 
     /// Lets alerts that ended out of the silences that end with them, and ends those whose alerts all have.
     mutating func releaseResolved(at now: Int64) {
-        for silence in state.silences.values where silence.state(at: now) != .expired {
+        for silence in state.silences.values {
             guard let covered = silence.coveredAlerts else { continue }
             let left = covered.filter { fires($0, at: now) }
             if left.count == covered.count { continue }
             var changed = silence
-            changed.updatedAt = now
             changed.coveredAlerts = left
             if left.isEmpty, let ended = SilenceRules.expired(changed, at: now) { changed = ended }
             record(.silence(changed))
@@ -89,8 +88,8 @@ struct SilencesInForce {
     }
 
     /// When the first window ends that holds one of these alerts back.
-    func windowEnd(of alerts: [TrackedAlert], at now: Int64) -> Int64? {
-        windows.filter { window in alerts.contains { window.matchers.matches($0.labels) } }
+    func windowEnd(of alerts: [(id: AlertID, alert: TrackedAlert)], at now: Int64) -> Int64? {
+        windows.filter { window in alerts.contains { window.matchers.matches($0.alert.labels) } }
             .compactMap { $0.change(after: now) }.min()
     }
 }

@@ -121,4 +121,21 @@ import Testing
             #expect(scene.engine.state.silences[made]?.annotations["ticket"] == "7")
         }
     }
+    @Test("one that was ended by hand wakes nobody when its alerts end")
+    func lets() throws {
+        var scene = try Scene(Self.text)
+        scene.fire("A")
+        scene.run(to: 20)
+        let id = try Self.acknowledge(&scene, "A")
+        scene.run(to: 30)
+        try scene.engine.expireSilence(id, at: scene.now)
+        scene.engine.receive(
+            [
+                TrackedAlert(
+                    labels: ["alertname": "A"], startsAt: Scene.begin, endsAt: scene.now - 20_000, updatedAt: scene.now)
+            ], at: scene.now)
+        scene.fire("B")
+        #expect(scene.engine.nextWake > scene.now)
+        #expect(scene.engine.state.silences[id]?.endsAt == scene.now)
+    }
 }
