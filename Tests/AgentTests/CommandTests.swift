@@ -43,6 +43,13 @@ struct CommandTests {
             ("rules backtest r.yaml --since yesterday", "--since"),
             ("rules backtest r.yaml --until tomorrow", "--until"),
             ("rules backtest r.yaml --since 1h --until 2h", "--since"),
+            ("silence add", "matchers"), ("silence add 'a=~\"(\"'", "missing closing"),
+            ("silence add A --for soon", "--for"),
+            ("silence add A --until yesterday", "--until"), ("silence add A --for 1h --until 2h", "--until"),
+            ("silence expire", "ids"), ("silence while A", "command after --"),
+            ("silence while A --lease x -- true", "--lease"),
+            ("silence until-resolved", "matchers"), ("alerts ack A --at-most 0", "--at-most"),
+            ("test route 'a!=b'", "label=value"), ("test notify", "receiver"), ("test notify r 'a=~b'", "label=value"),
             ("test rules", "files"), ("test rules --run '(' r.yaml", "--run"), ("test promql", "files"),
             ("test rules /nowhere/t.yaml", "/nowhere/t.yaml: No such file"),
             ("test promql /nowhere/t.test", "/nowhere/t.test: No such file"), ("test promql /", "/: Is a directory"),
@@ -56,7 +63,7 @@ struct CommandTests {
 
     @Test(
         "something is wrong: exit code 1 and a message with the path",
-        arguments: ["check", "run", "logs", "query up", "alerts", "rules explain A"])
+        arguments: ["check", "run", "logs", "query up", "alerts", "rules explain A", "silence list", "test route"])
     func wrong(command: String) throws {
         let (code, output) = try tocsin("\(command) --config /nowhere/tocsin.yaml")
         #expect(code == 1)

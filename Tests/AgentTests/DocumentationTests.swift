@@ -28,6 +28,7 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("history", HistorySection.configurationKeys),
     ("flapping", FlappingConfiguration.configurationKeys),
     ("heartbeat", HeartbeatConfiguration.configurationKeys),
+    ("maintenance", AlertingSection.maintenanceKeys),
 ]
 
 /// Without the HTTP client's keys, which have a table of their own.

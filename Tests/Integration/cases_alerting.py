@@ -286,3 +286,147 @@ def alerting_flapping(c):
     agent.stop()
     webhook.stop()
     return "%d notifications for 9 changes" % len(webhook.taken)
+def said(agent, *words):
+    """The exit code of a command and what it wrote."""
+    code, out, err = agent.command(*words)
+    return code, out.decode(), err.decode()
+
+
+def shown(c, agent, *words, code=0):
+    """What a command says to people."""
+    got, out, err = said(agent, *words, "--config", agent.path)
+    c.require(got == code, "%s: exit code %d: %s%s" % (" ".join(words), got, out, err))
+    return out.strip()
+
+
+def silences(agent, query=""):
+    return json.loads(agent.get("/api/v2/silences" + query)[1])
+
+
+@case("alerting-silences")
+def alerting_silences(c):
+    """Silences by command: for a time, until resolved over a kill, while a command runs, and after its kill."""
+    webhook = Webhook()
+    agent = begun(c, c.agent([], [], rules={"default_pack": False}, alerting=alerting(webhook)).start())
+    added = shown(c, agent, "silence", "add", "Disk", 'host=~"a|b"', "--for", "2h", "--comment", "new disk", "--author", "me")
+    kept = silences(agent)
+    c.require(len(kept) == 1 and kept[0]["id"] == added and kept[0]["createdBy"] == "me", "the agent has %s" % kept)
+    listed = shown(c, agent, "silence", "list", "Disk")
+    c.require(added in listed and "new disk" in listed and 'host=~"a|b"' in listed, listed)
+    c.require("no silence" in shown(c, agent, "silence", "list", "alertname=Other"), "the filter does not filter")
+    shown(c, agent, "silence", "add", "A", "--url", "http://127.0.0.1:%d" % agent.port, "--starts", "1h")
+    c.require("pending" in shown(c, agent, "silence", "list", "A"), "it does not begin later")
+    shown(c, agent, "silence", "expire", added)
+    c.require(added not in shown(c, agent, "silence", "list"), "it was not ended")
+    c.require("expired" in shown(c, agent, "silence", "list", "--expired", "Disk"), "it is not kept")
+    shown(c, agent, "silence", "expire", "00000000-0000-0000-0000-000000000000", code=1)
+    shown(c, agent, "alerts", "ack", "Raid", code=1)
+
+    raid = {"labels": {"alertname": "Raid", "host": "a"}}
+    post(agent, [raid])
+    c.eventually(lambda: webhook.told() == [("Raid", "firing")], 20, "the webhook got %s" % webhook.taken)
+    ack = shown(c, agent, "alerts", "ack", "Raid")
+    c.require("when resolved" in shown(c, agent, "silence", "list", "Raid"), "it is no acknowledgement")
+    agent.kill()
+    begun(c, agent.start())
+    post(agent, [{"labels": {"alertname": "Raid", "host": "b"}}])
+    c.eventually(lambda: len(webhook.taken) == 2, 20, "an alert that came later was held back")
+    c.require([a["labels"]["host"] for a in webhook.taken[1]["alerts"]] == ["b"], "it told %s" % webhook.taken[1])
+    post(agent, [dict(raid, endsAt="2026-01-01T00:00:00Z", startsAt="2025-12-31T00:00:00Z")])
+    c.eventually(lambda: [s for s in silences(agent) if s["id"] == ack][0]["status"]["state"] == "expired", 5,
+                 "it did not end with its alert")
+
+    run = ("silence", "while", "team=x", "--lease", "3s", "--config", agent.path, "--", "sh", "-c")
+    code, out, err = said(agent, *run, "sleep 4; exit 7")
+    c.require(code == 7 and not out, "exit code %d, %s%s" % (code, out, err))
+    made = silences(agent, "?filter=team=x")
+    c.require([s["status"]["state"] for s in made] == ["expired"], "one silence, renewed and ended, was expected: %s" % made)
+    command = subprocess.Popen([agent.binary, *run, "sleep 30"])
+    c.eventually(lambda: any(s["status"]["state"] == "active" for s in silences(agent, "?filter=team=x")), 5, "none is active")
+    command.terminate()
+    c.require(command.wait(5) == 143, "a signal is not passed on")
+    c.require(not any(s["status"]["state"] == "active" for s in silences(agent, "?filter=team=x")), "it goes on after a signal")
+    command = subprocess.Popen([agent.binary, *run, "sleep 1"])
+    c.eventually(lambda: any(s["status"]["state"] == "active" for s in silences(agent, "?filter=team=x")), 5, "none is active")
+    command.kill()
+    command.wait(5)
+    c.eventually(lambda: not any(s["status"]["state"] == "active" for s in silences(agent, "?filter=team=x")), 5,
+                 "it goes on though nobody renews it")
+    code, out, err = said(agent, *run[:-2], "/nowhere")
+    c.require(code == 127 and "No such file" in err, "exit code %d, %s" % (code, err))
+    agent.stop()
+    code, out, err = said(agent, *run, "echo ran")
+    c.require(code == 125 and "nothing was run" in err and not out, "without an agent: %d %s%s" % (code, out, err))
+    webhook.stop()
+
+
+@case("alerting-maintenance")
+def alerting_maintenance(c):
+    """A maintenance window holds back what it names and is shown as a silence."""
+    webhook = Webhook()
+    section = alerting(webhook)
+    section["maintenance"] = [{"name": "always", "matchers": ["team=x"], "time_intervals": [{}], "comment": "why"}]
+    agent = begun(c, c.agent([], [], rules={"default_pack": False}, alerting=section).start())
+    post(agent, [{"labels": {"alertname": "A", "team": "x"}}, {"labels": {"alertname": "B"}}])
+    c.eventually(lambda: webhook.told() == [("B", "firing")], 20, "the webhook got %s" % webhook.taken)
+    window = silences(agent)[0]
+    held = {a["labels"]["alertname"]: a["status"]["silencedBy"] for a in json.loads(agent.get("/api/v2/alerts")[1])}
+    c.require(held == {"A": [window["id"]], "B": []}, "held back: %s" % held)
+    c.require("maintenance always: why" in shown(c, agent, "silence", "list"), "it is not listed")
+    agent.config["alerting"]["maintenance"][0]["matchers"] = ["team=y"]
+    agent.write()
+    c.require(agent.request("POST", "/-/reload")[0] == 200, "it was not reloaded")
+    c.eventually(lambda: ("A", "firing") in webhook.told(), 20, "it was not told after the window")
+    agent.config["alerting"]["maintenance"][0]["time_intervals"] = ["none"]
+    agent.write()
+    code, out, err = said(agent, "check", "--config", agent.path)
+    c.require(code == 1 and 'undefined time interval "none"' in err, "check says %s%s" % (out, err))
+    agent.stop()
+    webhook.stop()
+
+
+@case("alerting-trials")
+def alerting_trials(c):
+    """`tocsin test route` finds the receivers that amtool finds, and `tocsin test notify` says what came of each way."""
+    webhook = Webhook()
+    section = {
+        "route": {"receiver": "root", "group_by": ["alertname"], "routes": [
+            {"receiver": "page", "matchers": ['severity="page"'], "continue": True, "group_wait": "5s"},
+            {"receiver": "db", "matchers": ['team=~"db|sql"'], "mute_time_intervals": ["always"],
+             "routes": [{"receiver": "backup", "matchers": ["alertname=Backup"]}]}]},
+        "receivers": [{"name": "root"}, {"name": "page", "webhook_configs": [{"url": webhook.url}]},
+                      {"name": "db", "pagerduty_configs": [{"routing_key": "very-secret"}]},
+                      {"name": "backup", "webhook_configs": [
+                          {"url": webhook.url}, {"url": "http://127.0.0.1:1/", "http_config": {}}]}],
+        "time_intervals": [{"name": "always", "time_intervals": [{}]}]}
+    path = c.path("alertmanager.yml")
+    with open(path, "w") as file:
+        json.dump(section, file)
+    agent = c.agent([], [], rules={"default_pack": False}, alerting={"file": path})
+    agent.write()
+    for labels in (["severity=page"], ["severity=page", "team=sql"], ["team=db", "alertname=Backup"], ["team=d"], ["a=b c"],
+                   ["severity=page", "team=db", "alertname=Backup"]):
+        found = json.loads(shown(c, agent, "test", "route", "--json", *labels))["receivers"]
+        if AMTOOL:
+            done = subprocess.run([AMTOOL, "config", "routes", "test", "--config.file", path, *labels],
+                                  capture_output=True, text=True, timeout=30)
+            c.require(",".join(found) == done.stdout.strip(), "%s: %s, amtool says %s" % (labels, found, done.stdout))
+    text = shown(c, agent, "test", "route", "severity=page team=db alertname=X", "--payload", "--tree")
+    for part in ('{}/{severity="page"}', '{alertname="X"}', "5s after", "muted now by mute_time_interval always", "no agent answers",
+                 '"groupKey":', "webhook is sent application/json", "pagerduty is sent", '* '):
+        c.require(part in text, "%s is missing in\n%s" % (part, text))
+    c.require("very-secret" not in text, "a secret is shown")
+    c.require(not webhook.taken, "a trial has sent something")
+
+    out = shown(c, agent, "test", "notify", "page", "severity=page", "--resolve")
+    c.require(out.count(" ok ") == 2 and webhook.told() == [("TestNotification", "firing"), ("TestNotification", "resolved")],
+              "%s\n%s" % (out, webhook.taken))
+    c.require("this is a test" in json.dumps(webhook.taken[0]), "nothing says that it is a test")
+    out = shown(c, agent, "test", "notify", "backup", code=1)
+    c.require(" ok " in out and " failed " in out, out)
+    shown(c, agent, "test", "notify", "pager", code=1)
+    begun(c, agent.start())
+    shown(c, agent, "silence", "add", "team=db", "--comment", "quiet")
+    c.require("quiet" in shown(c, agent, "test", "route", "team=db"), "the agent's silence is not seen")
+    agent.stop()
+    webhook.stop()

@@ -8,7 +8,7 @@ import Telemetry
 struct AlertsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alerts", abstract: "Show the alerts that are pending or firing, and what became of them.",
-        subcommands: [ActiveAlertsCommand.self, AlertHistoryCommand.self],
+        subcommands: [ActiveAlertsCommand.self, AlertHistoryCommand.self, AcknowledgeCommand.self],
         defaultSubcommand: ActiveAlertsCommand.self)
 }
 

@@ -6,8 +6,12 @@ import Rules
 /// `tocsin test`: runs what people have written down about rules and queries, and filters over logs.
 struct TestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Test rules and queries against written expectations, filters against logs.",
-        subcommands: [PromQLTestCommand.self, RulesTestCommand.self, JailTestCommand.self])
+        commandName: "test",
+        abstract: "Test rules and queries against written expectations, filters against logs, routes and receivers.",
+        subcommands: [
+            PromQLTestCommand.self, RulesTestCommand.self, JailTestCommand.self, RouteTestCommand.self,
+            NotifyTestCommand.self,
+        ])
 }
 
 /// `tocsin test promql FILE…`

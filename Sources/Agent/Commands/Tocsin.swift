@@ -10,7 +10,8 @@ struct Tocsin: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             RunCommand.self, CheckCommand.self, LogsCommand.self, QueryCommand.self, MetricsCommand.self,
-            AlertsCommand.self, RulesCommand.self, HashPasswordCommand.self, TestCommand.self, VersionCommand.self,
+            AlertsCommand.self, SilenceCommand.self, RulesCommand.self, HashPasswordCommand.self, TestCommand.self,
+            VersionCommand.self,
         ])
 
     /// Exit codes: 0, 1 (found something wrong), 2 (used wrong).

@@ -26,7 +26,13 @@ struct AlertingSection: Sendable, ConfigurationSection {
             ConfigurationKey(
                 "external_url", "string",
                 "Where people reach this agent, for links in notifications; by default that of `rules`."),
+            ConfigurationKey(
+                "maintenance", "list of windows",
+                "Times that come again and again in which alerts are held back; see [maintenance](#maintenance)."),
         ] + ownKeys + AlertingConfiguration.configurationKeys
+
+    /// Of an entry of `maintenance`.
+    static let maintenanceKeys = MaintenanceWindow.configurationKeys
 
     init() {}
 
@@ -35,14 +41,18 @@ struct AlertingSection: Sendable, ConfigurationSection {
         history = reader.section("history") ?? history
         flapping = reader.section("flapping") ?? flapping
         heartbeat = reader.section("heartbeat")
-        defer { if flapping.isEnabled { configuration?.flapping = flapping } }
+        defer {
+            if flapping.isEnabled { configuration?.flapping = flapping }
+            let known = configuration?.timeIntervals ?? [:]
+            configuration?.maintenance = MaintenanceWindow.all(reader.value("maintenance"), known: known)
+            reader.finish()
+        }
         guard let path = reader.path("file") else {
             // Rules have a history, though there be nobody to tell of alerts.
             let isOwn = { (keys: [ConfigurationKey]) in keys.contains { reader.has($0.name) } }
-            if isOwn(AlertingConfiguration.configurationKeys) || !isOwn(Self.ownKeys) {
+            if isOwn(AlertingConfiguration.configurationKeys) || !isOwn(Self.ownKeys) || reader.has("maintenance") {
                 configuration = AlertingConfiguration(reader)
             }
-            reader.finish()
             return
         }
         file = path
@@ -57,6 +67,5 @@ struct AlertingSection: Sendable, ConfigurationSection {
         } catch {
             for problem in error.problems { reader.report("\(problem)", at: "file") }
         }
-        reader.finish()
     }
 }

@@ -189,7 +189,7 @@ final class Agent: Sendable {
         router.addAlertHistory(history.log.files, stateDirectory: stateDirectory)
         router.addHeartbeat(heartbeat, stateDirectory: stateDirectory)
         let started = Timestamp.now.milliseconds
-        router.addAlertmanager(alertingRoad) { [self] in
+        router.addAlertmanager(alertingRoad, stateDirectory: stateDirectory) { [self] in
             // Its own file where it has one, so that amtool can read it.
             let path = current.withLock { $0.alerting.file } ?? origin.path
             return AlertmanagerAPI(

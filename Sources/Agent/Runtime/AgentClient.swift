@@ -25,6 +25,8 @@ struct AgentClient {
     /// - Parameter path: with parameters, percent-encoded, as of the following.
     func get(_ path: String) throws(Failure) -> [UInt8] { try ask("GET", path, []) }
 
+    func delete(_ path: String) throws(Failure) { _ = try ask("DELETE", path, []) }
+
     func post(_ path: String, _ body: [UInt8]) throws(Failure) -> [UInt8] { try ask("POST", path, body) }
 
     /// The answer of the first address where an agent with this state directory is; throws where there is none, or where it
@@ -45,12 +47,15 @@ struct AgentClient {
                 : "no agent with the state directory \(stateDirectory) answers at \(places)", isAbsence: true)
     }
 
-    private static func reason(_ answer: Answer) -> String {
+    /// Prometheus's APIs say it in `error`, Alertmanager's in `message` or as a text for itself.
+    static func reason(_ answer: Answer, of server: String = "the agent") -> String {
         let body = answer.body
-        if let json = try? JSONValue(parsing: body.span.bytes), let error = json["error"]?.string {
+        if let json = try? JSONValue(parsing: body.span.bytes),
+            let error = json["error"]?.string ?? json["message"]?.string ?? json.string
+        {
             return error
         }
-        return "the agent answered \(answer.status)"
+        return "\(server) answered \(answer.status)"
     }
 
     private func exchange(_ method: String, _ path: String, _ body: [UInt8], with address: ListenAddress) -> Answer? {
@@ -61,7 +66,8 @@ struct AgentClient {
         let separator = path.contains("?") ? "&" : "?"
         let head =
             "\(method) \(path)\(separator)state_dir=\(PercentCoding.encoded(stateDirectory)) HTTP/1.1\r\n"
-            + "Host: localhost\r\nConnection: close\r\nContent-Length: \(body.count)\r\n\r\n"
+            + "Host: localhost\r\nConnection: close\r\nContent-Length: \(body.count)\r\n"
+            + (path.hasPrefix("/api/v2/") ? "Content-Type: application/json\r\n\r\n" : "\r\n")
         guard Self.send(Array(head.utf8) + body, socket) else { return nil }
         var bytes: [UInt8] = []
         var room = [UInt8](repeating: 0, count: 64 << 10)

@@ -4,9 +4,12 @@ import Web
 
 extension Router {
     /// Alertmanager's `/api/v2/…`: alerts, groups, silences, receivers, status.
-    mutating func addAlertmanager(_ road: AlertingRoad, api: @escaping @Sendable () -> AlertmanagerAPI) {
+    mutating func addAlertmanager(
+        _ road: AlertingRoad, stateDirectory: String, api: @escaping @Sendable () -> AlertmanagerAPI
+    ) {
         let worker = SerialWorker(name: "alerting-api")
         let answer: Handler = { request in
+            try request.expect(stateDirectory: stateDirectory)
             guard let dispatcher = road.dispatcher else {
                 if road.isStarting { throw HTTPError(503, "the agent is starting", headers: ["Retry-After": "1"]) }
                 throw HTTPError(404, "there is no `alerting` in the configuration")

@@ -1,4 +1,5 @@
 import Bytes
+import Rules
 import Telemetry
 
 extension AlertmanagerAPI {
@@ -6,6 +7,8 @@ extension AlertmanagerAPI {
     private struct Wish {
         var matchers: [LabelMatcher]
         var receiver: Regex?
+        /// What labels of receivers have to meet.
+        var receiverMatchers: [LabelMatcher]
         var isActive: Bool
         var isSilenced: Bool
         var isInhibited: Bool
@@ -13,6 +16,7 @@ extension AlertmanagerAPI {
         init(_ request: APIRequest) throws(APIFailure) {
             matchers = try request.filters()
             receiver = try request.receiverPattern()
+            receiverMatchers = try request.receiverMatchers()
             isActive = try request.flag("active")
             isSilenced = try request.flag("silenced")
             isInhibited = try request.flag("inhibited")
@@ -20,23 +24,21 @@ extension AlertmanagerAPI {
             _ = try request.flag("unprocessed")
         }
 
+        /// Whether one of these receivers is asked for.
+        func includes(_ receivers: [String], _ engine: AlertingEngine) -> Bool {
+            if let receiver, !receivers.contains(where: receiver.isMatch) { return false }
+            return receiverMatchers.isEmpty
+                || receivers.contains { name in
+                    let labels = engine.receivers[name]?.labels ?? [:]
+                    return receiverMatchers.allSatisfy { $0.filters(labels) }
+                }
+        }
+
         func includes(_ status: AlertStatus, of alert: TrackedAlert, at now: Int64) -> Bool {
-            if alert.endsAt < now || !matchers.allSatisfy({ meets($0, alert.labels) }) { return false }
+            if alert.endsAt < now || !matchers.allSatisfy({ $0.filters(alert.labels) }) { return false }
             if !isActive, !status.isSuppressed { return false }
             if !isSilenced, !status.silencedBy.isEmpty { return false }
             return isInhibited || status.inhibitedBy.isEmpty
-        }
-
-        /// A filter without a value asks whether the label is there.
-        private func meets(_ matcher: LabelMatcher, _ labels: LabelSet) -> Bool {
-            let isThere = labels[matcher.name] != nil
-            if matcher.value.isEmpty {
-                switch matcher.operation {
-                case .notEqual, .notMatches: if isThere { return true }
-                case .equal, .matches: if !isThere { return true }
-                }
-            }
-            return matcher.matches(labels)
         }
     }
 
@@ -60,7 +62,7 @@ extension AlertmanagerAPI {
             json.beginArray()
             for (id, alert) in engine.state.alerts.sorted(by: { $0.key < $1.key }) {
                 let receivers = engine.tree.match(alert.labels).map { engine.tree.routes[$0].receiver }
-                if let pattern = wish.receiver, !receivers.contains(where: pattern.isMatch) { continue }
+                guard wish.includes(receivers, engine) else { continue }
                 let status = AlertStatus(alert.labels, engine, at: now)
                 guard wish.includes(status, of: alert, at: now) else { continue }
                 write(alert, id, status, receivers, to: &json)
@@ -87,7 +89,7 @@ extension AlertmanagerAPI {
             json.beginArray()
             for (id, group) in groups {
                 let route = engine.tree.routes[group.route]
-                if let pattern = wish.receiver, !pattern.isMatch(route.receiver) { continue }
+                guard wish.includes([route.receiver], engine) else { continue }
                 let mutedBy: [String]
                 switch engine.configuration.timing(of: route, at: now) {
                 case .muted(let names), .inactive(let names): mutedBy = names
@@ -118,10 +120,26 @@ extension AlertmanagerAPI {
                 json.key("name")
                 json.string(route.receiver)
                 json.endObject()
+                json.key("routeLabels")
+                json.labels(Self.labels(of: route, id, group, engine, at: now))
                 json.endObject()
             }
             json.endArray()
         }
+    }
+
+    /// A route's labels, their templates expanded for what a group has now; as they are written where that fails.
+    private static func labels(
+        of route: RoutingTree.Route, _ id: GroupID, _ group: AggregationGroup, _ engine: AlertingEngine, at now: Int64
+    ) -> LabelSet {
+        if route.labels.isEmpty { return route.labels }
+        let alerts = group.members.compactMap { engine.state.alerts[$0] }
+            .sorted { AlertOrder.precedes($0.labels, $1.labels) }
+        let notification = Notification(
+            receiver: route.receiver, groupKey: group.key, groupLabels: id.labels, reason: .first,
+            alerts: alerts.map { $0.notice(at: now) }, externalURL: engine.externalURL, now: now)
+        let data = NotificationData(notification)
+        return (try? engine.configuration.templates?.routeLabels(route.labels, for: data)) ?? route.labels
     }
 
     private func write(
@@ -185,7 +203,7 @@ extension AlertmanagerAPI {
         return APIResponse()
     }
 
-    private static func alert(
+    static func alert(
         _ item: JSONValue, _ place: String, _ resolveTimeout: Int64, at now: Int64
     ) throws(APIFailure) -> (TrackedAlert, problem: String?) {
         guard case .object = item else { throw .invalid("\(place) in body must be of type object") }
@@ -206,7 +224,6 @@ extension AlertmanagerAPI {
         alert.generatorURL = item["generatorURL"]?.string ?? ""
         if labels.isEmpty { return (alert, "at least one label pair required") }
         if labels.labels.contains(where: \.name.isEmpty) { return (alert, "invalid label set: invalid name \"\"") }
-        if alert.endsAt < alert.startsAt { return (alert, "start time must be before end time") }
-        return (alert, nil)
+        return (alert, APITime.order(alert.startsAt, alert.endsAt, mayBeSame: true))
     }
 }

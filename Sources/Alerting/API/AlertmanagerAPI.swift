@@ -38,7 +38,7 @@ package struct AlertmanagerAPI: Sendable {
             }
             switch (request.method, request.path) {
             case ("GET", "/status"): return getStatus()
-            case ("GET", "/receivers"): return getReceivers(engine)
+            case ("GET", "/receivers"): return try getReceivers(request, engine)
             case ("GET", "/alerts"): return try getAlerts(request, engine, at: now)
             case ("POST", "/alerts"): return try postAlerts(request, &engine, at: now)
             case ("GET", "/alerts/groups"): return try getGroups(request, engine, at: now)
@@ -97,13 +97,18 @@ package struct AlertmanagerAPI: Sendable {
         }
     }
 
-    private func getReceivers(_ engine: AlertingEngine) -> APIResponse {
-        APIResponse.json { json in
+    private func getReceivers(_ request: APIRequest, _ engine: AlertingEngine) throws(APIFailure) -> APIResponse {
+        let matchers = try request.receiverMatchers()
+        return APIResponse.json { json in
             json.beginArray()
-            for receiver in engine.configuration.receivers {
+            for receiver in engine.configuration.receivers where matchers.allSatisfy({ $0.filters(receiver.labels) }) {
                 json.beginObject()
                 json.key("name")
                 json.string(receiver.name)
+                if !receiver.labels.isEmpty {
+                    json.key("labels")
+                    json.labels(receiver.labels)
+                }
                 json.endObject()
             }
             json.endArray()
@@ -123,13 +128,20 @@ extension APIRequest {
     }
 
     /// The matchers of `filter`.
-    func filters() throws(APIFailure) -> [LabelMatcher] {
+    func filters() throws(APIFailure) -> [LabelMatcher] { try matchers("filter", "") }
+
+    /// Those of `receiver_matchers`, which receivers' labels have to meet.
+    func receiverMatchers() throws(APIFailure) -> [LabelMatcher] {
+        try matchers("receiver_matchers", "failed to parse receiver_matchers param: ")
+    }
+
+    private func matchers(_ name: String, _ complaint: String) throws(APIFailure) -> [LabelMatcher] {
         var result: [LabelMatcher] = []
-        for text in values("filter") {
+        for text in values(name) {
             do throws(MatcherError) {
                 result.append(try MatcherSyntax.matcher(text))
             } catch {
-                throw .bad(error.description)
+                throw .bad(complaint + error.description)
             }
         }
         return result
@@ -151,6 +163,20 @@ extension APIRequest {
         } catch {
             throw APIFailure(status: 400, message: "parsing body failed, because \(error.description)", code: 400)
         }
+    }
+}
+
+extension LabelMatcher {
+    /// Whether a filter of the API lets labels through; one without a value asks whether the label is there.
+    func filters(_ labels: LabelSet) -> Bool {
+        let isThere = labels[name] != nil
+        if value.isEmpty {
+            switch operation {
+            case .notEqual, .notMatches: if isThere { return true }
+            case .equal, .matches: if !isThere { return true }
+            }
+        }
+        return matches(labels)
     }
 }
 

@@ -13,6 +13,8 @@ package struct AlertingConfiguration: Sendable {
     package var timeIntervals: [String: [TimeInterval]] = [:]
     /// When alerts change too often; nil tells of every change, as Alertmanager does.
     package var flapping: FlappingConfiguration?
+    /// Not of Alertmanager's file.
+    package var maintenance: [MaintenanceWindow] = []
     /// The default templates, and those of the files that `templates` names.
     package var templates: NotificationTemplates?
 
@@ -25,7 +27,9 @@ package struct AlertingConfiguration: Sendable {
     package mutating func makeIntegrations(_ environment: ReceiverEnvironment) -> [String: [any Integration]] {
         var result: [String: [any Integration]] = [:]
         for definition in definitions { result[definition.name] = definition.integrations(global, environment) }
-        receivers = definitions.map { ReceiverSummary(name: $0.name, integrations: result[$0.name] ?? []) }
+        receivers = definitions.map {
+            ReceiverSummary(name: $0.name, labels: $0.labels, integrations: result[$0.name] ?? [])
+        }
         return result
     }
 }
@@ -70,7 +74,7 @@ extension AlertingConfiguration: ConfigurationSection {
             }
             if let templates { definition.check(global, templates, reader.context) }
             definitions.append(definition)
-            receivers.append(ReceiverSummary(name: definition.name))
+            receivers.append(ReceiverSummary(name: definition.name, labels: definition.labels))
         }
     }
 

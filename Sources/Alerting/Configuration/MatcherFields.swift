@@ -17,6 +17,12 @@ enum MatcherFields {
                 try MatcherSyntax.make(name, .matches, "^(?:\(pattern))$")
             }
         }
+        return (matchers + Self.list(reader, list)).sorted(by: LabelMatcher.precedes)
+    }
+
+    /// Those of a list, in its order.
+    static func list(_ reader: MappingReader, _ list: String) -> [LabelMatcher] {
+        var matchers: [LabelMatcher] = []
         for item in reader.value(list)?.items() ?? [] {
             guard let text = text(item) else { continue }
             do throws(MatcherError) {
@@ -27,7 +33,7 @@ enum MatcherFields {
                 item.report(error.description)
             }
         }
-        return matchers.sorted(by: LabelMatcher.precedes)
+        return matchers
     }
 
     private static func text(_ value: ValueReader) -> String? { value.node.isNull ? "" : value.literal() }

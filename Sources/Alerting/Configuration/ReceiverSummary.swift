@@ -1,4 +1,5 @@
 import Configuration
+import Telemetry
 
 /// The whole of what a receiver is known by to routing: its name and what it has to be told by.
 package struct ReceiverSummary: Sendable, Equatable {
@@ -19,14 +20,17 @@ package struct ReceiverSummary: Sendable, Equatable {
 
     package var name: String
     package var ways: [Way]
+    /// By which the API can filter.
+    package var labels: LabelSet
 
-    package init(name: String, ways: [Way] = []) {
+    package init(name: String, ways: [Way] = [], labels: LabelSet = [:]) {
         self.name = name
         self.ways = ways
+        self.labels = labels
     }
 
-    init(name: String, integrations: [any Integration]) {
-        self.init(name: name)
+    init(name: String, labels: LabelSet, integrations: [any Integration]) {
+        self.init(name: name, labels: labels)
         for integration in integrations {
             ways.append(
                 Way(

@@ -19,6 +19,10 @@ extension AlertingEngine {
         let ended = alerts.filter { isOver($0.id, $0.alert, at: now) }
         var departure = AggregationGroup.Departure(
             alerts: Dictionary(ended.map { ($0.id, $0.alert.updatedAt) }, uniquingKeysWith: { first, _ in first }))
+        if let end = SilencesInForce(self, at: now).windowEnd(of: alerts, at: now) {
+            // What a maintenance window holds back is told when it ends, and not up to an interval later.
+            group.nextFlush = min(group.nextFlush, end)
+        }
         record(.group(id, nextFlush: group.nextFlush, hasFlushed: true))
 
         let heldBefore = step.suppressions.count
@@ -82,10 +86,10 @@ extension AlertingEngine {
             for (id, _) in free { hold(group.key, id, timing) }
             return []
         }
-        let active = state.silences.values.filter { $0.state(at: now) == .active }
-        if active.isEmpty { return free }
+        let silences = SilencesInForce(self, at: now)
+        if silences.isEmpty { return free }
         return free.filter { id, alert in
-            let found = active.filter { $0.matchers.matches(alert.labels) }.map(\.id).sorted()
+            let found = silences.holding(id, alert.labels)
             if !found.isEmpty { hold(group.key, id, .silenced(by: found)) }
             return found.isEmpty
         }

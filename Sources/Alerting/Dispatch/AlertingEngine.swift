@@ -28,7 +28,7 @@ package struct AlertingEngine: Sendable {
     private(set) var keysUnderWay: Set<NotificationKey> = []
     private var lastDelivery = 0
     private var nextCollection: Int64
-    private let makeID: @Sendable () -> String
+    let makeID: @Sendable () -> String
 
     struct UnderWay: Sendable {
         var key: NotificationKey
@@ -102,11 +102,14 @@ package struct AlertingEngine: Sendable {
     /// When it has to be called again at the latest. O(number of groups).
     package var nextWake: Int64 {
         let first = groups.values.reduce(min(nextCollection, nextSettling)) { min($0, $1.wake) }
-        return groups.isEmpty ? first : min(first, state.lastAlive + Self.aliveInterval)
+        return groups.isEmpty ? first : min(first, nextRelease, state.lastAlive + Self.aliveInterval)
     }
 
     /// Takes alerts; `updatedAt` of each says when it came.
     package mutating func receive(_ alerts: [TrackedAlert], at now: Int64) {
+        // An alert that ended and comes again is another one to whoever knew of the first.
+        releaseResolved(at: now)
+        defer { releaseResolved(at: now) }
         for alert in alerts {
             let id = place(of: alert.labels)
             let known = state.alerts[id]
@@ -131,6 +134,7 @@ package struct AlertingEngine: Sendable {
 
     /// Looks at whatever is due.
     package mutating func advance(to now: Int64) {
+        releaseResolved(at: now)
         for (id, group) in groups {
             // A clock that was set back would have everybody wait.
             let route = tree.routes[group.route]
@@ -152,7 +156,7 @@ package struct AlertingEngine: Sendable {
     }
 
     /// Two sets of labels with one fingerprint get places beside one another.
-    private func place(of labels: LabelSet) -> AlertID {
+    func place(of labels: LabelSet) -> AlertID {
         var id = AlertID(of: labels)
         while let other = state.alerts[id], other.labels != labels { id = id.next }
         return id
@@ -178,25 +182,6 @@ package struct AlertingEngine: Sendable {
 }
 
 extension AlertingEngine {
-    /// Sets a silence; the id under which it is kept.
-    package mutating func set(_ silence: Silence, at now: Int64) throws(SilenceError) -> String {
-        let changed = try SilenceRules.set(silence, among: state.silences, at: now, makeID: makeID)
-        for silence in changed { record(.silence(silence)) }
-        return changed[0].id
-    }
-
-    /// Ends a silence; one that is over stays as it is.
-    package mutating func expireSilence(_ id: String, at now: Int64) throws(SilenceError) {
-        guard let silence = state.silences[id] else { throw .notFound }
-        if let ended = SilenceRules.expired(silence, at: now) { record(.silence(ended)) }
-    }
-
-    /// The silences in force that meet an alert's labels, by id.
-    package func silences(of labels: LabelSet, at now: Int64) -> [String] {
-        state.silences.values.filter { $0.state(at: now) == .active && $0.matchers.matches(labels) }
-            .map(\.id).sorted()
-    }
-
     /// The firing alert that holds back those with these labels.
     package func inhibition(of labels: LabelSet, at now: Int64) -> AlertID? {
         inhibitor.source(for: labels, among: state.alerts, at: now)?.0

@@ -1,4 +1,5 @@
 import Bytes
+import Rules
 import Telemetry
 
 /// What a text of matchers is wrong about, in one sentence.
@@ -81,6 +82,9 @@ package enum MatcherSyntax {
     static func make(
         _ name: String, _ operation: LabelMatcher.Operation, _ value: String
     ) throws(MatcherError) -> LabelMatcher {
+        if operation == .matches || operation == .notMatches, let problem = RegexSyntax.problem(in: value) {
+            throw MatcherError(problem)
+        }
         do throws(RegexError) {
             return try LabelMatcher(name, operation, value)
         } catch {

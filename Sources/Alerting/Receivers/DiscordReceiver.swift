@@ -49,7 +49,7 @@ struct DiscordReceiver: Integration {
     func deliver(_ notification: Notification, memory: DeliveryMemory, stop: StopToken) -> DeliveryResult {
         .of { () throws(DeliveryFailure) in
             let renderer = MessageRenderer(kind, NotificationData(notification), environment)
-            let url = try configuration.url?.read() ?? ""
+            let url = try configuration.url?.read(environment) ?? ""
             try client.sendJSON(url, message(renderer), stop: stop)
             return memory
         }

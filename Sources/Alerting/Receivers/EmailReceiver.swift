@@ -25,6 +25,7 @@ struct EmailReceiver: Integration {
             guard let sender = senders?.first, senders?.count == 1 else { throw .refused("from is not one address") }
             guard let recipients, !recipients.isEmpty else { throw .refused("to is no list of addresses") }
             let message = message(renderer, from: from, to: to)
+            try environment.show("message/rfc822", message.bytes)
             try send(message.bytes, from: sender, to: recipients, stop: stop)
             return memory
         }

@@ -39,7 +39,7 @@ package struct ExecConfiguration: ReceiverConfiguration {
 
     package func integrations(
         _ global: GlobalConfiguration, _ environment: ReceiverEnvironment
-    ) -> [any Integration] { [ExecReceiver(configuration: self)] }
+    ) -> [any Integration] { [ExecReceiver(configuration: self, environment: environment)] }
 }
 
 /// Runs a command with the notification, in the webhook's format, on its standard input.
@@ -48,6 +48,7 @@ package struct ExecConfiguration: ReceiverConfiguration {
 /// (usage, data, permission and configuration of sysexits.h) are final, everything else is tried again.
 struct ExecReceiver: Integration {
     let configuration: ExecConfiguration
+    let environment: ReceiverEnvironment
     private static let final: Set<Int32> = [64, 65, 77, 78]
 
     var kind: String { ExecConfiguration.kind }
@@ -57,6 +58,7 @@ struct ExecReceiver: Integration {
         .of { () throws(DeliveryFailure) in
             let data = NotificationData(notification, mostAlerts: configuration.mostAlerts)
             let input = WebhookReceiver.payload(data).bytes + [0x0a]
+            try environment.show("application/json", input)
             let outcome: CommandOutcome
             do throws(CommandError) {
                 outcome = try BoundedCommand(arguments: configuration.command, timeout: configuration.timeout)

@@ -83,7 +83,7 @@ struct HTTPReceiver: Integration {
     func deliver(_ notification: Notification, memory: DeliveryMemory, stop: StopToken) -> DeliveryResult {
         .of { () throws(DeliveryFailure) in
             let renderer = MessageRenderer(kind, NotificationData(notification), environment)
-            guard let template = try? MessageTemplate(configuration.url?.read() ?? "", name: "url") else {
+            guard let template = try? MessageTemplate(configuration.url?.read(environment) ?? "", name: "url") else {
                 throw .retry("the url cannot be read, or is no template that can be used")
             }
             let url = try renderer.required(template, name: "url")

@@ -57,7 +57,7 @@ struct NtfyReceiver: Integration {
             let topic = try renderer.required(configuration.options["topic"].template, name: "topic")
             var headers = [ServiceClient.json]
             if let token = configuration.token {
-                headers.append(HTTPHeader("Authorization", "Bearer \(try token.read())"))
+                headers.append(HTTPHeader("Authorization", "Bearer \(try token.read(environment))"))
             }
             try client.send(configuration.url, headers: headers, body: message(renderer, topic).bytes, stop: stop)
             return memory

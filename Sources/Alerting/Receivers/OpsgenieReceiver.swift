@@ -16,7 +16,9 @@ struct OpsgenieReceiver: Integration {
     func deliver(_ notification: Notification, memory: DeliveryMemory, stop: StopToken) -> DeliveryResult {
         .of { () throws(DeliveryFailure) in
             let renderer = MessageRenderer(kind, NotificationData(notification), environment)
-            let headers = [ServiceClient.json, HTTPHeader("Authorization", "GenieKey \(try key?.read() ?? "")")]
+            let headers = [
+                ServiceClient.json, HTTPHeader("Authorization", "GenieKey \(try key?.read(environment) ?? "")"),
+            ]
             for request in requests(renderer) {
                 try client.send(
                     url + request.path, method: request.method, headers: headers, body: request.body.bytes, stop: stop)

@@ -19,7 +19,7 @@ struct PagerDutyReceiver: Integration {
             let renderer = MessageRenderer(kind, NotificationData(notification), environment)
             let isOld = configuration.serviceKey != nil
             let name = isOld ? "service_key" : "routing_key"
-            let secret = try (configuration.serviceKey ?? configuration.routingKey)?.read() ?? ""
+            let secret = try (configuration.serviceKey ?? configuration.routingKey)?.read(environment) ?? ""
             guard let template = try? MessageTemplate(secret, name: name) else {
                 throw .refused("\(name) is no template that can be used")
             }

@@ -79,7 +79,8 @@ struct PushoverReceiver: Integration {
         .of { () throws(DeliveryFailure) in
             let renderer = MessageRenderer(kind, NotificationData(notification), environment)
             let secrets = [
-                ("token", try configuration.token?.read() ?? ""), ("user", try configuration.user?.read() ?? ""),
+                ("token", try configuration.token?.read(environment) ?? ""),
+                ("user", try configuration.user?.read(environment) ?? ""),
             ]
             try client.send(
                 configuration.url, headers: [HTTPHeader("Content-Type", FormText.contentType)],

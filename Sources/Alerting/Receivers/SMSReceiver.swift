@@ -85,10 +85,10 @@ struct SMSReceiver: Integration {
         .of { () throws(DeliveryFailure) in
             let renderer = MessageRenderer(kind, NotificationData(notification), environment)
             var headers = [HTTPHeader("Content-Type", FormText.contentType)]
-            var url = try configuration.url?.read() ?? ""
+            var url = try configuration.url?.read(environment) ?? ""
             if let account = configuration.account {
                 if url.isEmpty { url = "https://api.twilio.com/2010-04-01/Accounts/\(account)/Messages.json" }
-                let pair = "\(account):\(try configuration.token?.read() ?? "")"
+                let pair = "\(account):\(try configuration.token?.read(environment) ?? "")"
                 headers.append(HTTPHeader("Authorization", "Basic " + Base64Text.encoded(Array(pair.utf8))))
             }
             try client.send(url, headers: headers, body: FormText.encoded(form(renderer)), stop: stop)

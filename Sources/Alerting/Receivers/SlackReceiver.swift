@@ -31,8 +31,10 @@ struct SlackReceiver: Integration {
             let renderer = MessageRenderer(kind, NotificationData(notification), environment)
             let message = message(renderer)
             var headers = [HTTPHeader("Content-Type", "application/json; charset=utf-8")]
-            if let token = way.token { headers.append(HTTPHeader("Authorization", "Bearer \(try token.read())")) }
-            let url = try way.token == nil ? way.url?.read() ?? "" : way.address
+            if let token = way.token {
+                headers.append(HTTPHeader("Authorization", "Bearer \(try token.read(environment))"))
+            }
+            let url = try way.token == nil ? way.url?.read(environment) ?? "" : way.address
             if configuration.updatesMessage, let time = memory[Self.timeKey], let channel = memory[Self.channelKey] {
                 var changed = message.filter { $0.name != "channel" }
                 changed.insert(.init(name: "channel", value: .string(channel)), at: 0)

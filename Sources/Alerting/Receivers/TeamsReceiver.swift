@@ -49,7 +49,7 @@ struct TeamsReceiver: Integration {
     func deliver(_ notification: Notification, memory: DeliveryMemory, stop: StopToken) -> DeliveryResult {
         .of { () throws(DeliveryFailure) in
             let renderer = MessageRenderer(kind, NotificationData(notification), environment)
-            try client.sendJSON(try configuration.url?.read() ?? "", message(renderer), stop: stop)
+            try client.sendJSON(try configuration.url?.read(environment) ?? "", message(renderer), stop: stop)
             return memory
         }
     }

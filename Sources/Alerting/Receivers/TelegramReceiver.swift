@@ -83,7 +83,7 @@ struct TelegramReceiver: Integration {
         .of { () throws(DeliveryFailure) in
             let renderer = MessageRenderer(kind, NotificationData(notification), environment)
             let base = url.hasSuffix("/") ? String(url.dropLast()) : url
-            let token = try token?.read() ?? ""
+            let token = try token?.read(environment) ?? ""
             let chat = try configuration.chat?.read() ?? ""
             guard let chat = Int64(chat) else { throw .retry("chat_id is no whole number") }
             try client.sendJSON("\(base)/bot\(token)/sendMessage", message(renderer, chat: chat), stop: stop)

@@ -77,7 +77,7 @@ struct WebhookReceiver: Integration {
     }
 
     private func url(_ renderer: MessageRenderer) throws(DeliveryFailure) -> String {
-        guard let text = try configuration.url?.read() else { throw .refused("no url") }
+        guard let text = try configuration.url?.read(environment) else { throw .refused("no url") }
         guard let template = try? MessageTemplate(text, name: "url") else {
             throw .refused("the url is no template that can be used")
         }

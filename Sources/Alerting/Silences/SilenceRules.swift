@@ -3,11 +3,14 @@ import Telemetry
 /// Why a silence cannot be made, changed or ended, in Alertmanager's words.
 package enum SilenceError: Error, Equatable, CustomStringConvertible {
     case notFound
+    /// It is a maintenance window of the configuration.
+    case configured
     case invalid(String)
 
     package var description: String {
         switch self {
         case .notFound: "silence not found"
+        case .configured: "it is a maintenance window of the configuration, and is changed there"
         case .invalid(let reason): "invalid silence: \(reason)"
         }
     }

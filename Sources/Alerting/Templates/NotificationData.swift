@@ -81,28 +81,6 @@ extension NotificationData.Alert {
         startsAt = TemplateTime(milliseconds: notice.startsAt)
         endsAt = notice.state == .firing ? .zero : TemplateTime(milliseconds: notice.endsAt)
         generatorURL = notice.generatorURL
-        fingerprint = AlertFingerprint.text(of: notice.labels)
-    }
-}
-
-/// What names an alert by its labels (`LabelSet.Fingerprint` of Prometheus's common library): FNV-1a of 64 bits over
-/// `name 0xff value 0xff` of every label in order.
-package enum AlertFingerprint {
-    package static func number(of labels: LabelSet) -> UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        func add(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-        for label in labels.labels {
-            for byte in label.name.utf8 { add(byte) }
-            add(0xff)
-            for byte in label.value.utf8 { add(byte) }
-            add(0xff)
-        }
-        return hash
-    }
-
-    /// 16 hexadecimal digits.
-    package static func text(of labels: LabelSet) -> String {
-        let digits = String(number(of: labels), radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        fingerprint = AlertID(of: notice.labels).description
     }
 }

@@ -13,7 +13,7 @@ import Testing
           receiver: r
           group_by: [alertname]
           group_wait: 10s
-          routes: [{receiver: other, matchers: [team=x], mute_time_intervals: [always]}]
+          routes: [{receiver: other, matchers: [team=x], mute_time_intervals: [always], labels: {tier: "{{ .GroupLabels.alertname }}2"}}]
         receivers: [{name: r}, {name: other}]
         inhibit_rules: [{source_matchers: [sev=page], target_matchers: [sev=warn]}]
         time_intervals: [{name: always, time_intervals: [{}]}]
@@ -124,6 +124,37 @@ import Testing
         #expect(try Self.call(&scene, "GET", "/nothing").status == 404)
     }
 
+    @Test("receivers and what goes to them are found by labels of receivers; groups have labels of their routes")
+    func filtersByReceivers() throws {
+        var scene = try Scene(Self.configuration)
+        scene.engine.configuration.receivers[1].labels = ["owner": "db"]
+        scene.engine.reconfigure(scene.engine.configuration, at: scene.now)
+        scene.fire("A")
+        scene.fire("B", ["team": "x"])
+        let matcher = ("receiver_matchers", "owner=\"db\"")
+        let all = try Self.call(&scene, "GET", "/receivers").json.elements
+        #expect(all.map { $0["labels"]?["owner"]?.string } == [nil, "db"])
+        let found = try Self.call(&scene, "GET", "/receivers", [matcher]).json.elements
+        #expect(found.map { $0["name"]?.string } == ["other"])
+        #expect(Self.names(try Self.call(&scene, "GET", "/alerts", [matcher]).json) == ["B"])
+        #expect(
+            Self.names(try Self.call(&scene, "GET", "/alerts", [("receiver_matchers", "owner=\"\"")]).json) == ["A"])
+        let groups = try Self.call(&scene, "GET", "/alerts/groups", [matcher]).json.elements
+        #expect(groups.map { $0["labels"]?["alertname"]?.string } == ["B"])
+        #expect(groups.first?["routeLabels"]?["tier"]?.string == "B2")
+        for path in ["/receivers", "/alerts", "/alerts/groups"] {
+            #expect(try Self.call(&scene, "GET", path, [("receiver_matchers", "owner")]).status == 400)
+        }
+    }
+
+    @Test("regular expressions that RE2 does not have are refused", arguments: ["(?=a)", "(?<!a)b", #"(a)\\1"#, "a++"])
+    func refusesLookarounds(pattern: String) throws {
+        #expect(throws: MatcherError.self) { try MatcherSyntax.matchers("a=~\"\(pattern)\"") }
+        var scene = try Scene(Self.configuration)
+        let matcher = #"{"name":"alertname","value":"\#(pattern)","isRegex":true}"#
+        #expect(try Self.call(&scene, "POST", "/silences", [], Self.silence(scene, matchers: matcher)).status == 400)
+    }
+
     private static func silence(
         _ scene: Scene, id: String = "", matchers: String = #"{"name":"alertname","value":"A","isRegex":false}"#,
         from start: Int64 = 0, to end: Int64 = 100
@@ -183,7 +214,7 @@ import Testing
                 Self.silence(scene, matchers: #"{"name":"a","value":"","isRegex":false}"#), 400,
                 "invalid silence: at least one matcher must not match the empty string"
             ),
-            (Self.silence(scene, matchers: #"{"name":"a","value":"(","isRegex":true}"#), 400, "regular expression"),
+            (Self.silence(scene, matchers: #"{"name":"a","value":"(","isRegex":true}"#), 400, "error parsing regexp"),
             (Self.silence(scene, matchers: #"{"name":"","value":"b","isRegex":false}"#), 400, "invalid label name"),
             (Self.silence(scene, matchers: ""), 422, "at least 1 items"),
             (

@@ -37,10 +37,10 @@ import Testing
             alert("firing", "sda1", "90 % full", none, "ad39af29c9f5f55f"),
             alert(
                 "firing", "sdb1", "95 % full", none,
-                AlertFingerprint.text(of: SampleNotifications.mixed.alerts[1].labels)),
+                AlertID(of: SampleNotifications.mixed.alerts[1].labels).description),
             alert(
                 "resolved", "sdc1", #"\u003cb\u003e\u0026\"'"#, "2022-01-25T12:37:43.5Z",
-                AlertFingerprint.text(of: SampleNotifications.mixed.alerts[2].labels)),
+                AlertID(of: SampleNotifications.mixed.alerts[2].labels).description),
         ]
         #expect(
             ReceiverBench.body(request)

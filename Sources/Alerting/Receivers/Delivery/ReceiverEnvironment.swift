@@ -10,6 +10,8 @@ package struct ReceiverEnvironment: Sendable {
     package var templateFailed: @Sendable (_ kind: String, _ key: String, _ error: TemplateError) -> Void
     /// Milliseconds since 1970.
     package var clock: @Sendable () -> Int64
+    /// Where it is set, nothing is sent and no secret read: what would be sent is given to it, and the delivery refused.
+    package var preview: (@Sendable (PayloadPreview) -> Void)?
 
     package init(
         templates: NotificationTemplates, userAgent: String,
@@ -20,6 +22,22 @@ package struct ReceiverEnvironment: Sendable {
         self.userAgent = userAgent
         self.templateFailed = templateFailed
         self.clock = clock
+    }
+}
+
+/// What a receiver would send.
+package struct PayloadPreview: Sendable {
+    /// Its media type.
+    package var type: String
+    package var body: [UInt8]
+}
+
+extension ReceiverEnvironment {
+    /// Shows what is to be sent where it is not to be sent; throws then.
+    func show(_ type: String, _ body: [UInt8]) throws(DeliveryFailure) {
+        guard let preview else { return }
+        preview(PayloadPreview(type: type, body: body))
+        throw .refused("only shown")
     }
 }
 

@@ -6,6 +6,11 @@ package enum SecretReference: Sendable, Equatable {
     case inPlace(Secret)
     case file(String)
 
+    /// A mark in its place where nothing is sent.
+    func read(_ environment: ReceiverEnvironment) throws(DeliveryFailure) -> String {
+        environment.preview == nil ? try read() : "<secret>"
+    }
+
     /// Line ends and spaces around what a file holds do not belong to it.
     func read() throws(DeliveryFailure) -> String {
         switch self {

@@ -5,7 +5,9 @@ import Transport
 /// Sends the requests of one receiver and says what its answers mean for the delivery.
 struct ServiceClient: Sendable {
     var configuration: HTTPClientConfiguration
-    var userAgent: String
+    let userAgent: String
+    /// See `ReceiverEnvironment.preview`.
+    private var show: (@Sendable (_ type: String, _ body: [UInt8]) throws(DeliveryFailure) -> Void)?
     /// Seconds for one request.
     var timeout: Double
     /// Answers that may be others the next time, besides 429 and 5xx.
@@ -15,6 +17,7 @@ struct ServiceClient: Sendable {
 
     init(_ configuration: HTTPClientConfiguration, _ environment: ReceiverEnvironment, timeout: Double = 0) {
         self.init(configuration, userAgent: environment.userAgent, timeout: timeout)
+        show = environment.show
     }
 
     init(_ configuration: HTTPClientConfiguration, userAgent: String, timeout: Double) {
@@ -27,6 +30,7 @@ struct ServiceClient: Sendable {
     func exchange(
         _ url: String, method: String = "POST", headers: [HTTPHeader], body: [UInt8], stop: StopToken
     ) throws(DeliveryFailure) -> HTTPResponse {
+        try show?(headers.first { $0.name == "Content-Type" }?.value ?? "", body)
         let target: HTTPTarget
         do throws(HTTPTargetError) {
             target = try HTTPTarget(parsing: url)

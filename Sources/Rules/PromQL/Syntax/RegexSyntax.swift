@@ -1,8 +1,8 @@
 /// The syntax of regular expressions as RE2 and Go have it, which is less than what PCRE2 takes: no lookaround, no
 /// backreferences, no possessive operators.
-enum RegexSyntax {
+package enum RegexSyntax {
     /// What is wrong with a pattern, in the words of Go's `regexp/syntax`; nil where nothing is.
-    static func problem(in pattern: String) -> String? {
+    package static func problem(in pattern: String) -> String? {
         var checker = RegexSyntaxChecker(Array(pattern.unicodeScalars))
         do throws(RegexSyntaxProblem) {
             try checker.check()
