@@ -158,7 +158,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AgentTests",
-            dependencies: ["Agent", "Configuration", "Exporter", "Logs", "Loki", "Telemetry", "Web"],
+            dependencies: ["Agent", "Alerting", "Configuration", "Exporter", "Logs", "Loki", "Telemetry", "Web"],
             swiftSettings: strict),
     ]
 )

@@ -1,3 +1,4 @@
+import Alerting
 import Configuration
 import Exporter
 import Glibc
@@ -24,6 +25,7 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("series", SeriesSection.configurationKeys),
     ("queries", QueriesSection.configurationKeys),
     ("alerting", AlertingSection.configurationKeys),
+    ("alertmanagers", AlertmanagerGroup.ownKeys),
 ]
 
 /// Without the HTTP client's keys, which have a table of their own.
@@ -39,6 +41,8 @@ private let places: [String: String] = [
     "remote_write": "metrics: {remote_write: [{url: \"http://a/\", %}]}",
     "queue_config": "metrics: {remote_write: [{url: \"http://a/\", queue_config: {%}}]}",
     "metadata_config": "metrics: {remote_write: [{url: \"http://a/\", metadata_config: {%}}]}",
+    "alerting": "alerting: {alertmanagers: [{static_configs: [{targets: [a]}]}], %}",
+    "alertmanagers": "alerting: {alertmanagers: [{static_configs: [{targets: [a]}], %}]}",
     "remote_write_queue": "metrics: {remote_write: [{url: \"http://a/\", queue: {%}}]}",
 ]
 
@@ -80,6 +84,7 @@ struct DocumentationTests {
                 #expect(written.logs == plain.logs, "\(section): \(key.name)")
                 #expect(written.metrics == plain.metrics, "\(section): \(key.name)")
                 #expect(written.rules == plain.rules, "\(section): \(key.name)")
+                #expect(written.alerting.forwarding == plain.alerting.forwarding, "\(section): \(key.name)")
             }
         }
     }

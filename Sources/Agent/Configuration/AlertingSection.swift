@@ -3,8 +3,10 @@ import Configuration
 
 /// `alerting:` of the configuration file: Alertmanager's configuration in place, or the path of such a file.
 struct AlertingSection: Sendable, ConfigurationSection {
-    /// Nil without the section: alerts are only logged.
+    /// Nil where nobody is told from here.
     var configuration: AlertingConfiguration?
+    /// Where alerts go besides, or instead.
+    var forwarding = ForwardingConfiguration()
     /// The file that the configuration was read from, if it has one of its own.
     var file: String?
     /// What links in notifications begin with.
@@ -17,14 +19,16 @@ struct AlertingSection: Sendable, ConfigurationSection {
             ConfigurationKey(
                 "external_url", "string",
                 "Where people reach this agent, for links in notifications; by default that of `rules`."),
-        ] + AlertingConfiguration.configurationKeys
+        ] + ForwardingConfiguration.configurationKeys + AlertingConfiguration.configurationKeys
 
     init() {}
 
     init(_ reader: MappingReader) {
         externalURL = reader.string("external_url") ?? ""
+        let hasRoute = reader.has("file") || AlertingConfiguration.configurationKeys.contains { reader.has($0.name) }
+        forwarding = ForwardingConfiguration(reader, hasRoute: hasRoute)
         guard let path = reader.path("file") else {
-            configuration = AlertingConfiguration(reader)
+            if hasRoute || !reader.has("alertmanagers") { configuration = AlertingConfiguration(reader) }
             reader.finish()
             return
         }

@@ -111,7 +111,9 @@ final class Agent: Sendable {
             metricsRoad.apply(metrics)
             road.apply(logs)
             // Before rules have anything to say.
-            alertingRoad.apply(configuration.alerting, externalURL: RulesRoad.externalURL(configuration))
+            alertingRoad.apply(
+                configuration.alerting, externalURL: RulesRoad.externalURL(configuration),
+                externalLabels: configuration.metrics.global.externalLabels)
             rulesRoad.apply(configuration)
             reloads.succeeded()
         }
@@ -137,7 +139,9 @@ final class Agent: Sendable {
                 try access?.reload()
                 metricsRoad.apply(metrics)
                 road.apply(logs)
-                alertingRoad.apply(new.alerting, externalURL: RulesRoad.externalURL(new))
+                alertingRoad.apply(
+                    new.alerting, externalURL: RulesRoad.externalURL(new),
+                    externalLabels: new.metrics.global.externalLabels)
                 rulesRoad.apply(new)
                 current.withLock { $0 = new }
                 reloads.succeeded()
@@ -188,7 +192,7 @@ final class Agent: Sendable {
             metadata: { [metricsRoad, rulesRoad] in
                 metricsRoad.scraper.report.active.flatMap(\.metadata) + rulesRoad.store.families
             },
-            lastReload: { [reloads] in reloads.last })
+            alertmanagers: { [alertingRoad] in alertingRoad.alertmanagers }, lastReload: { [reloads] in reloads.last })
         return router
     }
 }

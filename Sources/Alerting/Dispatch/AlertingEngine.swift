@@ -173,6 +173,11 @@ package struct AlertingEngine: Sendable {
 }
 
 extension AlertingEngine {
+    /// The alerts that are not over.
+    package func firing(at now: Int64) -> [AlertID] {
+        state.alerts.filter { !$0.value.isResolved(at: now) }.map(\.key)
+    }
+
     /// Sets a silence; the id under which it is kept.
     package mutating func set(_ silence: Silence, at now: Int64) throws(SilenceError) -> String {
         let changed = try SilenceRules.set(silence, among: state.silences, at: now, makeID: makeID)
