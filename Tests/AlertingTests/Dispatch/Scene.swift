@@ -34,8 +34,9 @@ struct Scene {
     var held: [EngineStep.Held] = []
     /// All changes since the beginning, by step.
     var steps: [[StateChange]] = []
-    /// What these make of nothing: all that a `kill -9` leaves.
+    /// What so many of these make of nothing: all that a `kill -9` leaves.
     private var saved = AlertingState()
+    private var savedSteps = 0
 
     /// - Parameter text: a configuration; every receiver has one webhook, `quiet` ones do not tell of ends.
     init(_ text: String, state: AlertingState = AlertingState(), now: Int64 = Scene.begin) throws {
@@ -68,7 +69,6 @@ struct Scene {
         while again {
             let step = engine.takeStep()
             if !step.changes.isEmpty { steps.append(step.changes) }
-            for change in step.changes { saved.apply(change) }
             held += step.suppressions
             again = !step.deliveries.isEmpty
             for delivery in step.deliveries {
@@ -131,6 +131,7 @@ struct Scene {
 
     /// The same after a `kill -9`: only what was written is left.
     mutating func restart(_ text: String, down seconds: Int64 = 0) throws {
+        for change in steps[savedSteps...].joined() { saved.apply(change) }
         let earlier = self
         self = try Scene(text, state: saved, now: now + seconds * 1000)
         answer = earlier.answer
@@ -138,6 +139,7 @@ struct Scene {
         heard = earlier.heard + heard
         notifications = earlier.notifications + notifications
         held = earlier.held + held
+        savedSteps = earlier.steps.count
         steps = earlier.steps + steps
     }
 }
