@@ -29,6 +29,7 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("flapping", FlappingConfiguration.configurationKeys),
     ("heartbeat", HeartbeatConfiguration.configurationKeys),
     ("maintenance", AlertingSection.maintenanceKeys),
+    ("alertmanagers", AlertmanagerGroup.ownKeys),
 ]
 
 /// Without the HTTP client's keys, which have a table of their own.
@@ -46,6 +47,8 @@ private let places: [String: String] = [
     "metadata_config": "metrics: {remote_write: [{url: \"http://a/\", metadata_config: {%}}]}",
     "history": "alerting: {history: {%}}", "flapping": "alerting: {flapping: {%}}",
     "heartbeat": "alerting: {heartbeat: {url: \"http://a/\", %}}",
+    "alerting": "alerting: {alertmanagers: [{static_configs: [{targets: [a]}]}], %}",
+    "alertmanagers": "alerting: {alertmanagers: [{static_configs: [{targets: [a]}], %}]}",
     "remote_write_queue": "metrics: {remote_write: [{url: \"http://a/\", queue: {%}}]}",
 ]
 
@@ -87,6 +90,7 @@ struct DocumentationTests {
                 #expect(written.logs == plain.logs, "\(section): \(key.name)")
                 #expect(written.metrics == plain.metrics, "\(section): \(key.name)")
                 #expect(written.rules == plain.rules, "\(section): \(key.name)")
+                #expect(written.alerting.forwarding == plain.alerting.forwarding, "\(section): \(key.name)")
             }
         }
     }

@@ -3,8 +3,10 @@ import Configuration
 
 /// `alerting:` of the configuration file: Alertmanager's configuration in place, or the path of such a file.
 struct AlertingSection: Sendable, ConfigurationSection {
-    /// Nil without the section: alerts are only logged.
+    /// Nil where nobody is told from here.
     var configuration: AlertingConfiguration?
+    /// Where alerts go besides, or instead.
+    var forwarding = ForwardingConfiguration()
     /// The file that the configuration was read from, if it has one of its own.
     var file: String?
     /// What links in notifications begin with.
@@ -29,7 +31,7 @@ struct AlertingSection: Sendable, ConfigurationSection {
             ConfigurationKey(
                 "maintenance", "list of windows",
                 "Times that come again and again in which alerts are held back; see [maintenance](#maintenance)."),
-        ] + ownKeys + AlertingConfiguration.configurationKeys
+        ] + ownKeys + ForwardingConfiguration.configurationKeys + AlertingConfiguration.configurationKeys
 
     /// Of an entry of `maintenance`.
     static let maintenanceKeys = MaintenanceWindow.configurationKeys
@@ -41,6 +43,8 @@ struct AlertingSection: Sendable, ConfigurationSection {
         history = reader.section("history") ?? history
         flapping = reader.section("flapping") ?? flapping
         heartbeat = reader.section("heartbeat")
+        let hasRoute = reader.has("file") || AlertingConfiguration.configurationKeys.contains { reader.has($0.name) }
+        forwarding = ForwardingConfiguration(reader, hasRoute: hasRoute)
         defer {
             if flapping.isEnabled { configuration?.flapping = flapping }
             let known = configuration?.timeIntervals ?? [:]
@@ -49,10 +53,8 @@ struct AlertingSection: Sendable, ConfigurationSection {
         }
         guard let path = reader.path("file") else {
             // Rules have a history, though there be nobody to tell of alerts.
-            let isOwn = { (keys: [ConfigurationKey]) in keys.contains { reader.has($0.name) } }
-            if isOwn(AlertingConfiguration.configurationKeys) || !isOwn(Self.ownKeys) || reader.has("maintenance") {
-                configuration = AlertingConfiguration(reader)
-            }
+            let isComplete = (Self.ownKeys.map(\.name) + ["alertmanagers"]).contains { reader.has($0) }
+            if hasRoute || reader.has("maintenance") || !isComplete { configuration = AlertingConfiguration(reader) }
             return
         }
         file = path

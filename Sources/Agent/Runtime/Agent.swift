@@ -120,7 +120,9 @@ final class Agent: Sendable {
             road.apply(logs)
             road.follow(configuration.alerting.history.isLogged ? history.log : nil)
             // Before rules have anything to say.
-            alertingRoad.apply(configuration.alerting, externalURL: RulesRoad.externalURL(configuration))
+            alertingRoad.apply(
+                configuration.alerting, externalURL: RulesRoad.externalURL(configuration),
+                externalLabels: configuration.metrics.global.externalLabels)
             rulesRoad.apply(configuration)
             heartbeat.apply(configuration.alerting)
             reloads.succeeded()
@@ -148,7 +150,9 @@ final class Agent: Sendable {
                 metricsRoad.apply(metrics)
                 road.apply(logs)
                 road.follow(new.alerting.history.isLogged ? history.log : nil)
-                alertingRoad.apply(new.alerting, externalURL: RulesRoad.externalURL(new))
+                alertingRoad.apply(
+                    new.alerting, externalURL: RulesRoad.externalURL(new),
+                    externalLabels: new.metrics.global.externalLabels)
                 rulesRoad.apply(new)
                 heartbeat.apply(new.alerting)
                 current.withLock { $0 = new }
@@ -202,7 +206,7 @@ final class Agent: Sendable {
             metadata: { [metricsRoad, rulesRoad] in
                 metricsRoad.scraper.report.active.flatMap(\.metadata) + rulesRoad.store.families
             },
-            lastReload: { [reloads] in reloads.last })
+            alertmanagers: { [alertingRoad] in alertingRoad.alertmanagers }, lastReload: { [reloads] in reloads.last })
         return router
     }
 }

@@ -21,6 +21,7 @@ final class AlertingRoad: AlertSink {
     private let readiness: Readiness
     private let logger: Logger
     private let running = Mutex<Running?>(nil)
+    private let forwarding: ForwardingRoad
     /// Whether it is known if there is a configuration.
     private let hasBegun = Atomic<Bool>(false)
 
@@ -33,6 +34,7 @@ final class AlertingRoad: AlertSink {
         self.metrics = metrics
         self.readiness = readiness
         self.logger = logger
+        forwarding = ForwardingRoad(directory: directory, metrics: metrics, logger: logger)
     }
 
     /// While parts start, a client has to come again.
@@ -41,14 +43,26 @@ final class AlertingRoad: AlertSink {
     /// nil without a configuration.
     var dispatcher: AlertDispatcher? { running.withLock { $0?.dispatcher } }
 
-    func take(_ alerts: [AlertNotice]) { dispatcher?.take(alerts) }
+    /// The Alertmanagers that alerts go to, and those that relabelling drops.
+    var alertmanagers: (active: [String], dropped: [String]) { forwarding.alertmanagers }
+
+    func take(_ alerts: [AlertNotice]) {
+        if let forwarder = forwarding.forwarder { forwarder.take(alerts) } else { dispatcher?.take(alerts) }
+    }
 
     /// Brings what runs into line with a configuration.
-    func apply(_ section: AlertingSection, externalURL: String) {
-        defer { hasBegun.store(true, ordering: .releasing) }
+    func apply(_ section: AlertingSection, externalURL: String, externalLabels: LabelSet) {
         history.apply(section.history)
+        applyDispatcher(section, externalURL)
+        var configuration = section.forwarding
+        configuration.externalLabels = externalLabels
+        forwarding.apply(configuration) { [weak self] in self?.dispatcher }
+        hasBegun.store(true, ordering: .releasing)
+    }
+
+    private func applyDispatcher(_ section: AlertingSection, _ externalURL: String) {
         guard var configuration = section.configuration, let templates = configuration.templates else {
-            return stop()
+            return stopDispatcher()
         }
         let url = section.externalURL.isEmpty ? externalURL : section.externalURL
         let environment = ReceiverEnvironment(
@@ -79,12 +93,19 @@ final class AlertingRoad: AlertSink {
     /// Tells how the state on disk is doing.
     func look() {
         history.look()
-        guard let dispatcher else { return readiness.remove("alerting") }
-        readiness.set("alerting", dispatcher.failure.map { .degraded("its state cannot be written: \($0)") } ?? .ok)
+        let forwarder = forwarding.forwarder
+        guard dispatcher != nil || forwarder != nil else { return readiness.remove("alerting") }
+        let failure = dispatcher?.failure ?? forwarder?.failure
+        readiness.set("alerting", failure.map { .degraded("its state cannot be written: \($0)") } ?? .ok)
     }
 
     /// Ends the dispatcher; what is under way is told again after the next start.
     func stop() {
+        forwarding.stop()
+        stopDispatcher()
+    }
+
+    private func stopDispatcher() {
         guard
             let ended = running.withLock({ running in
                 defer { running = nil }

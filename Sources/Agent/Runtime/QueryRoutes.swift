@@ -13,6 +13,8 @@ struct ServerStatus: Sendable {
     var started = Timestamp.now
     /// When the configuration was last loaded, and whether that succeeded.
     var lastReload: @Sendable () -> (time: Timestamp, isSuccess: Bool)
+    /// URLs of the Alertmanagers that alerts go to, and of those that relabelling drops.
+    var alertmanagers: @Sendable () -> (active: [String], dropped: [String])
     /// Files of the series store that were found damaged.
     var damagedFiles: @Sendable () -> Int
     /// Seconds that samples are kept.
@@ -117,11 +119,16 @@ extension Router {
             }
         }
         on(.get, "/api/v1/alertmanagers") { _ in
-            // Nothing is sent to an Alertmanager.
-            QueryRoute.data { json in
-                for name in ["activeAlertmanagers", "droppedAlertmanagers"] {
+            let (active, dropped) = status.alertmanagers()
+            return QueryRoute.data { json in
+                for (name, urls) in [("activeAlertmanagers", active), ("droppedAlertmanagers", dropped)] {
                     json.key(name)
                     json.beginArray()
+                    for url in urls {
+                        json.beginObject()
+                        json.member("url", url)
+                        json.endObject()
+                    }
                     json.endArray()
                 }
             }

@@ -9,16 +9,19 @@ extension Router {
     /// - Parameters:
     ///   - path: of the configuration file; nil without one.
     ///   - metadata: what is known about families.
+    ///   - alertmanagers: URLs of those that alerts go to, and of those that relabelling drops.
     ///   - lastReload: when the configuration was last loaded, and whether that succeeded.
     mutating func addQueries(
         _ road: RulesRoad, _ section: RulesSection, path: String?, stateDirectory: String,
         metadata: @escaping @Sendable () -> [MetricMetadata],
+        alertmanagers: @escaping @Sendable () -> (active: [String], dropped: [String]),
         lastReload: @escaping @Sendable () -> (time: Timestamp, isSuccess: Bool)
     ) {
         let status = ServerStatus(
             configuration: { path.map(ConfigurationText.read) ?? "" },
             flags: path.map { [("config.file", $0)] } ?? [], lastReload: lastReload,
-            damagedFiles: { [store = road.store] in store.damagedFiles }, retention: section.series.retention)
+            alertmanagers: alertmanagers, damagedFiles: { [store = road.store] in store.damagedFiles },
+            retention: section.series.retention)
         addQueries(
             QueryAPI(source: road.store, options: section.queries.options(countsFromBirth: true), metadata: metadata),
             maxConcurrency: section.queries.maxConcurrency, queries: road.queries, status: status,

@@ -182,6 +182,11 @@ package struct AlertingEngine: Sendable {
 }
 
 extension AlertingEngine {
+    /// The alerts that are not over.
+    package func firing(at now: Int64) -> [AlertID] {
+        state.alerts.filter { !$0.value.isResolved(at: now) }.map(\.key)
+    }
+
     /// The firing alert that holds back those with these labels.
     package func inhibition(of labels: LabelSet, at now: Int64) -> AlertID? {
         inhibitor.source(for: labels, among: state.alerts, at: now)?.0

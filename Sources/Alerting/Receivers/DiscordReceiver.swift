@@ -1,5 +1,4 @@
 import Configuration
-import Telemetry
 
 /// `discord_configs`.
 package struct DiscordConfiguration: ReceiverConfiguration {
@@ -38,22 +37,14 @@ package struct DiscordConfiguration: ReceiverConfiguration {
 }
 
 /// Posts an embed to a webhook of Discord (Execute Webhook).
-struct DiscordReceiver: Integration {
+struct DiscordReceiver: JSONWebhook {
     let configuration: DiscordConfiguration
     let client: ServiceClient
     let environment: ReceiverEnvironment
 
     var kind: String { DiscordConfiguration.kind }
-    var sendsResolved: Bool { configuration.options.sendsResolved }
-
-    func deliver(_ notification: Notification, memory: DeliveryMemory, stop: StopToken) -> DeliveryResult {
-        .of { () throws(DeliveryFailure) in
-            let renderer = MessageRenderer(kind, NotificationData(notification), environment)
-            let url = try configuration.url?.read(environment) ?? ""
-            try client.sendJSON(url, message(renderer), stop: stop)
-            return memory
-        }
-    }
+    var options: ReceiverOptions { configuration.options }
+    var url: SecretReference? { configuration.url }
 
     func message(_ renderer: MessageRenderer) -> GoJSON {
         func text(_ name: String, _ limit: Int) -> String {

@@ -1,5 +1,4 @@
 import Configuration
-import Telemetry
 
 /// `msteamsv2_configs`.
 package struct TeamsConfiguration: ReceiverConfiguration {
@@ -35,7 +34,7 @@ package struct TeamsConfiguration: ReceiverConfiguration {
 }
 
 /// Posts an adaptive card to a workflow of Microsoft Teams.
-struct TeamsReceiver: Integration {
+struct TeamsReceiver: JSONWebhook {
     let configuration: TeamsConfiguration
     let client: ServiceClient
     let environment: ReceiverEnvironment
@@ -44,15 +43,8 @@ struct TeamsReceiver: Integration {
     private static let longestMessage = 28_000
 
     var kind: String { TeamsConfiguration.kind }
-    var sendsResolved: Bool { configuration.options.sendsResolved }
-
-    func deliver(_ notification: Notification, memory: DeliveryMemory, stop: StopToken) -> DeliveryResult {
-        .of { () throws(DeliveryFailure) in
-            let renderer = MessageRenderer(kind, NotificationData(notification), environment)
-            try client.sendJSON(try configuration.url?.read(environment) ?? "", message(renderer), stop: stop)
-            return memory
-        }
-    }
+    var options: ReceiverOptions { configuration.options }
+    var url: SecretReference? { configuration.url }
 
     func message(_ renderer: MessageRenderer) -> GoJSON {
         let title = TextLimit.bytes(renderer.text(configuration.options["title"]), 1024)

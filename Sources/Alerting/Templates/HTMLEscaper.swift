@@ -60,21 +60,9 @@ struct HTMLEscaper: TemplateEscaper {
 
     // MARK: Rules
 
+    /// As `TextEscape.html`, and no plus sign, which once began another encoding.
     private static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\0": result += "\u{fffd}"
-            case "\"": result += "&#34;"
-            case "'": result += "&#39;"
-            case "&": result += "&amp;"
-            case "+": result += "&#43;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
+        TextEscape.html(text).split(separator: "+", omittingEmptySubsequences: false).joined(separator: "&#43;")
     }
 
     /// For a value without quotes around it, which a space would end.

@@ -10,15 +10,26 @@ package struct NotificationTemplates: Sendable {
     /// What a template is written into.
     package enum Form: Sendable { case text, html }
 
-    private var library = TemplateLibrary()
+    private var library: TemplateLibrary
+    /// Read once: they are the same in every configuration.
+    private static let defaults = Result { () throws(TemplateError) -> TemplateLibrary in
+        var library = TemplateLibrary()
+        try add(DefaultTemplates.files, to: &library)
+        return library
+    }
 
     /// The defaults, and `files` in their order; a later definition takes the place of an earlier one.
     package init(files: [(name: String, text: String)] = []) throws(TemplateError) {
-        for file in DefaultTemplates.files + files { try add(file.text, name: file.name) }
+        library = try Self.defaults.get()
+        try Self.add(files, to: &library)
     }
 
-    private mutating func add(_ text: String, name: String) throws(TemplateError) {
-        library.add(try TemplateSource(text, name: name, functions: NotificationFunctions.names))
+    private static func add(
+        _ files: [(name: String, text: String)], to library: inout TemplateLibrary
+    ) throws(TemplateError) {
+        for file in files {
+            library.add(try TemplateSource(file.text, name: file.name, functions: NotificationFunctions.names))
+        }
     }
 
     /// The names of all that is defined.

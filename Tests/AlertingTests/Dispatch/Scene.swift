@@ -1,5 +1,6 @@
 import Configuration
 import Rules
+import Synchronization
 import Telemetry
 
 @testable import Alerting
@@ -34,21 +35,31 @@ struct Scene {
     var events: [HistoryEvent] = []
     /// All changes since the beginning, by step.
     var steps: [[StateChange]] = []
+    /// What so many of these make of nothing: all that a `kill -9` leaves.
+    private var saved = AlertingState()
+    private var savedSteps = 0
 
     /// - Parameter text: a configuration; every receiver has one webhook, `quiet` ones do not tell of ends.
     init(_ text: String, state: AlertingState = AlertingState(), now: Int64 = Scene.begin) throws {
         self.now = now
+        saved = state
         engine = AlertingEngine(
             try Self.configuration(text), externalURL: "http://a", state: state, now: now, makeID: RandomID.uuid)
         work()
     }
 
+    /// Those that were read: the default templates take longest, and a restart reads none that others have not read.
+    private static let known = Mutex<[String: AlertingConfiguration]>([:])
+
     static func configuration(_ text: String) throws -> AlertingConfiguration {
+        if let known = known.withLock({ $0[text] }) { return known }
         var configuration = try AlertingConfigurationTests.read(text).contents
         configuration.receivers = configuration.receivers.map {
             ReceiverSummary(
                 name: $0.name, ways: [.init(kind: "webhook", index: 0, sendsResolved: !$0.name.hasPrefix("quiet"))])
         }
+        let read = configuration
+        known.withLock { $0[text] = read }
         return configuration
     }
 
@@ -122,16 +133,16 @@ struct Scene {
 
     /// The same after a `kill -9`: only what was written is left.
     mutating func restart(_ text: String, down seconds: Int64 = 0) throws {
-        var state = AlertingState()
-        for change in steps.joined() { state.apply(change) }
+        for change in steps[savedSteps...].joined() { saved.apply(change) }
         let earlier = self
-        self = try Scene(text, state: state, now: now + seconds * 1000)
+        self = try Scene(text, state: saved, now: now + seconds * 1000)
         answer = earlier.answer
         sent = earlier.sent + sent
         heard = earlier.heard + heard
         notifications = earlier.notifications + notifications
         held = earlier.held + held
         events = earlier.events + events
+        savedSteps = earlier.steps.count
         steps = earlier.steps + steps
     }
 }
