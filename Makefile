@@ -19,10 +19,15 @@ build: packages ## The release binary
 
 test: packages-test lint unit build check-binary integration ## Everything
 
-# In two runs: those of rules keep the processors busy, and others wait for sockets and files with limits.
+# In runs of their own: tests of a run share as many threads as there are processors, and those of rules, say, would keep
+# others waiting beyond their limits.
+UNIT_RUNS := LogsTests (LokiTests|TransportTests|BytesTests|TelemetryTests|ConfigurationTests) \
+	(ExporterTests|WebTests|AgentTests) (AlertingTests|JailsTests) RulesTests
 unit: packages
-	SWIFT="$(SWIFT)" scripts/run-unit-tests --scratch-path $(DEBUG) --parallel $(FLAGS) --skip RulesTests
-	SWIFT="$(SWIFT)" scripts/run-unit-tests --skip-build --scratch-path $(DEBUG) --parallel --filter RulesTests
+	scripts/check-unit-runs $(foreach run,$(UNIT_RUNS),'$(run)')
+	$(SWIFT) build --build-tests --scratch-path $(DEBUG) $(FLAGS)
+	for tests in $(foreach run,$(UNIT_RUNS),'$(run)'); do \
+		SWIFT="$(SWIFT)" scripts/run-unit-tests --skip-build --scratch-path $(DEBUG) --parallel --filter "^$$tests\\." || exit 1; done
 
 integration: build
 	python3 Tests/Integration/selftest.py

@@ -192,7 +192,7 @@ struct SharedFileTests {
             bench.sink.setCommitLimit(.max)
             if bench.failure.text != nil { bench.stopSource() }
             if !bench.isRunning { bench.start() }
-            _ = bench.wait(30) { numbers("a").count >= written && numbers("b").count >= written }
+            _ = bench.wait(120) { numbers("a").count >= written && numbers("b").count >= written }
         }
         write()
         bench.start()

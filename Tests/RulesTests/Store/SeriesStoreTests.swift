@@ -311,6 +311,21 @@ struct SeriesStoreTests {
         #expect(left == expected.suffix(left.count))
     }
 
+    @Test("what is let go of for the sake of memory is read again")
+    func measuring() throws {
+        let scratch = ScratchDirectory()
+        let store = try SeriesStore(
+            configuration: SeriesStoreConfiguration(directory: scratch.path), metrics: MetricRegistry())
+        let all = (0..<60).map { series("m\($0)") }
+        for tick in 0..<300 as Range<Int64> { store.append(batch(all, tick * 1000, Double(tick) / 3)) }
+        store.makeBlock()
+        let before = store.everything()
+        #expect(before.values.allSatisfy { $0.count == 300 })
+        store.measure()
+        #expect(store.everything() == before)
+        #expect(store.metrics.damagedChunks.current == 0)
+    }
+
     // MARK: Threads
 
     @Test("three threads append while others read and blocks are made; nothing is missing")
@@ -320,8 +335,6 @@ struct SeriesStoreTests {
             configuration: SeriesStoreConfiguration(directory: scratch.path), metrics: MetricRegistry())
         store.start()
         let ticks = 300
-        // Not so old that the store's own maintenance takes it away where the test takes long.
-        let begin = Timestamp.now.milliseconds - Int64(ticks) * 1000
         await withTaskGroup(of: Void.self) { group in
             for source in 0..<3 {
                 group.addTask {
@@ -330,7 +343,7 @@ struct SeriesStoreTests {
                         store.append(
                             all.enumerated().map { number, series in
                                 SeriesSample(
-                                    series: series, timestamp: begin + Int64(tick) * 1000,
+                                    series: series, timestamp: Int64(tick) * 1000,
                                     value: number % 2 == 0 ? 1 : Double(tick * number))
                             })
                     }
