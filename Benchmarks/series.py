@@ -211,9 +211,9 @@ class Server:
         return time.monotonic() - start
 
 
-def started_agent(binary, directory, hours):
+def started_agent(binary, directory, hours, files=()):
     agent = Agent(binary, directory, [], [], rules={
-        "default_pack": False, "queries": {"remote_write_receiver": True, "max_samples": 100_000_000},
+        "default_pack": False, "files": list(files), "queries": {"remote_write_receiver": True, "max_samples": 100_000_000},
         "series": {"retention": "%dh" % (int(hours) + 2)}})
     agent.config["metrics"] = {"disable_default_collectors": True}
     agent.write()
@@ -224,11 +224,11 @@ def started_agent(binary, directory, hours):
     return Server("tocsin", agent.port, os.path.join(agent.state, "series"), launch)
 
 
-def started_prometheus(directory):
+def started_prometheus(directory, files=()):
     port, data = free_port(), os.path.join(directory, "prometheus")
     path = os.path.join(directory, "prometheus.yml")
     with open(path, "w") as file:
-        file.write("global: {scrape_interval: 15s}\n")
+        json.dump({"global": {"scrape_interval": "15s"}, "rule_files": list(files)}, file)
 
     def launch():
         log = open(os.path.join(directory, "prometheus.log"), "ab")
