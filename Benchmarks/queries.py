@@ -30,6 +30,19 @@ def samples():
             float(value) for value in values.split()]
 
 
+def fill(servers):
+    """Sends all samples to each; how many series they are of, and the last time in seconds."""
+    made, now = list(samples()), int(time.time() * 1000)
+    ticks = END // STEP
+    for tick in range(ticks):
+        at = varint(now - (ticks - 1 - tick) * STEP * 1000)
+        body = compress(b"".join(
+            field(1, labels + field(2, b"\x09" + struct.pack("<d", values[tick]) + b"\x10" + at)) for labels, values in made))
+        for server in servers:
+            server.send([body])
+    return len(made), now / 1000
+
+
 class Asker:
     def __init__(self, server):
         self.server = server
@@ -83,18 +96,10 @@ def main():
     servers = []
     try:
         servers = [started_agent(arguments.binary, directory, 3), started_prometheus(directory)]
-        made, now = list(samples()), int(time.time() * 1000)
-        ticks = END // STEP
-        for tick in range(ticks):
-            at = varint(now - (ticks - 1 - tick) * STEP * 1000)
-            body = compress(b"".join(
-                field(1, labels + field(2, b"\x09" + struct.pack("<d", values[tick]) + b"\x10" + at)) for labels, values in made))
-            for server in servers:
-                server.send([body])
-        end = now / 1000
+        count, end = fill(servers)
         askers = [Asker(server) for server in servers]
         rules = [RULES[number % len(RULES)] % (number // len(RULES) + 1) for number in range(200)]
-        print("%d series; CPU microseconds of the agent and of Prometheus, ratio" % len(made))
+        print("%d series; CPU microseconds of the agent and of Prometheus, ratio" % count)
         worst = 0
         for name, queries, isRange in [("200 rules once", rules, False)] + [(query, [query], True) for query in RANGES]:
             figures = []

@@ -11,15 +11,14 @@ import json
 import os
 import shutil
 import signal
-import struct
 import sys
 import tempfile
 import time
 import urllib.request
 
-from promql import END, RULES, STEP
-from queries import clock_of, samples
-from series import compress, field, started_agent, started_prometheus, varint
+from promql import RULES
+from queries import clock_of, fill
+from series import started_agent, started_prometheus
 
 
 def groups():
@@ -55,14 +54,7 @@ def main():
         file.write("groups: []\n")
     try:
         servers = [started_agent(arguments.binary, directory, 3, files=[path]), started_prometheus(directory, files=[path])]
-        made, now = list(samples()), int(time.time() * 1000)
-        ticks = END // STEP
-        for tick in range(ticks):
-            at = varint(now - (ticks - 1 - tick) * STEP * 1000)
-            body = compress(b"".join(
-                field(1, labels + field(2, b"\x09" + struct.pack("<d", values[tick]) + b"\x10" + at)) for labels, values in made))
-            for server in servers:
-                server.send([body])
+        count, _ = fill(servers)
         time.sleep(5)
         without = cost(servers, arguments.seconds)
         with open(path, "w") as file:
@@ -73,11 +65,11 @@ def main():
         time.sleep(5)
         figures = [(used - idle) / arguments.seconds for used, idle in zip(cost(servers, arguments.seconds), without)]
         for server in servers:
-            count, errors = evaluated(server)
-            if count != 200 or errors:
-                sys.exit("%s has %d rules, failed: %s" % (server.name, count, errors[:3]))
+            loaded, errors = evaluated(server)
+            if loaded != 200 or errors:
+                sys.exit("%s has %d rules, failed: %s" % (server.name, loaded, errors[:3]))
         print("%d series, 200 rules once a second for %g s: %.1f ms of CPU an evaluation of all, Prometheus %.1f: ratio %.2f" % (
-            len(made), arguments.seconds, figures[0] * 1e3, figures[1] * 1e3, figures[0] / figures[1]))
+            count, arguments.seconds, figures[0] * 1e3, figures[1] * 1e3, figures[0] / figures[1]))
     finally:
         for server in servers:
             server.process.kill()
