@@ -10,6 +10,9 @@ let strict: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// Rooms where nothing is done once a line or once a sample are compiled for size.
+let cold = strict + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
+
 /// Nothing loads the executable as a library: without exported symbols it is a tenth smaller. The toolchain's own linker
 /// keeps what is only read out of the pages that relocation makes private. Packed, relocations take a hundredth of their
 /// 1.5 MB; glibc 2.36 (Debian 12) is the first to read them. Functions of the same code are one: 0.5 MB, and nothing here
@@ -61,10 +64,10 @@ let package = Package(
         // Swift, from the bottom up; an import never points the other way.
         .target(name: "Bytes", dependencies: ["CLinux", "CSnappy", "CPCRE2"], swiftSettings: strict),
         .target(name: "Telemetry", dependencies: ["Bytes", "CLinux", "Configuration"], swiftSettings: strict),
-        .target(name: "Configuration", dependencies: ["Bytes", "CYaml"], swiftSettings: strict),
+        .target(name: "Configuration", dependencies: ["Bytes", "CYaml"], swiftSettings: cold),
         .target(
             name: "Transport", dependencies: ["Bytes", "CCurl", "Configuration", "Telemetry"],
-            swiftSettings: strict),
+            swiftSettings: cold),
         .target(
             name: "Logs",
             dependencies: ["Bytes", "CLinux", "CSystemd", "CZlib", "Configuration", "Telemetry", log],
@@ -76,7 +79,8 @@ let package = Package(
         .target(
             name: "Rules", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry"], swiftSettings: strict),
         .target(
-            name: "Jails", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry"], swiftSettings: strict),
+            name: "Jails", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry", "Transport"],
+            swiftSettings: strict),
         .target(
             name: "Loki",
             dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport", log],
@@ -84,13 +88,13 @@ let package = Package(
         .target(
             name: "Alerting",
             dependencies: ["Bytes", "CLinux", "Configuration", "Rules", "Telemetry", "Transport", log],
-            swiftSettings: strict),
+            swiftSettings: cold),
         .target(
             name: "Web",
             dependencies: [
                 "Bytes", "CCrypt", "CLinux", "COpenSSL", "Configuration", "Exporter", "Telemetry", log,
             ] + nio,
-            swiftSettings: strict),
+            swiftSettings: cold),
         .executableTarget(
             name: "Agent",
             dependencies: [
@@ -98,7 +102,7 @@ let package = Package(
                 "Telemetry",
                 "Transport", "Web", log, lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ], swiftSettings: strict, linkerSettings: linking),
+            ], swiftSettings: cold, linkerSettings: linking),
 
         // Drives the scraper and the parsers for Tests/Integration and Benchmarks.
         .executableTarget(
@@ -152,7 +156,11 @@ let package = Package(
             dependencies: ["CAllocations", "TestSupport", "Bytes", "Configuration", "Rules", "Telemetry"],
             exclude: ["PromQL/Scripts"], swiftSettings: strict),
         .testTarget(
-            name: "JailsTests", dependencies: ["TestSupport", "Bytes", "Configuration", "Jails", "Telemetry"],
+            name: "JailsTests",
+            dependencies: [
+                "CAllocations", "TestSupport", "PushServer", "Bytes", "CLinux", "Configuration", "Jails", "Telemetry",
+                "Transport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AlertingTests",
