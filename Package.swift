@@ -79,7 +79,7 @@ let package = Package(
         .target(
             name: "Rules", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry"], swiftSettings: strict),
         .target(
-            name: "Jails", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry", "Transport"],
+            name: "Jails", dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport"],
             swiftSettings: strict),
         .target(
             name: "Loki",
