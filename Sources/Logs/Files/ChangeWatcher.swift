@@ -5,13 +5,13 @@ import Glibc
 package final class ChangeWatcher {
     package struct Event {
         package var watch: Int32
-        var mask: UInt32
-        var name: String
+        package var mask: UInt32
+        package var name: String
 
         /// The kernel's queue was full: events are missing.
-        var isOverflow: Bool { mask & UInt32(IN_Q_OVERFLOW) != 0 }
+        package var isOverflow: Bool { mask & UInt32(IN_Q_OVERFLOW) != 0 }
         /// The watch is gone.
-        var isIgnored: Bool { mask & UInt32(IN_IGNORED) != 0 }
+        package var isIgnored: Bool { mask & UInt32(IN_IGNORED) != 0 }
         /// What is watched was renamed.
         var isMoved: Bool { mask & UInt32(IN_MOVE_SELF) != 0 }
     }
