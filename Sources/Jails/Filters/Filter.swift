@@ -4,7 +4,7 @@ import Telemetry
 /// A filter at work: reads one log line by line and says who failed. It remembers: forms of dates, open sessions, the last lines.
 ///
 /// Not for several threads. In the steady state a line in which nothing is found allocates nothing.
-package final class Filter {
+package final class Filter: LineFilter {
     /// How it is used.
     package struct Settings: Sendable {
         /// For dates without one.

@@ -13,7 +13,7 @@ final class FollowedJournal {
     private var line = ByteBuffer(capacity: 1024)
     private let slots: Slots
     /// Of the last entry read.
-    private(set) var cursor: String?
+    private var cursor: String?
     private var isCursorStale = false
     /// The end was reached once: what comes now is written now.
     private(set) var isLive = false
@@ -36,10 +36,9 @@ final class FollowedJournal {
     private static let batch = 1000
 
     /// - Parameter matchers: one for each that reads; `body` of `read` is told which of them want an entry.
-    init(place: JournalPlace, matchers: [JournalMatcher], cursor: String?) {
+    init(place: JournalPlace, matchers: [JournalMatcher]) {
         self.place = place
         self.matchers = matchers
-        self.cursor = cursor
         slots = Slots(
             host: fields.slot("_HOSTNAME"), identifier: fields.slot("SYSLOG_IDENTIFIER"), command: fields.slot("_COMM"),
             systemdPID: fields.slot("SYSLOG_PID"), pid: fields.slot("_PID"), message: fields.slot("MESSAGE"),

@@ -7,13 +7,6 @@ import Logs
 /// Jails read on their own, apart from the log road: a store that is full makes that wait, and bans must not. The second reading
 /// comes from the page cache.
 final class FollowedLog {
-    /// Where to go on after a restart.
-    struct Position: Equatable, Sendable {
-        var identity: FileIdentity
-        /// Where the first line begins that was not given out.
-        var offset: UInt64
-    }
-
     let path: String
     /// The end was reached once: what comes now is written now.
     private(set) var isLive = false
@@ -23,7 +16,7 @@ final class FollowedLog {
     var watch: Int32 = -1
 
     private var descriptor: Int32 = -1
-    private(set) var identity: FileIdentity?
+    private var identity: FileIdentity?
     /// Of the next byte to read.
     private var next: UInt64 = 0
     /// The beginning of a line whose end is not there yet.
@@ -40,14 +33,8 @@ final class FollowedLog {
 
     var isOpen: Bool { descriptor >= 0 }
 
-    var position: Position? {
-        identity.map { Position(identity: $0, offset: next - UInt64(rest.count)) }
-    }
-
     /// How the first reading finds its place.
     enum Start {
-        /// A saved position; where the file is another, its rotated neighbor is looked at first.
-        case saved(Position)
         /// Only what is written from now on.
         case end
         /// The first line of this time or later; `timeOf` says what time a line has.
@@ -59,25 +46,26 @@ final class FollowedLog {
         try open()
         let size = try FileStatus.of(descriptor: descriptor, path: path).size
         switch start {
-        case .saved(let position) where position.identity == identity:
-            next = position.offset <= size ? position.offset : 0
-        case .saved(let position):
-            // It was rotated while nobody read.
-            next = 0
-            if let old = try? FileStatus.of(path: path + ".1"), old.identity == position.identity {
-                let rotated = Glibc.open(path + ".1", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-                guard rotated >= 0 else { return }
-                close(descriptor)
-                descriptor = rotated
-                identity = old.identity
-                next = position.offset
-            }
         case .end:
             next = size
             isLive = true
         case .time(let time, let timeOf):
             next = seek(time, size, timeOf)
+            if next == 0 { openRotated(time, timeOf) }
         }
+    }
+
+    /// Begins in the file before, where that was written to since `time`. At its end the one of our name follows.
+    private func openRotated(_ time: Double, _ timeOf: (RawSpan) -> Double?) {
+        guard let old = try? FileStatus.of(path: path + ".1"), old.isRegular, Double(old.modified) / 1e9 >= time else {
+            return
+        }
+        let rotated = Glibc.open(path + ".1", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard rotated >= 0 else { return }
+        close(descriptor)
+        descriptor = rotated
+        identity = old.identity
+        next = seek(time, old.size, timeOf)
     }
 
     private func open() throws(FileError) {
@@ -204,18 +192,5 @@ final class FollowedLog {
             start = end + 1
         }
         return nil
-    }
-}
-
-extension FollowedLog.Position {
-    /// The identity's key, a blank, the offset.
-    var encoded: [UInt8] { Array("\(identity.key) \(offset)".utf8) }
-
-    init?(_ bytes: [UInt8]) {
-        let parts = String(decoding: bytes, as: UTF8.self).split(separator: " ")
-        guard parts.count == 2, let identity = FileIdentity(key: String(parts[0])), let offset = UInt64(parts[1]) else {
-            return nil
-        }
-        self.init(identity: identity, offset: offset)
     }
 }

@@ -7,17 +7,13 @@ import Telemetry
 /// The log road's store, for jails that read from it.
 package struct StoredStreams: Sendable {
     package var feed: any RecordFeed
-    /// Where the next record will begin.
-    package var end: @Sendable () -> RecordLocation
     /// Labels as the store has them, `{a="x", b="y"}`.
     package var labels: @Sendable (String) -> LabelSet?
 
     package init(
-        feed: any RecordFeed, end: @escaping @Sendable () -> RecordLocation,
-        labels: @escaping @Sendable (String) -> LabelSet?
+        feed: any RecordFeed, labels: @escaping @Sendable (String) -> LabelSet?
     ) {
         self.feed = feed
-        self.end = end
         self.labels = labels
     }
 }
@@ -25,8 +21,6 @@ package struct StoredStreams: Sendable {
 /// The stored logs that jails read: what the log road has committed, decoded and given out by stream. Later than a file by what the
 /// log road gathers before it commits, at most about a second.
 final class FollowedStore {
-    static let key = "stored"
-
     private let streams: StoredStreams
     private let selectors: [(set: Int, selector: [LabelMatcher])]
     private var location: RecordLocation
@@ -49,10 +43,10 @@ final class FollowedStore {
         init() { location = Condition(nil) }
     }
 
-    init(_ streams: StoredStreams, _ selectors: [(set: Int, selector: [LabelMatcher])], position: [UInt8]?) {
+    init(_ streams: StoredStreams, _ selectors: [(set: Int, selector: [LabelMatcher])], from time: Double) {
         self.streams = streams
         self.selectors = selectors
-        location = position.flatMap { RecordLocation(saved: $0) } ?? streams.end()
+        location = Self.start(streams.feed, time)
         descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
         precondition(descriptor >= 0, "no eventfd: errno \(errno)")
         let sought = Sought()
@@ -85,7 +79,20 @@ final class FollowedStore {
         waiting.join()
     }
 
-    var position: [UInt8] { location.saved }
+    /// The first record with entries of `time` or later; what cannot be read is passed over when its turn comes.
+    private static func start(_ feed: any RecordFeed, _ time: Double) -> RecordLocation {
+        var record = StoredRecord()
+        var location = RecordLocation(segment: 0, offset: 0)
+        while true {
+            switch try? feed.read(at: location, metadataOnly: true, into: &record) {
+            case .record:
+                if record.latest.secondsSince1970 >= time { return record.location }
+                location = record.next
+            case .damaged(let next): location = next
+            case .end, nil: return location
+            }
+        }
+    }
 
     /// Gives out what is there: the set of jails, the line, its time.
     ///
@@ -140,15 +147,5 @@ final class FollowedStore {
         if wanted.count >= Self.mostKnownStreams { wanted = [:] }
         wanted[labels] = sets
         return sets
-    }
-}
-
-extension RecordLocation {
-    fileprivate var saved: [UInt8] { Array("\(segment) \(offset)".utf8) }
-
-    fileprivate init?(saved: [UInt8]) {
-        let parts = String(decoding: saved, as: UTF8.self).split(separator: " ")
-        guard parts.count == 2, let segment = UInt64(parts[0]), let offset = UInt64(parts[1]) else { return nil }
-        self.init(segment: segment, offset: offset)
     }
 }

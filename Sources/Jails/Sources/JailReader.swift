@@ -8,7 +8,7 @@ final class JailReader {
     /// What one jail reads.
     struct Want {
         var source: JailSource
-        /// Seconds that it looks back where no position is saved.
+        /// Seconds that it looks back at a start. Counts are not kept over a restart, so what they were made of is read again.
         var findTime: Double
     }
 
@@ -24,7 +24,6 @@ final class JailReader {
 
     private let wants: [Want]
     private let watcher: ChangeWatcher
-    private let saved: (String) -> [UInt8]?
     /// What time a line of a set of jails has, for a start in the middle of a log.
     private let timeOf: (Int, RawSpan) -> Double?
     private var logs: [String: (log: FollowedLog, set: Int)] = [:]
@@ -45,13 +44,12 @@ final class JailReader {
     /// - Parameters:
     ///   - streams: the store of the log road, for jails that read from it.
     ///   - wake: readable when somebody wants the thread.
-    ///   - saved: the position under a key, as `positions` gave it.
+    ///   - time: now, seconds since 1970.
     init(
-        _ wants: [Want], streams: StoredStreams?, wake: [Int32], saved: @escaping (String) -> [UInt8]?,
+        _ wants: [Want], streams: StoredStreams?, wake: [Int32], time: Double,
         timeOf: @escaping (Int, RawSpan) -> Double?
     ) throws(SourceError) {
         self.wants = wants
-        self.saved = saved
         self.timeOf = timeOf
         watcher = try ChangeWatcher(descriptors: wake)
         prepareJournals()
@@ -62,11 +60,12 @@ final class JailReader {
             selectors += alternatives.map { (set, $0) }
         }
         guard !selectors.isEmpty else { return }
+        let reach = selectors.flatMap { sets[$0.set].jails }.map { wants[$0].findTime }.max() ?? 0
         guard let streams else {
             problems["stored"] = "jails read stored logs, and there is no store"
             return
         }
-        let followed = FollowedStore(streams, selectors, position: saved(FollowedStore.key))
+        let followed = FollowedStore(streams, selectors, from: time - reach)
         try watcher.follow(followed.descriptor)
         stored = followed
     }
@@ -112,15 +111,8 @@ final class JailReader {
     private func add(_ path: String, _ jails: [Int], _ isFromTail: Bool, _ time: Double) {
         let log = FollowedLog(path: path)
         let set = number(of: LineSet(jails: jails))
-        let start: FollowedLog.Start
-        if let position = saved(Self.key(ofFile: path)).flatMap({ FollowedLog.Position($0) }) {
-            start = .saved(position)
-        } else if isFromTail {
-            start = .end
-        } else {
-            let reach = jails.map { wants[$0].findTime }.max() ?? 0
-            start = .time(time - reach) { [timeOf] in timeOf(set, $0) }
-        }
+        let reach = jails.map { wants[$0].findTime }.max() ?? 0
+        let start: FollowedLog.Start = isFromTail ? .end : .time(time - reach) { [timeOf] in timeOf(set, $0) }
         do throws(FileError) {
             try log.open(start)
             problems[path] = nil
@@ -166,8 +158,6 @@ final class JailReader {
         }
     }
 
-    static func key(ofFile path: String) -> String { "file \(path)" }
-
     // MARK: Journals
 
     private func prepareJournals() {
@@ -192,12 +182,9 @@ final class JailReader {
                 }
             }
             guard !matchers.isEmpty else { continue }
-            let cursor = saved(Self.key(of: place)).map { String(decoding: $0, as: UTF8.self) }
-            journals.append((FollowedJournal(place: place, matchers: matchers, cursor: cursor), sets, reach))
+            journals.append((FollowedJournal(place: place, matchers: matchers), sets, reach))
         }
     }
-
-    private static func key(of place: JournalPlace) -> String { "journal \(place.directory) \(place.namespace)" }
 
     private func name(of place: JournalPlace) -> String {
         place.directory.isEmpty
@@ -294,19 +281,6 @@ final class JailReader {
             problems[log.path] = error.description
             return false
         }
-    }
-
-    /// Where each source stands, to be saved.
-    var positions: [(key: String, value: [UInt8])] {
-        var positions: [(key: String, value: [UInt8])] = []
-        for (path, entry) in logs {
-            if let position = entry.log.position { positions.append((Self.key(ofFile: path), position.encoded)) }
-        }
-        for (journal, _, _) in journals {
-            if let cursor = journal.cursor { positions.append((Self.key(of: journal.place), Array(cursor.utf8))) }
-        }
-        if let stored { positions.append((FollowedStore.key, stored.position)) }
-        return positions
     }
 
     func stop() { stored?.stop() }

@@ -63,7 +63,7 @@ package struct FileStatus: Sendable {
     package var identity: FileIdentity
     package var size: UInt64
     /// Nanoseconds since the epoch.
-    var modified: Int64
+    package var modified: Int64
     var linkCount: UInt32
     var mode: UInt32
 
