@@ -28,6 +28,9 @@ package struct JailDefinition: Sendable, Equatable {
     private static let filterOptions = [
         "failregex", "ignoreregex", "prefregex", "datepattern", "journalmatch", "maxlines", "usedns",
     ]
+    private static let mainOptions = [
+        "enabled", "backend", "maxretry", "findtime", "bantime", "filter", "logpath", "action",
+    ]
     private static let otherOptions = [
         "bantime.increment", "bantime.factor", "bantime.formula", "bantime.multipliers", "bantime.maxtime",
         "bantime.rndtime",
@@ -83,10 +86,16 @@ package struct JailDefinition: Sendable, Equatable {
             try definition.replace(replaced)
             filter = definition
         }
+        var jailOptions: [String: String] = [:]
+        for option in Self.filterOptions + Self.otherOptions + Self.mainOptions {
+            jailOptions[option] = try layers.value(of: option, in: name)
+        }
         actions = []
         for entry in ParameterList.entries(try layers.value(of: "action", in: name) ?? "") {
             actions.append(
-                try ActionDefinition(try list("action", entry), directory: directory, surroundings: surroundings))
+                try ActionDefinition(
+                    try list("action", entry), jail: name, jailOptions: jailOptions, directory: directory,
+                    surroundings: surroundings))
         }
         logPaths = []
         for line in (try layers.value(of: "logpath", in: name) ?? "").lines.map(\.trimmed) where !line.isEmpty {
