@@ -108,6 +108,12 @@ package final class Filter: LineFilter {
     /// The forms of dates, and how often each was found.
     package var dateTemplates: [(name: String, hits: Int)] { detector.templates.map { ($0.name, $0.hits) } }
 
+    /// What time a line has by its date; nil where it has none. Seconds since 1970.
+    package func time(of line: RawSpan, now: Double) -> Double? {
+        guard line.isUTF8, let found = detector.match(line, now: now) else { return nil }
+        return dateValue(line, found, now)
+    }
+
     /// Reads the next line, without its end.
     ///
     /// - Parameters:

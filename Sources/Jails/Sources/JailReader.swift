@@ -7,7 +7,7 @@ import Telemetry
 final class JailReader {
     /// What one jail reads.
     struct Want {
-        var source: JailSource
+        var sources: [JailSource]
         /// Seconds that it looks back at a start. Counts are not kept over a restart, so what they were made of is read again.
         var findTime: Double
     }
@@ -55,9 +55,10 @@ final class JailReader {
         prepareJournals()
         var selectors: [(set: Int, selector: [LabelMatcher])] = []
         for (jail, want) in wants.enumerated() {
-            guard case .stored(let alternatives) = want.source else { continue }
-            let set = number(of: LineSet(jails: [jail]))
-            selectors += alternatives.map { (set, $0) }
+            for case .stored(let alternatives) in want.sources {
+                let set = number(of: LineSet(jails: [jail]))
+                selectors += alternatives.map { (set, $0) }
+            }
         }
         guard !selectors.isEmpty else { return }
         let reach = selectors.flatMap { sets[$0.set].jails }.map { wants[$0].findTime }.max() ?? 0
@@ -84,7 +85,8 @@ final class JailReader {
         nextDiscovery = now.adding(seconds: Self.discoveryInterval)
         var found: [String: (jails: [Int], isFromTail: Bool)] = [:]
         for (jail, want) in wants.enumerated() {
-            guard case .files(let patterns) = want.source else { continue }
+            let patterns = want.sources.flatMap(\.paths)
+            guard !patterns.isEmpty else { continue }
             var count = 0
             for pattern in patterns {
                 watchDirectory(of: pattern.pattern)
@@ -164,9 +166,10 @@ final class JailReader {
         var places: [JournalPlace: [String: [Int]]] = [:]
         var order: [JournalPlace] = []
         for (jail, want) in wants.enumerated() {
-            guard case .journal(let place, let match) = want.source else { continue }
-            if places[place] == nil { order.append(place) }
-            places[place, default: [:]][match, default: []].append(jail)
+            for case .journal(let place, let match) in want.sources {
+                if places[place] == nil { order.append(place) }
+                places[place, default: [:]][match, default: []].append(jail)
+            }
         }
         for place in order {
             var matchers: [JournalMatcher] = []

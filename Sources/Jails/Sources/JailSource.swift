@@ -9,8 +9,10 @@ package enum JailSource: Sendable {
     case journal(JournalPlace, match: String)
     /// What the log road has stored, by selectors of which one must match.
     case stored([[LabelMatcher]])
-    /// The bans of the other jails, one line each as fail2ban writes them.
+    /// The bans of the other jails.
     case bans
+
+    var paths: [JailDefinition.LogPath] { if case .files(let paths) = self { paths } else { [] } }
 }
 
 /// Jails that read the same lines.
