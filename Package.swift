@@ -49,6 +49,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("dl")]),
         .target(
             name: "CCurl", dependencies: ["CLoader"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(name: "CNFTables", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(
             name: "COpenSSL", dependencies: ["CLoader"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(
@@ -79,7 +80,8 @@ let package = Package(
         .target(
             name: "Rules", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry"], swiftSettings: strict),
         .target(
-            name: "Jails", dependencies: ["Bytes", "CLinux", "Configuration", "Logs", "Telemetry", "Transport"],
+            name: "Jails",
+            dependencies: ["Bytes", "CLinux", "CNFTables", "Configuration", "Logs", "Telemetry", "Transport"],
             swiftSettings: strict),
         .target(
             name: "Loki",
