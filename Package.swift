@@ -54,6 +54,8 @@ let package = Package(
         .target(
             name: "CCrypt", dependencies: ["CLoader"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(
+            name: "CSQLite", dependencies: ["CLoader"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(
             name: "CBus", dependencies: ["CSystemd"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
@@ -79,7 +81,7 @@ let package = Package(
         .target(
             name: "Rules", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry"], swiftSettings: strict),
         .target(
-            name: "Jails", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry", "Transport"],
+            name: "Jails", dependencies: ["Bytes", "CLinux", "CSQLite", "Configuration", "Telemetry", "Transport"],
             swiftSettings: strict),
         .target(
             name: "Loki",
