@@ -55,6 +55,8 @@ let package = Package(
         .target(
             name: "CCrypt", dependencies: ["CLoader"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(
+            name: "CSQLite", dependencies: ["CLoader"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(
             name: "CBus", dependencies: ["CSystemd"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
@@ -81,7 +83,9 @@ let package = Package(
             name: "Rules", dependencies: ["Bytes", "CLinux", "Configuration", "Telemetry"], swiftSettings: strict),
         .target(
             name: "Jails",
-            dependencies: ["Bytes", "CLinux", "CNFTables", "Configuration", "Logs", "Telemetry", "Transport"],
+            dependencies: [
+                "Bytes", "CLinux", "CNFTables", "CSQLite", "Configuration", "Logs", "Telemetry", "Transport",
+            ],
             swiftSettings: strict),
         .target(
             name: "Loki",
