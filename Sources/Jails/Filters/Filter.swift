@@ -4,7 +4,7 @@ import Telemetry
 /// A filter at work: reads one log line by line and says who failed. It remembers: forms of dates, open sessions, the last lines.
 ///
 /// Not for several threads. In the steady state a line in which nothing is found allocates nothing.
-package final class Filter {
+package final class Filter: LineFilter {
     /// How it is used.
     package struct Settings: Sendable {
         /// For dates without one.
@@ -130,10 +130,11 @@ package final class Filter {
     private func read(_ line: RawSpan, _ given: Double?, _ now: Double) -> [Failure] {
         subject.removeAll()
         var time = given
-        if given == nil, let found = detector.match(line, now: now) {
+        if given != nil, definition.cutsDates, !prefilter.scan(line) { return [] }
+        if given == nil || definition.cutsDates, let found = detector.match(line, now: now) {
             subject.append(line.slice(0, found.cut.lowerBound))
             subject.append(line.slice(found.cut.upperBound, line.byteCount))
-            time = dateValue(line, found, now)
+            time = given ?? dateValue(line, found, now)
         } else {
             subject.append(line)
         }
@@ -197,6 +198,7 @@ package final class Filter {
             pattern.matchCount &+= 1
             outcome = .matched
             var failure = Failure(time: time, groups: shared, pattern: index)
+            if index < definition.weights.count { failure.weight = definition.weights[index] }
             for (name, value) in pattern.values(subject.bytes)
             where value != .none || failure.groups[name] == nil {
                 failure.groups[name] = value
