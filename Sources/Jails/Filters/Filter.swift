@@ -136,10 +136,11 @@ package final class Filter: LineFilter {
     private func read(_ line: RawSpan, _ given: Double?, _ now: Double) -> [Failure] {
         subject.removeAll()
         var time = given
-        if given == nil, let found = detector.match(line, now: now) {
+        if given != nil, definition.cutsDates, !prefilter.scan(line) { return [] }
+        if given == nil || definition.cutsDates, let found = detector.match(line, now: now) {
             subject.append(line.slice(0, found.cut.lowerBound))
             subject.append(line.slice(found.cut.upperBound, line.byteCount))
-            time = dateValue(line, found, now)
+            time = given ?? dateValue(line, found, now)
         } else {
             subject.append(line)
         }
@@ -203,6 +204,7 @@ package final class Filter: LineFilter {
             pattern.matchCount &+= 1
             outcome = .matched
             var failure = Failure(time: time, groups: shared, pattern: index)
+            if index < definition.weights.count { failure.weight = definition.weights[index] }
             for (name, value) in pattern.values(subject.bytes)
             where value != .none || failure.groups[name] == nil {
                 failure.groups[name] = value
