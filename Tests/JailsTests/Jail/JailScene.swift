@@ -34,10 +34,10 @@ final class JailScene {
     static func failure(
         _ id: String, at time: Double, isName: Bool = false, groups: [String: GroupValue] = [:]
     ) -> Failure {
-        var failure = Failure(time: time, pattern: 0)
+        var failure = Failure(time: time, groups: [:], pattern: 0)
         failure.id = id
         failure.isName = isName
-        failure.groups = groups
+        for (name, value) in groups { failure.groups[name] = value }
         failure.matches = ["\(Int(exactly: time) ?? 0) \(id)"]
         return failure
     }
