@@ -159,8 +159,8 @@ let package = Package(
         .testTarget(
             name: "JailsTests",
             dependencies: [
-                "CAllocations", "TestSupport", "PushServer", "Bytes", "CLinux", "Configuration", "Jails", "Telemetry",
-                "Transport",
+                "CAllocations", "TestSupport", "PushServer", "Bytes", "CLinux", "CNFTables", "Configuration", "Jails",
+                "Telemetry", "Transport",
             ],
             swiftSettings: strict),
         .testTarget(
