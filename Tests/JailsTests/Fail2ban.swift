@@ -3,6 +3,16 @@ import Testing
 
 /// fail2ban itself, where it is installed: what it says of the same input is what we are to say.
 enum Fail2ban {
+    /// Directories with a `jail.conf` of fail2ban's own: the host's, and the one that `TOCSIN_CONFORMANCE` names.
+    static var configurations: [String] {
+        let named = getenv("TOCSIN_CONFORMANCE").map { String(cString: $0) }
+        let folders = [named, "../shared/conformance", "../../../shared/conformance"].compactMap { $0 }
+        let shared = folders.map { $0 + "/fail2ban" }.first(where: isThere)
+        return ["/etc/fail2ban"].filter(isThere) + [shared].compactMap { $0 }
+    }
+
+    private static func isThere(_ folder: String) -> Bool { access(folder + "/jail.conf", R_OK) == 0 }
+
     /// Runs a script with fail2ban's modules in reach. Nil where there is no fail2ban, which is told.
     ///
     /// - Returns: what it printed, by lines.
