@@ -137,20 +137,21 @@ final class LiteralPrefilter {
             let start = index - literal.pairOffset
             let count = literal.text.count
             guard start >= 0, start + count <= text.byteCount, !isCandidate(literal.pattern) else { continue }
-            let first = literal.text.lowerBound
-            var place = 0
-            if literal.isCaseless {
-                while place < count, ASCII.lowercased(text.byte(at: start + place)) == texts[first + place] {
-                    place += 1
-                }
-            } else {
-                while place < count, text.byte(at: start + place) == texts[first + place] { place += 1 }
-            }
-            if place == count {
+            if isText(literal, in: text.slice(start, start + count)) {
                 candidates[literal.pattern / 64] |= 1 << UInt64(literal.pattern % 64)
                 isAny = true
             }
         }
         return isAny
+    }
+
+    @inline(__always)
+    private func isText(_ literal: Literal, in text: RawSpan) -> Bool {
+        let texts = texts
+        let wanted = texts.span.bytes.slice(literal.text.lowerBound, literal.text.upperBound)
+        guard literal.isCaseless else { return wanted.byte(at: 0) == text.byte(at: 0) && wanted.equals(text) }
+        var place = 0
+        while place < text.byteCount, ASCII.lowercased(text.byte(at: place)) == wanted.byte(at: place) { place += 1 }
+        return place == text.byteCount
     }
 }
