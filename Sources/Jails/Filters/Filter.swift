@@ -4,7 +4,7 @@ import Telemetry
 /// A filter at work: reads one log line by line and says who failed. It remembers: forms of dates, open sessions, the last lines.
 ///
 /// Not for several threads. In the steady state a line in which nothing is found allocates nothing.
-package final class Filter {
+package final class Filter: LineFilter {
     /// How it is used.
     package struct Settings: Sendable {
         /// For dates without one.
@@ -108,6 +108,12 @@ package final class Filter {
     /// The forms of dates, and how often each was found.
     package var dateTemplates: [(name: String, hits: Int)] { detector.templates.map { ($0.name, $0.hits) } }
 
+    /// What time a line has by its date; nil where it has none. Seconds since 1970.
+    package func time(of line: RawSpan, now: Double) -> Double? {
+        guard line.isUTF8, let found = detector.match(line, now: now) else { return nil }
+        return dateValue(line, found, now)
+    }
+
     /// Reads the next line, without its end.
     ///
     /// - Parameters:
@@ -130,10 +136,11 @@ package final class Filter {
     private func read(_ line: RawSpan, _ given: Double?, _ now: Double) -> [Failure] {
         subject.removeAll()
         var time = given
-        if given == nil, let found = detector.match(line, now: now) {
+        if given != nil, definition.cutsDates, !prefilter.scan(line) { return [] }
+        if given == nil || definition.cutsDates, let found = detector.match(line, now: now) {
             subject.append(line.slice(0, found.cut.lowerBound))
             subject.append(line.slice(found.cut.upperBound, line.byteCount))
-            time = dateValue(line, found, now)
+            time = given ?? dateValue(line, found, now)
         } else {
             subject.append(line)
         }
@@ -197,6 +204,7 @@ package final class Filter {
             pattern.matchCount &+= 1
             outcome = .matched
             var failure = Failure(time: time, groups: shared, pattern: index)
+            if index < definition.weights.count { failure.weight = definition.weights[index] }
             for (name, value) in pattern.values(subject.bytes)
             where value != .none || failure.groups[name] == nil {
                 failure.groups[name] = value

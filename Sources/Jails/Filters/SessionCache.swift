@@ -47,6 +47,7 @@ struct SessionCache {
             if !wasHelper, !known.isPending { known.failure.matches = [] }
             known.failure.time = new.time
             known.failure.pattern = new.pattern
+            known.failure.weight = new.weight
             for (group, value) in new.groups where value != .none { known.failure.groups[group] = value }
             if isForgotten { sessions[name] = nil }
         } else {

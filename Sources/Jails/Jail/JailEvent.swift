@@ -26,6 +26,8 @@ package enum JailEvent: Sendable, Equatable {
     case refused(String, Refusal)
     /// A network that is not banned as a whole, since it holds somebody who is ignored.
     case notWidened(BanTarget, to: IPNetwork)
+    /// It would lock somebody out who is to get in, for the reason given; the ban was taken back.
+    case guarded(Ban, reason: String)
     /// Addresses of a name, as `usedns` `warn` has it told.
     case resolved(String, [IPNetwork])
 
@@ -48,6 +50,27 @@ package enum JailEvent: Sendable, Equatable {
         case .prolonged(let ban, _, false): .prolong(ban)
         case .unbanned(let ban, false): .unban(ban)
         default: nil
+        }
+    }
+
+    /// For a metric's label.
+    package var name: String {
+        switch self {
+        case .found: "found"
+        case .knownOffender: "known_offender"
+        case .ignored: "ignored"
+        case .banned(_, false): "banned"
+        case .banned(_, true): "observed"
+        case .prolonged: "prolonged"
+        case .alreadyBanned: "already_banned"
+        case .unbanned: "unbanned"
+        case .tooOld: "too_old"
+        case .expired: "expired"
+        case .timeCorrected: "time_corrected"
+        case .refused: "refused"
+        case .notWidened: "not_widened"
+        case .guarded: "guarded"
+        case .resolved: "resolved"
         }
     }
 }
