@@ -7,6 +7,11 @@ package struct NativeEquivalent: Sendable, Equatable {
     /// Refuses with an answer instead of dropping.
     package var rejects: Bool
 
+    package init(ports: PortSelection?, rejects: Bool) {
+        self.ports = ports
+        self.rejects = rejects
+    }
+
     /// Nil where the action is another, does more, such as logging, or names what cannot be told.
     package init?(_ action: ActionDefinition) {
         let name = action.name
@@ -16,7 +21,7 @@ package struct NativeEquivalent: Sendable, Equatable {
         guard isFirewall, !name.contains("log"), !name.contains("xt_recent"), !name.contains("echo") else { return nil }
         // One that has been rewritten under its old name may do anything.
         let command = action.options["actionban"] ?? ""
-        guard ["nft ", "iptables", "ip6tables", "ipset", "firewall-cmd"].contains(where: command.contains) else {
+        guard ["nft ", "iptables", "ipset", "firewall-cmd"].contains(where: command.contains) else {
             return nil
         }
         let blocktype = (action.options["rich-blocktype"] ?? action.options["blocktype"] ?? "").lowercasedASCII
