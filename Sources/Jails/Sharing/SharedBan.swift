@@ -15,9 +15,10 @@ package struct SharedBan: Sendable, Equatable {
         case .failures, .manual: break
         case .list, .peer: return nil
         }
-        guard !ban.isRestored, ban.end > now else { return nil }
         self.init(ban)
         if case .unban = change { isLifted = true }
+        // Of a ban from before this start others have heard.
+        guard ban.end > now, isLifted || !ban.isRestored else { return nil }
     }
 
     /// A ban that stands.

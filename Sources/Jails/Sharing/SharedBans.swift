@@ -4,7 +4,7 @@ import Synchronization
 /// Decides which bans of other hosts are done here, and hands them on with the origin `.peer`. Safe from any thread.
 package final class SharedBans: Sendable {
     /// Targets at most that some have banned and that are not done yet; at the bound the half goes that ends first.
-    private static let mostVotes = 50_000
+    private static let mostVotes = 20_000
     /// Bits of the widest networks that another host can have banned here.
     private static let widest = (ipv4: 16, ipv6: 32)
 
