@@ -8,12 +8,18 @@ struct DefinitionOptions {
     private var initial: [String: String] = [:]
     /// For `%(…)s` in [Definition].
     private var variables = InterpolationVariables()
+    /// Tags that stay, even if an option has their name.
+    private let given: Set<String>
 
-    /// - Parameter jail: variables of the jail, which count less than the parameters; names in small letters.
+    /// - Parameters:
+    ///   - jail: variables of the jail, which count less than the parameters; names in small letters.
+    ///   - given: tags that something else fills in, even if an option has their name.
     init(
-        _ layers: ConfigurationLayers, parameters: [(name: String, value: String)], jail: [String: String] = [:]
+        _ layers: ConfigurationLayers, parameters: [(name: String, value: String)], jail: [String: String] = [:],
+        given: Set<String> = []
     ) throws(JailConfigurationError) {
         self.layers = layers
+        self.given = given
         guard layers.sections["Definition"] != nil else {
             throw JailConfigurationError(
                 file: layers.files.first ?? layers.stem, message: "expected a section [Definition]")
@@ -57,6 +63,9 @@ struct DefinitionOptions {
         }.sorted()
     }
 
+    /// Whether a parameter or an option of [Init] is for one family of addresses.
+    var hasFamilies: Bool { initial.keys.contains { !$0.hasPrefix("known/") && $0.contains("?family=") } }
+
     private func origin(_ option: String) -> String { origin(of: option).file }
 
     private func plain(_ option: String, _ condition: String) throws(JailConfigurationError) -> String? {
@@ -72,6 +81,7 @@ struct DefinitionOptions {
     }
 
     private func tagValue(_ tag: String, _ condition: String) throws(JailConfigurationError) -> String? {
+        if given.contains(tag) { return nil }
         if let value = try plain(tag, condition) { return value }
         guard let slash = tag.utf8.firstIndex(of: 0x2f) else { return nil }
         let section = String(tag[..<slash])

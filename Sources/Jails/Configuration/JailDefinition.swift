@@ -1,4 +1,5 @@
 import Configuration
+import Logs
 
 /// A jail of `jail.conf` with its filter and its actions; nothing compiled, no log looked for.
 package struct JailDefinition: Sendable, Equatable {
@@ -26,6 +27,9 @@ package struct JailDefinition: Sendable, Equatable {
     /// Options by which a jail replaces those of its filter.
     private static let filterOptions = [
         "failregex", "ignoreregex", "prefregex", "datepattern", "journalmatch", "maxlines", "usedns",
+    ]
+    private static let mainOptions = [
+        "enabled", "backend", "maxretry", "findtime", "bantime", "filter", "logpath", "action",
     ]
     private static let otherOptions = [
         "bantime.increment", "bantime.factor", "bantime.formula", "bantime.multipliers", "bantime.maxtime",
@@ -82,10 +86,16 @@ package struct JailDefinition: Sendable, Equatable {
             try definition.replace(replaced)
             filter = definition
         }
+        var jailOptions: [String: String] = [:]
+        for option in Self.filterOptions + Self.otherOptions + Self.mainOptions {
+            jailOptions[option] = try layers.value(of: option, in: name)
+        }
         actions = []
         for entry in ParameterList.entries(try layers.value(of: "action", in: name) ?? "") {
             actions.append(
-                try ActionDefinition(try list("action", entry), directory: directory, surroundings: surroundings))
+                try ActionDefinition(
+                    try list("action", entry), jail: name, jailOptions: jailOptions, directory: directory,
+                    surroundings: surroundings))
         }
         logPaths = []
         for line in (try layers.value(of: "logpath", in: name) ?? "").lines.map(\.trimmed) where !line.isEmpty {
@@ -111,6 +121,30 @@ package struct JailDefinition: Sendable, Equatable {
         for option in Self.otherOptions { options[option] = try layers.value(of: option, in: name) }
     }
 
+    /// With `auto` the journal is read where none of the logs is there: Debian has written none since 12.
+    fileprivate var readsJournalInstead: Bool {
+        guard backend == "auto", isEnabled, let filter, !filter.journalMatches.isEmpty else { return false }
+        return Self.isTrue(options["systemd_if_nologs"] ?? "true")
+            && logPaths.allSatisfy { JailReader.paths(matching: $0.pattern).isEmpty }
+    }
+
+    /// Where its lines come from.
+    package func source() throws(JailConfigurationError) -> JailSource {
+        if filter?.name == "recidive" { return .bans }
+        let backend: ParameterList
+        do {
+            backend = try ParameterList(self.backend)
+        } catch {
+            throw JailConfigurationError(
+                file: "jail.conf", line: 0, message: "jail [\(name)]: backend: \(error.message)")
+        }
+        guard backend.name == "systemd" else { return .files(logPaths) }
+        func parameter(_ name: String) -> String { backend.parameters.last { $0.name == name }?.value ?? "" }
+        return .journal(
+            JournalPlace(directory: parameter("journalpath"), namespace: parameter("namespace")),
+            match: (filter?.journalMatches ?? []).joined(separator: "\n"))
+    }
+
     /// Python's spellings of true.
     static func isTrue(_ text: String) -> Bool { ["1", "yes", "true", "on"].contains(text.trimmed.lowercasedASCII) }
 }
@@ -129,7 +163,13 @@ package struct JailsConfiguration: Sendable {
         // Of the release whose configuration we read.
         layers.setDefault("fail2ban_version", to: .init(text: "1.1.1", file: directory, line: 0))
         for name in layers.names {
-            do {
+            do throws(JailConfigurationError) {
+                let jail = try JailDefinition(name, layers, directory: directory, surroundings: surroundings)
+                guard jail.readsJournalInstead else {
+                    jails.append(jail)
+                    continue
+                }
+                layers.set("backend", in: name, to: .init(text: "systemd", file: directory, line: 0))
                 jails.append(try JailDefinition(name, layers, directory: directory, surroundings: surroundings))
             } catch {
                 problems.append((name, error))

@@ -30,19 +30,26 @@ final class LineDater {
 
     /// - Parameters:
     ///   - line: UTF-8.
-    ///   - given: the time where the line's source knows it; there is then no date to look for.
-    func read(_ line: RawSpan, given: Double?, now: Double) {
+    ///   - given: the time where the line's source knows it.
+    ///   - cuts: then, too, takes a date out of the line.
+    func read(_ line: RawSpan, given: Double?, cuts: Bool, now: Double) {
         subject.removeAll()
         time = given
-        if given == nil, let found = detector.match(line, now: now) {
+        if given == nil || cuts, let found = detector.match(line, now: now) {
             subject.append(line.slice(0, found.cut.lowerBound))
             subject.append(line.slice(found.cut.upperBound, line.byteCount))
-            time = value(line, found, now)
+            time = given ?? value(line, found, now)
         } else {
             subject.append(line)
         }
         subject.append(0x0a)
         if time == nil, let lastTime, lastTime > now - Self.lifetime { time = lastTime }
+    }
+
+    /// What a line's date says; nil where it has none.
+    func time(of line: RawSpan, now: Double) -> Double? {
+        guard line.isUTF8, let found = detector.match(line, now: now) else { return nil }
+        return value(line, found, now)
     }
 
     /// What a found date says.

@@ -15,6 +15,8 @@ package struct Failure: Equatable, Sendable {
     package var matches: [String] = []
     /// Of the pattern that matched, from 0.
     package var pattern: Int
+    /// For how many failures it counts.
+    package var weight = 1
 
     /// Most lines that are kept of a session.
     static let mostMatches = 100

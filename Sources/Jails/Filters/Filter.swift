@@ -6,7 +6,7 @@ import Telemetry
 /// Not for several threads. In the steady state a line in which nothing is found allocates nothing.
 /// For that reason nothing here asks at run time whether it is used twice at once (`@exclusivity(unchecked)`): no call within comes back
 /// to the filter, and the question would be a sixth of a line's cost.
-package final class Filter {
+package final class Filter: LineFilter {
     /// How it is used.
     package struct Settings: Sendable {
         /// For dates without one.
@@ -114,6 +114,11 @@ package final class Filter {
     /// Whether it matches the last lines together.
     var isMultiline: Bool { definition.maximumLines > 1 }
 
+    /// What time a line has by its date; nil where it has none. Seconds since 1970.
+    package func time(of line: RawSpan, now: Double) -> Double? {
+        dater.time(of: line, now: now)
+    }
+
     /// Reads the next line, without its end.
     ///
     /// - Parameters:
@@ -129,7 +134,7 @@ package final class Filter {
     package func read(_ line: RawSpan, time: Double? = nil, now: Double, _ body: (Failure) -> Void) {
         outcome = .missed
         line.withText(&repaired, longest: Self.longestLine) { text in
-            dater.read(text, given: time, now: now)
+            dater.read(text, given: time, cuts: definition.cutsDates, now: now)
             if isMultiline {
                 readLines(text, dater, now: now, body)
             } else {
@@ -209,7 +214,9 @@ package final class Filter {
             scratch.removeAll()
             prefixPattern?.fill(&scratch, subject.bytes)
             pattern.fill(&scratch, text.bytes)
-            complete(Failure(time: time, groups: scratch, pattern: index), line, pattern, now, body)
+            var failure = Failure(time: time, groups: scratch, pattern: index)
+            if index < definition.weights.count { failure.weight = definition.weights[index] }
+            complete(failure, line, pattern, now, body)
             if !settings.triesAllPatterns || isMultiline { break }
         }
     }

@@ -14,6 +14,7 @@ package final class FilterGroup {
     private struct Part {
         /// Of the first of them.
         let dater: LineDater
+        let cutsDates: Bool
         let prefilter: LiteralPrefilter
         var members: [Member] = []
         /// Those that match several lines together.
@@ -35,6 +36,7 @@ package final class FilterGroup {
         while let leader = rest.first?.filter {
             func isLike(_ member: Member) -> Bool {
                 member.filter.definition.datePatterns == leader.definition.datePatterns
+                    && member.filter.definition.cutsDates == leader.definition.cutsDates
                     && member.filter.settings.zone == leader.settings.zone
                     && member.filter.settings.latestYear == leader.settings.latestYear
             }
@@ -50,7 +52,7 @@ package final class FilterGroup {
             }
             parts.append(
                 Part(
-                    dater: leader.dater, prefilter: LiteralPrefilter(literals), members: single,
+                    dater: leader.dater, cutsDates: leader.definition.cutsDates, prefilter: LiteralPrefilter(literals), members: single,
                     multiline: members.filter(\.filter.isMultiline)))
         }
         self.parts = parts
@@ -68,7 +70,7 @@ package final class FilterGroup {
             for index in parts.indices {
                 let part = parts[index]
                 let dater = part.dater
-                dater.read(text, given: time, now: now)
+                dater.read(text, given: time, cuts: part.cutsDates, now: now)
                 for index in part.multiline.indices {
                     let member = part.multiline[index]
                     member.filter.readLines(text, dater, now: now) { body(member.place, $0) }

@@ -52,6 +52,7 @@ struct SessionCache {
             if !wasHelper, !known.isPending { known.failure.matches = [] }
             known.failure.time = new.time
             known.failure.pattern = new.pattern
+            known.failure.weight = new.weight
             known.failure.groups.merge(new.groups)
             if isForgotten { sessions[name] = nil }
         } else {
