@@ -11,7 +11,7 @@ package enum ServicePorts {
             guard getservbyname_r(name, nil, &entry, buffer.baseAddress, buffer.count, &found) == 0, let found else {
                 return nil
             }
-            return UInt16(truncatingIfNeeded: found.pointee.s_port).byteSwapped
+            return UInt16(bigEndian: UInt16(truncatingIfNeeded: found.pointee.s_port))
         }
     }
 }

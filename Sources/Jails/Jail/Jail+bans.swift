@@ -64,9 +64,10 @@ extension Jail {
             if !settings.isObserving { surroundings.history.add(ban) }
             events.append(.banned(ban, isObserved: settings.isObserving))
             return true
-        case .prolonged(let ban):
-            if !settings.isObserving { surroundings.history.prolong(ban) }
-            events.append(.prolonged(ban, isObserved: settings.isObserving))
+        case .prolonged(let longer):
+            if !settings.isObserving { surroundings.history.prolong(longer) }
+            events.append(
+                .prolonged(longer, delay: ban.time - longer.time, isObserved: settings.isObserving))
         case .standing(let standing): events.append(.alreadyBanned(standing, delay: ban.time - standing.time))
         case .expired: events.append(.expired(ban.target))
         case .full: events.append(.refused(ban.target.description, .full))

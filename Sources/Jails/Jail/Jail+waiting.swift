@@ -6,7 +6,9 @@ extension Jail {
         let failure: Failure
         let time: Double
         let question: Question
-        /// Seconds since 1970; then it goes on without the answer.
+        /// When it began to wait, seconds since 1970.
+        let since: Double
+        /// Then it goes on without the answer.
         let deadline: Double
     }
 
@@ -23,7 +25,11 @@ extension Jail {
     private static let listTimeout = 5.0
 
     /// A failure of a host by its name.
-    func take(name: String, _ failure: Failure, time: Double, now: Double, _ events: inout [JailEvent]) {
+    ///
+    /// - Parameter since: when it was put aside, or now.
+    func take(
+        name: String, _ failure: Failure, time: Double, now: Double, since: Double, _ events: inout [JailEvent]
+    ) {
         // A pattern for names also finds addresses.
         if IPNetwork(name) != nil {
             return take(name, isText: false, failure, time: time, now: now, &events)
@@ -40,7 +46,7 @@ extension Jail {
                 }
             case .unknown: events.append(.refused(name, .unresolved))
             case .pending:
-                wait(.name(name), failure, time: time, deadline: now + Self.nameTimeout, &events)
+                wait(.name(name), failure, time: time, since: since, for: Self.nameTimeout, &events)
             }
         }
     }
@@ -56,10 +62,13 @@ extension Jail {
     }
 
     /// Counts a failure unless who failed is ignored.
+    ///
+    /// - Parameter since: when it was put aside; nil the first time.
     func consider(
-        _ target: BanTarget, _ failure: Failure, time: Double, now: Double, isLast: Bool = false,
+        _ target: BanTarget, _ failure: Failure, time: Double, now: Double, since: Double? = nil,
         _ events: inout [JailEvent]
     ) {
+        let since = since ?? now
         let values = IgnoreValues(jail: settings.name, target: target, failure: failure, time: time)
         if let isIgnored = ignoreCommand.cached(values, now: now) {
             if isIgnored {
@@ -76,8 +85,8 @@ extension Jail {
             ignoreCommand.remember(true, for: values, now: now)
             events.append(.ignored(target, reason))
             return
-        case .pending where !isLast:
-            wait(.ignored(target), failure, time: time, deadline: now + Self.listTimeout, &events)
+        case .pending where now - since < Self.listTimeout:
+            wait(.ignored(target), failure, time: time, since: since, for: Self.listTimeout, &events)
             return
         case .pending, .counted: break
         }
@@ -86,8 +95,8 @@ extension Jail {
             case .ignored:
                 events.append(.ignored(target, .command))
                 return
-            case .pending where !isLast:
-                wait(.ignored(target), failure, time: time, deadline: now + IgnoreCommand.timeout + 5, &events)
+            case .pending where now - since < IgnoreCommand.timeout + 5:
+                wait(.ignored(target), failure, time: time, since: since, for: IgnoreCommand.timeout + 5, &events)
                 return
             case .pending, .counted: break
             }
@@ -104,28 +113,29 @@ extension Jail {
         let before = waiting
         waiting = []
         for item in before {
-            let isLate = now >= item.deadline
             switch item.question {
             case .name(let name):
-                if isLate, surroundings.names.addresses(of: name, now: now) == .pending {
+                if now >= item.deadline, surroundings.names.addresses(of: name, now: now) == .pending {
                     events.append(.refused(name, .unresolved))
                 } else {
-                    take(name: name, item.failure, time: item.time, now: now, &events)
+                    take(name: name, item.failure, time: item.time, now: now, since: item.since, &events)
                 }
             case .ignored(let target):
-                consider(target, item.failure, time: item.time, now: now, isLast: isLate, &events)
+                consider(target, item.failure, time: item.time, now: now, since: item.since, &events)
             }
         }
         answers = [:]
     }
 
     private func wait(
-        _ question: Question, _ failure: Failure, time: Double, deadline: Double, _ events: inout [JailEvent]
+        _ question: Question, _ failure: Failure, time: Double, since: Double, for timeout: Double,
+        _ events: inout [JailEvent]
     ) {
         guard waiting.count < Self.mostWaiting else {
             events.append(.refused(failure.id ?? "", .tooMany))
             return
         }
-        waiting.append(Waiting(failure: failure, time: time, question: question, deadline: deadline))
+        waiting.append(
+            Waiting(failure: failure, time: time, question: question, since: since, deadline: since + timeout))
     }
 }

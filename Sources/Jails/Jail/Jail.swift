@@ -110,7 +110,7 @@ package final class Jail {
         time = min(time, now)
         settle(now)
         if failure.isName {
-            take(name: id, failure, time: time, now: now, &events)
+            take(name: id, failure, time: time, now: now, since: now, &events)
         } else {
             take(id, isText: failure.groups["fid"] != nil, failure, time: time, now: now, &events)
         }

@@ -9,9 +9,10 @@ package enum JailEvent: Sendable, Equatable {
     case ignored(BanTarget, IgnoreReason)
     /// New. In a jail that only observes nothing is to be done about it.
     case banned(Ban, isObserved: Bool)
-    /// Somebody banned has reached the number again, and the ban ends later now.
-    case prolonged(Ban, isObserved: Bool)
-    /// The same, and it ends no later. `delay`: seconds from the ban's last failure to this one; more than a few mean that the ban does not hold.
+    /// Somebody banned has reached the number again, and the ban ends later now. `delay`: seconds from the ban's last failure to this one;
+    /// more than a few mean that the ban does not hold.
+    case prolonged(Ban, delay: Double, isObserved: Bool)
+    /// The same, and it ends no later.
     case alreadyBanned(Ban, delay: Double)
     case unbanned(Ban, isObserved: Bool)
     /// From before the find time, in what was written while nobody read.
@@ -46,7 +47,7 @@ package enum JailEvent: Sendable, Equatable {
     package var change: BanChange? {
         switch self {
         case .banned(let ban, false): .ban(ban)
-        case .prolonged(let ban, false): .prolong(ban)
+        case .prolonged(let ban, _, false): .prolong(ban)
         case .unbanned(let ban, false): .unban(ban)
         default: nil
         }

@@ -27,7 +27,7 @@ struct JailTests {
         let first = try #require(scene.fail("192.0.2.1", at: 1000, 1001).bans.first)
         var longer = first
         longer.duration = 650
-        #expect(scene.fail("192.0.2.1", at: 1050, 1051).last == .prolonged(longer, isObserved: false))
+        #expect(scene.fail("192.0.2.1", at: 1050, 1051).last == .prolonged(longer, delay: 50, isObserved: false))
         // Lines of the past that come late.
         _ = scene.jail.take(JailScene.failure("192.0.2.1", at: 1010), now: 1060)
         let event = scene.jail.take(JailScene.failure("192.0.2.1", at: 1010), now: 1060).last
