@@ -64,7 +64,7 @@ struct JailsSection: Sendable, ConfigurationSection {
 
     /// For sshd, from the journal where there is one, else from the files that syslog daemons write.
     static let defaultJails: [NativeJail] = {
-        let hasJournal = ["/var/log/journal", "/run/log/journal"].contains { access($0, F_OK) == 0 }
+        let hasJournal = ["/var/log/journal", "/run/log/journal"].contains { (path: String) in access(path, F_OK) == 0 }
         let source = hasJournal ? "journal: [_COMM=sshd, _COMM=sshd-session]" : "files: [/var/log/auth.log, /var/log/secure]"
         let text = "{name: sshd, filter: sshd, ports: [22], \(source)}"
         return (try? ConfigurationFile<NativeJail>(Array(text.utf8), file: "built-in jails").contents).map { [$0] } ?? []

@@ -99,7 +99,7 @@ struct JailPlanner {
         return JailPlan(
             settings: settings, fingerprint: "\(definition) \(settings) \(fail2ban) \(section.timeZone)",
             sources: [try definition.source()],
-            makeFilter: { now throws(JailConfigurationError) in
+            makeFilter: { [zone] now throws(JailConfigurationError) in
                 try Filter(filter, now: now, settings: Filter.Settings(zone: zone))
             }, actions: actions)
     }

@@ -30,7 +30,8 @@ final class JailsRoad: Sendable {
     private let readiness: Readiness
     private let logger: Logger
     private let firewalls: Firewalls
-    private let runner = ShellRunner()
+    private let runner = CommandRunner()
+    private let ignoreCommands = IgnoreCommands()
     private let running = Mutex<Running?>(nil)
 
     init(
@@ -91,7 +92,6 @@ final class JailsRoad: Sendable {
             running.withLock { $0 = nil }
         }
         observer.expect(plan.jails.map(\.settings.name))
-        firewalls.remove(gone)
         start(plan)
     }
 
@@ -101,7 +101,7 @@ final class JailsRoad: Sendable {
         let allowed = plan.section.ignored.compactMap { IPNetwork($0) }
         let surroundings = CrewSurroundings(
             store: store, streams: streams, observer: observer,
-            guarding: plan.section.firewall.guarding(allowed: allowed), commands: runner,
+            guarding: plan.section.firewall.guarding(allowed: allowed), commands: ignoreCommands,
             makeLane: { [self] action, jail in
                 lane(action, plan.jails.first { $0.settings.name == jail }?.settings ?? JailSettings(name: jail))
             },
@@ -166,6 +166,7 @@ final class JailsRoad: Sendable {
             defer { running = nil }
             return running?.crew
         }
+        ignoreCommands.stop()
         crew?.stop(within: 2)
         store.commit()
         firewalls.stop()

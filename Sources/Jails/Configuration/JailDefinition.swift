@@ -8,6 +8,11 @@ package struct JailDefinition: Sendable, Equatable {
         package var pattern: String
         /// Only what is written from now on counts.
         package var isFromTail: Bool
+
+        package init(pattern: String, isFromTail: Bool = false) {
+            self.pattern = pattern
+            self.isFromTail = isFromTail
+        }
     }
 
     package var name: String

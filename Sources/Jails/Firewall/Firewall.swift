@@ -162,6 +162,16 @@ package final class Firewall: Sendable {
         }
     }
 
+    /// Forgets all jails but these; what others have in the kernel goes with the next `restore`.
+    package func retain(_ jails: Set<String>) {
+        core.withLock { core in
+            for jail in core.holders.keys where jail != FirewallCore.allowed && !jails.contains(jail) {
+                core.holders[jail] = nil
+            }
+            core.doubt()
+        }
+    }
+
     /// The port of the socket by which the kernel is changed.
     func port() throws(BanActionError) -> UInt32 {
         try perform { core throws(NetfilterError) in try core.socket().port }
