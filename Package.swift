@@ -164,8 +164,8 @@ let package = Package(
         .testTarget(
             name: "JailsTests",
             dependencies: [
-                "CAllocations", "TestSupport", "PushServer", "Bytes", "CLinux", "Configuration", "Jails", "Telemetry",
-                "Transport",
+                "CAllocations", "TestSupport", "PushServer", "Bytes", "CLinux", "CNFTables", "Configuration", "Jails",
+                "Telemetry", "Transport",
             ],
             exclude: ["NativeFilterTests"], swiftSettings: strict),
         .testTarget(

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
+import jailstream
 from context import Skip, case
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -82,3 +84,132 @@ def jails_test_command(c):
     done = run("--filter", "broken", log)
     c.require(done.returncode == 1 and "broken.conf:2: failregex" in done.stderr, done.stderr)
     c.require(run("--filter", "door", "--option", "strict", log).returncode not in (0, 1), "a wrong option was taken")
+
+
+# What interpolation, tags, parameters and families of addresses can come to; fail2ban's own files use less.
+TRICKY = {
+    "jail.local": """[DEFAULT]
+enabled = false
+[tricky]
+enabled = true
+filter = tricky[opt="x <y>", mode=two]
+backend = systemd
+findtime = 1h
+maxretry = 7
+bantime = 1d
+bantime.increment = yes
+bantime.factor = 2
+ignoreip = 192.0.2.4 10.0.0.0/8,host
+    ::1
+ignoreself = false
+ignorecommand = /bin/x <ip>
+failregex = %(known/failregex)s
+            ^extra %(known/word)s <HOST> 100%%$
+action = tool[p="<ip>", q='a,b']
+         other[name=%(__name__)s-x][actname=named]
+         other[name=else]
+         tool[actname="again", tool=/x/y]
+         third
+[plain]
+enabled = true
+filter =
+logpath = /var/log/a
+   /var/log/b tail
+   /var/log/c*.log head
+action = third[bantime=55, timeout=5, chain=<known/chain>]
+port = 1,2
+""",
+    "filter.d/tricky.conf": """[INCLUDES]
+before = common.conf
+[Definition]
+_daemon = dd
+word = w<opt>
+failregex = ^%(__prefix_line)s<re-<mode>> <word>$
+            ^%(word)s <known/word> <F-ID>x</F-ID>
+re-one = one <HOST>
+re-two = two <Init/inner> <HOST>
+ignoreregex =
+journalmatch = _A=1 + _B=2
+   _C=3
+datepattern = {^LN-BEG}
+maxlines = 2
+[Init]
+opt = none
+inner = in<opt>
+y = yy
+""",
+    "action.d/tool.conf": """[Definition]
+actionstart = <tool> start <name> <actname> <p> %(findtime)s <maxretry> <findtime> <port>
+actionban = <tool> <ip> <bantime> <blocktype> <q> <matches> <known/tool> <Init/tool>
+actionunban = <tool> un <lock><tool> <unknown> <a <tool>>
+norestored = 1
+actionstart_on_demand = False
+[Init]
+tool = four <lock>
+lock = -w
+p = pp
+q = qq
+blocktype = drop
+[Init?family=inet6]
+tool = six <lock>
+""",
+    "action.d/other.conf": """[DEFAULT]
+actionstop = stop <name>
+x = default
+[Definition]
+_hidden = hidden <x>
+actionban = do <_hidden> <actname> %(x)s <sec/x> <default/x>
+actioncheck = <actionstop> twice
+actionflush = %(actioncheck)s
+timeout = 9
+[sec]
+x = section
+""",
+    "action.d/third.conf": """[INCLUDES]
+before = other.conf
+[Definition]
+actionban = third <known/x> %(known/actionban)s <bantime> "<matches>" <timeout> <F-USER>
+[Init]
+bantime = 77
+chain = in
+""",
+}
+
+
+@case("jails-command-stream")
+def jails_command_stream(c):
+    """What is read of a configuration is what the installed fail2ban reads: stock jails, all stock actions, and the tricky."""
+    python = "/usr/bin/python3"
+    stock = "/etc/fail2ban"
+    there = subprocess.run([python, "-c", "import fail2ban.client.jailsreader"], capture_output=True, check=False)
+    if there.returncode != 0 or not os.path.exists(stock + "/jail.conf"):
+        raise Skip("fail2ban is not installed")
+    names = sorted(name[:-5] for name in os.listdir(stock + "/action.d") if name.endswith(".conf"))
+    # What others include is no action by itself.
+    names = [name for name in names if not name.endswith("-common") or name in ("iptables-common", "nftables-common")]
+    uses = ["%s[name=x-%s, port=\"80,443\", protocol=tcp, dest=root, chain=<known/chain>, bantime=123, blocktype=REJECT]" % (name, name)
+            for name in names] + ["%s[actname=second-%s, port=ssh]" % (name, name) for name in names]
+    configurations = {
+        "stock": {"jail.local": "[DEFAULT]\nenabled = true\n"},
+        "actions": {"jail.local": "[DEFAULT]\nenabled = false\n[sshd]\nenabled = true\naction = %s\n"
+                                  "[recidive]\nenabled = true\naction = %%(action_mwl)s\n" % "\n  ".join(uses)},
+        "tricky": TRICKY,
+    }
+    counted = []
+    for title, files in configurations.items():
+        directory = c.path(title)
+        shutil.copytree(stock, directory)
+        for name, text in files.items():
+            with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        told = subprocess.run([python, jailstream.__file__, directory], capture_output=True, text=True, check=True)
+        expected, problems = json.loads(told.stdout)
+        done = subprocess.run([c.binary, "test", "jail", "--dump", directory], capture_output=True, text=True, check=False)
+        c.require(done.returncode == 0, done.stderr)
+        found, wrong = jailstream.ours(done.stdout.splitlines())
+        c.require(not problems and not wrong, "%s: %s %s" % (title, problems, wrong))
+        c.require(expected, "%s: fail2ban reads no jail" % title)
+        different = jailstream.difference(expected, found)
+        c.require(not different, "%s: %d differ\n%s" % (title, len(different), "\n".join(different[:10])))
+        counted.append("%s: %d jails, %d commands" % (title, len(expected), len(done.stdout.splitlines())))
+    return "; ".join(counted)

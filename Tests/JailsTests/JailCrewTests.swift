@@ -64,7 +64,7 @@ private final class Guard: BanGuarding {
             sources: sources ?? [.files([.init(pattern: directory + "/log/*.log", isFromTail: false)])],
             makeFilter: { now throws(JailConfigurationError) in
                 try Filter(try FilterDefinition(name: "door", directory: directory), now: now)
-            }, actions: [.other(name: "recorder") { [action] in action }])
+            }, actions: [.other(name: "recorder") { [action] _ in action }])
     }
 
     private func crew(_ plans: [JailPlan]) -> (JailCrew, BanStore) {
@@ -72,9 +72,10 @@ private final class Guard: BanGuarding {
         let surroundings = CrewSurroundings(
             store: store, streams: nil, observer: observer, guarding: Guard(), commands: nil,
             makeLane: { action, jail in
-                guard case .other(let name, let make) = action else { fatalError("no firewall here") }
+                guard case .other(let name, let make) = action else { return nil }
+                let context = ActionContext(name: name)
                 return ActionLane(
-                    make(), context: ActionContext(name: name), metrics: MetricRegistry(), readiness: Readiness(),
+                    make(context), context: context, metrics: MetricRegistry(), readiness: Readiness(),
                     holding: { store.bans(of: jail) })
             })
         return (JailCrew(plans, surroundings), store)

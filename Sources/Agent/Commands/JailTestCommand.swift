@@ -12,7 +12,12 @@ struct JailTestCommand: ParsableCommand {
             "Without a file it reads standard input. With --machine each line of it is a JSON object, answered by a JSON array."
     )
 
-    @Option(help: "The filter: a name in filter.d, or an absolute path without \".conf\".") var filter: String
+    @Option(help: "The filter: a name in filter.d, or an absolute path without \".conf\".") var filter: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Print what is read of a directory such as /etc/fail2ban, as commands in JSON.", visibility: .hidden))
+    var dump: String?
 
     @Option(name: .customLong("confdir"), help: "Where filter.d is.") var directory = "/etc/fail2ban"
 
@@ -36,6 +41,7 @@ struct JailTestCommand: ParsableCommand {
     @Argument(help: "The logs.") var files: [String] = []
 
     func validate() throws {
+        if (filter == nil) == (dump == nil) { throw ValidationError("expected --filter NAME") }
         if let now, !(now.isFinite && abs(now) < 1e11) { throw ValidationError("--now: expected seconds since 1970") }
         if machine, !files.isEmpty { throw ValidationError("--machine reads standard input, not files") }
         if zone == nil {
@@ -52,7 +58,8 @@ struct JailTestCommand: ParsableCommand {
     private var currentTime: Double { now ?? Timestamp.now.secondsSince1970 }
 
     func run() throws {
-        let filter = try load()
+        if let dump { return try printCommands(of: dump) }
+        let filter = try load(filter ?? "")
         if machine { return try converse(filter) }
         var report = FilterReport()
         if files.isEmpty { try read(STDIN_FILENO, "standard input", filter, &report) }
@@ -68,7 +75,18 @@ struct JailTestCommand: ParsableCommand {
         print(String(lossy: writer.buffer.bytes))
     }
 
-    private func load() throws -> Filter {
+    private func printCommands(of directory: String) throws {
+        do {
+            var writer = JSONWriter(capacity: 1 << 20)
+            CommandStream(try JailsConfiguration(directory: directory)).write(into: &writer)
+            _ = write(all: writer.written())
+        } catch {
+            Terminal.complain("tocsin test jail: \(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    private func load(_ filter: String) throws -> Filter {
         let parameters = options.map { option in
             let mark = option.utf8.firstIndex(of: UInt8(ascii: "=")) ?? option.endIndex
             return (name: String(option[..<mark]), value: String(option[option.utf8.index(after: mark)...]))

@@ -69,7 +69,8 @@ struct DefinitionOptions {
     private func origin(_ option: String) -> String { origin(of: option).file }
 
     private func plain(_ option: String, _ condition: String) throws(JailConfigurationError) -> String? {
-        if !condition.isEmpty {
+        // What an option was before is known without a condition.
+        if !condition.isEmpty, !option.hasPrefix("known/") {
             let name = option + "?" + condition
             if let value = initial[name] { return value }
             if layers.sections["Definition"]?[name] != nil {
@@ -89,7 +90,8 @@ struct DefinitionOptions {
         switch section.lowercasedASCII {
         case "known":
             guard let value = layers.known["Definition"]?[option] else {
-                return try layers.value(of: option, in: "Definition", variables: variables)
+                // Without the parameters: `chain = <known/chain>` would stand for itself.
+                return try layers.value(of: option, in: "Definition")
             }
             return value.text
         case "default": return try layers.value(of: option, in: "DEFAULT")

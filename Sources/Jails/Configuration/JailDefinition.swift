@@ -39,6 +39,9 @@ package struct JailDefinition: Sendable, Equatable {
         "skip_if_nologs", "systemd_if_nologs", "usedns", "port", "protocol",
     ]
 
+    /// Of the others, those that only we read: actions do not see them.
+    private static let ownOptions = ["port", "protocol"]
+
     init(
         _ name: String, _ configuration: ConfigurationLayers, directory: String, surroundings: ConfigurationSurroundings
     ) throws(JailConfigurationError) {
@@ -87,7 +90,8 @@ package struct JailDefinition: Sendable, Equatable {
             filter = definition
         }
         var jailOptions: [String: String] = [:]
-        for option in Self.filterOptions + Self.otherOptions + Self.mainOptions {
+        for option in Self.filterOptions + Self.otherOptions + Self.mainOptions
+        where !Self.ownOptions.contains(option) {
             jailOptions[option] = try layers.value(of: option, in: name)
         }
         actions = []

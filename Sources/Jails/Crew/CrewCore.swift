@@ -30,8 +30,6 @@ package final class CrewCore {
     /// Whose failures before a time are forgiven: they are read again at a start.
     private var forgiven: [BanTarget: Double] = [:]
     private var shownProblems: [String: String] = [:]
-    /// Bans that the cap holds back, in their order.
-    private var held: [(member: Int, change: BanChange)] = []
     private var nextCommit = Timestamp(nanoseconds: 0)
 
     /// At least so many seconds between two rounds of reading, so that a busy log does not wake us for each line.
@@ -66,7 +64,7 @@ package final class CrewCore {
         // What is committed later is the history alone.
         var pause = min(60, nextCommit.seconds(since: .monotonic))
         for member in members { if let next = member.jail.nextTick { pause = min(pause, next - now) } }
-        if !held.isEmpty { pause = min(pause, 1) }
+        if surroundings.throttle?.isHolding == true { pause = min(pause, 1) }
         return max(0, pause)
     }
 
@@ -88,14 +86,14 @@ package final class CrewCore {
                 for ban in kept[name] ?? [] where !ids.contains(ban.target) {
                     surroundings.store.end(ban, why: "it is ignored, or over, at the start")
                 }
-                let lanes = plan.settings.isObserving ? [] : plan.actions.map { surroundings.makeLane($0, name) }
+                let lanes = plan.settings.isObserving ? [] : plan.actions.compactMap { lane($0, name) }
                 members.append(Member(plan: plan, jail: jail, lanes: lanes))
                 if plan.sources.contains(where: \.isBans) { recidives.append(members.count - 1) }
             } catch {
                 failures[name] = error.description
             }
         }
-        for member in members { for lane in member.lanes { lane.start() } }
+        for lane in lanes { lane.start() }
         readForgiven(now)
         do throws(SourceError) {
             reader = try JailReader(
@@ -107,6 +105,18 @@ package final class CrewCore {
         } catch {
             failures["logs"] = error.description
         }
+    }
+
+    private func lane(_ action: JailAction, _ jail: String) -> ActionLane? {
+        if case .firewall = action { return surroundings.firewallLane }
+        return surroundings.makeLane(action, jail)
+    }
+
+    /// Each once.
+    private var lanes: [ActionLane] {
+        var lanes: [ActionLane] = []
+        for lane in members.flatMap(\.lanes) where !lanes.contains(where: { $0 === lane }) { lanes.append(lane) }
+        return lanes
     }
 
     private func readForgiven(_ now: Double) {
@@ -123,11 +133,10 @@ package final class CrewCore {
         flush(now)
         surroundings.store.commit()
         let deadline = Timestamp.monotonic.adding(seconds: 2)
-        for member in members {
-            let isRemoved = removed.contains(member.plan.settings.name)
-            for lane in member.lanes {
-                lane.stop(isRemoved: isRemoved, within: max(0.1, deadline.seconds(since: .monotonic)))
-            }
+        for lane in lanes {
+            let users = members.filter { $0.lanes.contains { $0 === lane } }
+            let isRemoved = lane !== surroundings.firewallLane && users.allSatisfy { removed.contains($0.plan.settings.name) }
+            lane.stop(isRemoved: isRemoved, within: max(0.1, deadline.seconds(since: .monotonic)))
         }
         reader?.stop()
     }
@@ -240,8 +249,13 @@ package final class CrewCore {
 
     private func flush(_ now: Double) {
         var isChanged = false
+        let clock = Double(Timestamp.monotonic.nanoseconds) / 1e9
+        for ban in surroundings.throttle?.due(now: clock, wallClock: now) ?? [] {
+            guard let index = members.firstIndex(where: { $0.plan.settings.name == ban.jail }) else { continue }
+            for lane in members[index].lanes { lane.submit([.ban(ban)]) }
+        }
         for index in members.indices where !members[index].changes.isEmpty {
-            let changes = members[index].changes
+            let changes = admitted(members[index].changes, clock)
             members[index].changes = []
             isChanged = true
             for lane in members[index].lanes { lane.submit(changes) }
@@ -250,6 +264,20 @@ package final class CrewCore {
         if isChanged || Timestamp.monotonic >= nextCommit {
             surroundings.store.commit()
             nextCommit = Timestamp.monotonic.adding(seconds: 5)
+        }
+    }
+
+    /// Without those that are too many at once, whose turn comes later.
+    private func admitted(_ changes: [BanChange], _ clock: Double) -> [BanChange] {
+        guard let throttle = surroundings.throttle else { return changes }
+        return changes.filter { change in
+            switch change {
+            case .ban(let ban): return !throttle.admit([ban], now: clock).isEmpty
+            case .prolong: return true
+            case .unban(let ban):
+                throttle.cancel(ban.target, jail: ban.jail)
+                return true
+            }
         }
     }
 }

@@ -23,13 +23,18 @@ package struct CrewSurroundings: Sendable {
     package var guarding: any BanGuarding
     /// Runs `ignorecommand`s.
     package var commands: (any IgnoreCommandRunner)?
-    /// An action's own thread, by the jails that use it.
-    package var makeLane: @Sendable (JailAction, _ jail: String) -> ActionLane
+    /// Makes the lanes of an action of a jail; nil for the firewall's, which all jails share.
+    package var makeLane: @Sendable (JailAction, _ jail: String) -> ActionLane?
+    /// Of all jails that enforce with the firewall.
+    package var firewallLane: ActionLane?
+    /// Holds back what is too much at once; nil for nothing.
+    package var throttle: BanThrottle?
 
     package init(
         store: BanStore, streams: StoredStreams?, observer: any JailObserver, guarding: any BanGuarding,
         commands: (any IgnoreCommandRunner)?,
-        makeLane: @escaping @Sendable (JailAction, _ jail: String) -> ActionLane
+        makeLane: @escaping @Sendable (JailAction, _ jail: String) -> ActionLane?, firewallLane: ActionLane? = nil,
+        throttle: BanThrottle? = nil
     ) {
         self.store = store
         self.streams = streams
@@ -37,6 +42,8 @@ package struct CrewSurroundings: Sendable {
         self.guarding = guarding
         self.commands = commands
         self.makeLane = makeLane
+        self.firewallLane = firewallLane
+        self.throttle = throttle
     }
 }
 

@@ -29,5 +29,10 @@ package struct JailPlan: Sendable {
 package enum JailAction: Sendable {
     /// The agent's own firewall.
     case firewall
-    case other(name: String, @Sendable () -> any BanAction)
+    /// An action of fail2ban's `action.d`.
+    case shell(ActionDefinition)
+    /// The name is unique among the agent's actions.
+    case other(name: String, @Sendable (ActionContext) -> any BanAction)
+
+    package var isFirewall: Bool { if case .firewall = self { true } else { false } }
 }

@@ -13,8 +13,8 @@ final class FirewallCore {
         var isStarted = false
     }
 
-    let table: String
-    let priority: Int32
+    let settings: Firewall.Settings
+    var table: String { settings.table }
     var holders: [String: Holder] = [:]
     /// Sets that the kernel has, as far as is known.
     private var present: Set<FirewallSet> = []
@@ -24,14 +24,16 @@ final class FirewallCore {
 
     /// Under this name the list of who is allowed is a holder; no jail has it.
     static let allowed = ""
-    /// Bytes of one transaction; the socket takes twice as many. 100,000 bans have 3 MB.
-    private static let mostBytes = 12 << 20
+    /// Bytes of one transaction, of 32 MiB that the socket takes. 100,000 bans have 3 MB.
+    private static let mostBytes = 24 << 20
+    /// A set of more elements is not compared but written anew, which the kernel does in a fraction of the time that it takes to
+    /// list them: it begins at the front again for each 32 KiB of a list.
+    private static let mostCompared = 20_000
     /// Seconds by which the kernel's end of a ban may differ from the wanted one.
     private static let tolerance = 2.0
 
-    init(table: String, priority: Int32) {
-        self.table = table
-        self.priority = priority
+    init(_ settings: Firewall.Settings) {
+        self.settings = settings
         holders[Self.allowed] = Holder(scope: .allowed, isStarted: true)
     }
 
@@ -120,29 +122,7 @@ final class FirewallCore {
             if kernel != nil { batch.message(NFT_MSG_DELTABLE) }
         } else if let kernel, mayMend, wanted.canMend(kernel) {
             wanted.writeAdditions(to: kernel, &batch)
-            for scope in wanted.scopes {
-                let sets = wanted.sets.filter { $0.scope == scope }
-                var missing = wanted.tables[scope] ?? ElementTable()
-                var wrong: [(FirewallSet, IPNetwork)] = []
-                for set in sets where kernel.sets[set.name] != nil {
-                    let (before, count) = (missing, wrong.count)
-                    let begin = { (missing, wrong) = (before, Array(wrong.prefix(count))) }
-                    try socket.elements(of: set, table, begin: begin) { element in
-                        if let deadline = missing[element.network] {
-                            if Self.agree(deadline, element, now: now) {
-                                missing[element.network] = nil
-                                return
-                            }
-                        } else if !wanted.isComplete {
-                            return
-                        }
-                        wrong.append((set, element.network))
-                    }
-                }
-                for (set, network) in wrong { batch.element(network, NFT_MSG_NEWSETELEM, of: set) }
-                for (set, network) in wrong { batch.element(network, NFT_MSG_DELSETELEM, of: set) }
-                try write(missing, sets, now, &batch, socket, &count)
-            }
+            for scope in wanted.scopes { try mend(scope, wanted, kernel, now, &batch, socket, &count) }
             if wanted.isComplete { wanted.writeRemovals(from: kernel, &batch) }
         } else {
             if kernel != nil { batch.message(NFT_MSG_DELTABLE) }
@@ -159,6 +139,44 @@ final class FirewallCore {
         return count
     }
 
+    /// Writes what differs in the sets of a scope.
+    private func mend(
+        _ scope: FirewallScope, _ wanted: WantedTable, _ kernel: KernelTable, _ now: Double,
+        _ batch: inout NetfilterBatch, _ socket: NetfilterSocket, _ count: inout Int
+    ) throws(NetfilterError) {
+        let sets = wanted.sets.filter { $0.scope == scope }
+        var missing = wanted.tables[scope] ?? ElementTable()
+        var wrong: [FirewallSet: [IPNetwork]] = [:]
+        for set in sets where kernel.sets[set.name] != nil {
+            guard wanted.counts[set] ?? 0 <= Self.mostCompared else {
+                if wanted.isComplete {
+                    batch.message(NFT_MSG_DELSETELEM) { $0.text(NFTA_SET_ELEM_LIST_SET, set.name) }
+                } else {
+                    missing.forEach { network, _ in if set.holds(network) { wrong[set, default: []].append(network) } }
+                }
+                continue
+            }
+            let before = missing
+            let begin = { (missing, wrong[set]) = (before, nil) }
+            try socket.elements(of: set, table, begin: begin) { element in
+                if let deadline = missing[element.network] {
+                    if Self.agree(deadline, element, now: now) {
+                        missing[element.network] = nil
+                        return
+                    }
+                } else if !wanted.isComplete {
+                    return
+                }
+                wrong[set, default: []].append(element.network)
+            }
+        }
+        for (set, networks) in wrong {
+            for network in networks { batch.element(network, NFT_MSG_NEWSETELEM, of: set) }
+            for network in networks { batch.element(network, NFT_MSG_DELSETELEM, of: set) }
+        }
+        try write(missing, sets, now, &batch, socket, &count)
+    }
+
     private func write(
         _ elements: ElementTable, _ sets: [FirewallSet], _ now: Double, _ batch: inout NetfilterBatch,
         _ socket: NetfilterSocket,
@@ -166,9 +184,7 @@ final class FirewallCore {
     ) throws(NetfilterError) {
         for set in sets {
             try elements.forEach { network, deadline throws(NetfilterError) in
-                guard network.isIPv4 == set.isIPv4, network.length == set.length,
-                    let left = ElementTable.milliseconds(deadline, now: now)
-                else { return }
+                guard set.holds(network), let left = ElementTable.milliseconds(deadline, now: now) else { return }
                 batch.element(network, milliseconds: left, NFT_MSG_NEWSETELEM, of: set)
                 count += try split(&batch, socket)
             }

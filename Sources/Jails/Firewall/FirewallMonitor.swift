@@ -1,12 +1,15 @@
 import Bytes
 import CNFTables
 import Glibc
+import Synchronization
 import Telemetry
 
 /// Listens to what others change in nf_tables and has the firewall restore its table: a thread of its own.
 package final class FirewallMonitor: Sendable {
     private let firewall: Firewall
     private let stop: StopToken
+    /// No change is missed from now on.
+    let isListening = Atomic<Bool>(false)
 
     /// Milliseconds that a change is given to be complete: a reload deletes first and loads then.
     private static let patience: Int32 = 100
@@ -19,26 +22,32 @@ package final class FirewallMonitor: Sendable {
         self.stop = stop
     }
 
-    /// Returns when it is stopped.
+    /// Returns when it is stopped. To be running before the first jail is started.
     package func run() {
         var failures = 0
+        var author: String?
         while !stop.isStopped {
-            if listen() { failures = 0 } else { failures = min(failures + 1, 6) }
+            if listen(author) { failures = 0 } else { failures = min(failures + 1, 6) }
+            // What is changed until it listens again is not told.
+            author = "another program"
             stop.wait(seconds: Double(1 << failures) / 2)
         }
     }
 
     /// Until it is stopped or the socket fails.
-    private func listen() -> Bool {
+    private func listen(_ missed: String?) -> Bool {
         guard let port = try? firewall.port() else { return false }
         let descriptor = cnftables_monitor(port)
         guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
+        isListening.store(true, ordering: .releasing)
+        defer {
+            isListening.store(false, ordering: .releasing)
+            close(descriptor)
+        }
         var restores: [Timestamp] = []
         var buffer = ByteBuffer()
-        // What was changed before this socket listened.
-        var author: String? = "another program"
-        var isWell = true
+        var author = missed
+        var isWell = firewall.heal(nil)
         while !stop.isStopped {
             if author != nil || !isWell {
                 isWell = firewall.heal(author)

@@ -78,6 +78,9 @@ struct FirewallSet: Hashable, Sendable {
         self.init(scope, isIPv4: network.isIPv4, length: network.length)
     }
 
+    /// Whether a network is of its kind.
+    func holds(_ network: IPNetwork) -> Bool { network.isIPv4 == isIPv4 && network.length == length }
+
     /// nftables' numbers of the types `ipv4_addr` and `ipv6_addr`.
     var keyType: UInt32 { isIPv4 ? 7 : 8 }
     var keyLength: UInt32 { isIPv4 ? 4 : 16 }

@@ -23,6 +23,7 @@ struct KernelTable: Sendable {
         var flags: UInt32
         var keyType: UInt32
         var keyLength: UInt32
+        var countsElements: Bool
     }
 
     let name: String
@@ -75,12 +76,13 @@ struct KernelTable: Sendable {
             }
             rules[chain, default: []].append(rule)
         case NFT_MSG_NEWSET.rawValue:
-            var (name, shape) = ("", Shape(flags: 0, keyType: 0, keyLength: 0))
+            var (name, shape) = ("", Shape(flags: 0, keyType: 0, keyLength: 0, countsElements: false))
             while attributes.next() {
                 switch UInt32(attributes.kind) {
                 case NFTA_SET_NAME.rawValue: name = attributes.value.name
                 case NFTA_SET_FLAGS.rawValue: shape.flags = attributes.value.bigEndian() ?? 0
                 case NFTA_SET_KEY_TYPE.rawValue: shape.keyType = attributes.value.bigEndian() ?? 0
+                case NFTA_SET_EXPR.rawValue: shape.countsElements = true
                 case NFTA_SET_KEY_LEN.rawValue: shape.keyLength = attributes.value.bigEndian() ?? 0
                 default: break
                 }

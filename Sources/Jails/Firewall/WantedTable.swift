@@ -7,12 +7,16 @@ struct WantedTable {
     let scopes: [FirewallScope]
     let sets: [FirewallSet]
     let tables: [FirewallScope: ElementTable]
+    /// Elements of each set.
+    let counts: [FirewallSet: Int]
     /// Every holder has told what it wants: what nobody wants may go.
     let isComplete: Bool
     private let priority: Int32
+    private let countsElements: Bool
 
     init(_ core: FirewallCore) {
-        priority = core.priority
+        priority = core.settings.priority
+        countsElements = core.settings.countsElements
         isComplete = core.holders.values.allSatisfy(\.isStarted)
         var tables: [FirewallScope: ElementTable] = [:]
         for holder in core.holders.values { tables[holder.scope, default: ElementTable()].formUnion(holder.table) }
@@ -21,14 +25,21 @@ struct WantedTable {
             core.holders.count == 1
             ? [] : [.allowed] + tables.keys.filter { $0 != .allowed }.sorted { $0.name < $1.name }
         var sets: [FirewallSet] = []
+        var counts: [FirewallSet: Int] = [:]
         for scope in scopes {
-            // The lengths that most bans have are always there.
-            var lengths: Set<Int> = scope == .allowed ? [] : [32, 128 + 128, 128 + 64]
-            tables[scope]?.forEach { network, _ in lengths.insert((network.isIPv4 ? 0 : 128) + Int(network.length)) }
-            sets += lengths.sorted().map {
-                FirewallSet(scope, isIPv4: $0 <= 128, length: UInt8($0 <= 128 ? $0 : $0 - 128))
+            // By family and length. The lengths that most bans have are always there.
+            var lengths: [Int: Int] = scope == .allowed ? [:] : [32: 0, 128 + 128: 0, 128 + 64: 0]
+            tables[scope]?.forEach { network, _ in
+                lengths[(network.isIPv4 ? 0 : 128) + Int(network.length), default: 0] += 1
+            }
+            for (length, count) in lengths.sorted(by: { $0.key < $1.key }) {
+                let isIPv4 = length <= 128
+                let set = FirewallSet(scope, isIPv4: isIPv4, length: UInt8(isIPv4 ? length : length - 128))
+                sets.append(set)
+                counts[set] = count
             }
         }
+        self.counts = counts
         self.scopes = scopes
         self.sets = sets
     }
@@ -42,7 +53,7 @@ struct WantedTable {
     func canMend(_ kernel: KernelTable) -> Bool {
         kernel.flags == 0 && kernel.chains[FirewallRule.baseChain] == baseChain
             && scopes.allSatisfy { kernel.chains[$0.name].map { $0.hook == nil } ?? true }
-            && sets.allSatisfy { set in kernel.sets[set.name].map { $0 == Self.shape(set) } ?? true }
+            && sets.allSatisfy { set in kernel.sets[set.name].map { $0 == shape(set) } ?? true }
     }
 
     /// All of it but the elements.
@@ -66,7 +77,7 @@ struct WantedTable {
         for scope in scopes where kernel.chains[scope.name] == nil {
             batch.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE) { $0.text(NFTA_CHAIN_NAME, scope.name) }
         }
-        for (index, set) in sets.enumerated() where kernel.sets[set.name] == nil { Self.write(set, index, &batch) }
+        for (index, set) in sets.enumerated() where kernel.sets[set.name] == nil { write(set, index, &batch) }
         let base = FirewallRule.base(scopes)
         let present = kernel.rules[FirewallRule.baseChain] ?? []
         if present.map(\.comment) != base.map(\.comment) {
@@ -105,11 +116,13 @@ struct WantedTable {
         }
     }
 
-    private static func shape(_ set: FirewallSet) -> KernelTable.Shape {
-        KernelTable.Shape(flags: NFT_SET_TIMEOUT.rawValue, keyType: set.keyType, keyLength: set.keyLength)
+    private func shape(_ set: FirewallSet) -> KernelTable.Shape {
+        KernelTable.Shape(
+            flags: NFT_SET_TIMEOUT.rawValue, keyType: set.keyType, keyLength: set.keyLength,
+            countsElements: countsElements)
     }
 
-    private static func write(_ set: FirewallSet, _ number: Int, _ batch: inout NetfilterBatch) {
+    private func write(_ set: FirewallSet, _ number: Int, _ batch: inout NetfilterBatch) {
         let shape = shape(set)
         batch.message(NFT_MSG_NEWSET, NLM_F_CREATE) {
             $0.text(NFTA_SET_NAME, set.name)
@@ -120,7 +133,7 @@ struct WantedTable {
             $0.number(NFTA_SET_ID, UInt32(number + 1))
             // As libnftnl has it, for `nft list`: kind 0, length 4: keys are in network order.
             $0.bytes(NFTA_SET_USERDATA, [0, 4, 2, 0, 0, 0])
-            // Each element counts what it stops.
+            guard shape.countsElements else { return }
             $0.nested(NFTA_SET_EXPR) {
                 $0.text(NFTA_EXPR_NAME, "counter")
                 $0.nested(NFTA_EXPR_DATA) { _ in }

@@ -216,12 +216,14 @@ extension Jail {
 extension Failure {
     /// Its filled groups, several values of one joined.
     var textGroups: [String: String] {
-        groups.compactMapValues { value in
+        var texts: [String: String] = [:]
+        for (name, value) in groups {
             switch value {
-            case .none: nil
-            case .text(let text): text
-            case .list(let parts): parts.joined(separator: ", ")
+            case .none: continue
+            case .text(let text): texts[name] = text
+            case .list(let parts): texts[name] = parts.joined(separator: ", ")
             }
         }
+        return texts
     }
 }

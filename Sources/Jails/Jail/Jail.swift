@@ -52,7 +52,7 @@ package final class Jail {
     /// Those that need an answer, in their order. At most `mostWaiting`; a further one is refused.
     var waiting: [Waiting] = []
     /// Of ignore commands, while `tick` takes failures up again.
-    var answers: [FilledCommand: Bool] = [:]
+    var answers: [String: Bool] = [:]
     private var nextCleanUp = -Double.infinity
 
     static let mostWaiting = 1000
@@ -121,7 +121,7 @@ package final class Jail {
     package func take(banOf ban: Ban, now: Double) -> [JailEvent] {
         guard ban.jail != settings.name, !ban.isRestored else { return [] }
         settle(now)
-        var failure = Failure(time: min(ban.time, now), pattern: 0)
+        var failure = Failure(time: min(ban.time, now), groups: [:], pattern: 0)
         failure.id = ban.target.description
         failure.matches = ban.matches
         for (name, text) in ban.groups { failure.groups[name] = .text(text) }

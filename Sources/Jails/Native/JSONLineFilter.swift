@@ -67,7 +67,7 @@ final class JSONLineFilter {
             score = cases[pattern].score
         }
         guard let address = address(line, &text) else { return nil }
-        var failure = Failure(time: given ?? date(line, now, &text) ?? now, pattern: pattern)
+        var failure = Failure(time: given ?? date(line, now, &text) ?? now, groups: [:], pattern: pattern)
         failure.weight = score
         failure.id = address.addressText
         failure.groups[address.isIPv4 ? "ip4" : "ip6"] = .text(address.addressText)

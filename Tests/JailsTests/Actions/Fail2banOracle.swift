@@ -215,8 +215,10 @@ final class ShellRecorder {
         files = try ConfigurationFiles([
             "bin/rec": """
             #!/bin/sh
-            { printf '%s' "${0##*/}"; for word in "$@"; do printf '\\037%s' "$word"; done
-              printf '\\037<%s>\\036' "$GREETING"; } >>"$REC/log"
+            words=${0##*/}
+            for word in "$@"; do words="$words$(printf '\\037')$word"; done
+            test "$1" != stdin || words="$words$(printf '\\037'; cat)"
+            printf '%s\\037<%s>\\036' "$words" "$GREETING" >>"$REC/log"
             test ! -e "$REC/broken-$1"
             """
         ])

@@ -142,6 +142,44 @@ struct ShellActionTests {
         }
     }
 
+    /// Actions that come with fail2ban, as long as all that they run can be recorded in place of running it.
+    private static let stock = [
+        "iptables-multiport", "iptables-ipset-proto6", "nftables-multiport", "firewallcmd-ipset", "ufw", "route",
+        "cloudflare", "abuseipdb", "mail-whois", "sendmail-whois", "dummy",
+    ]
+    private static let programs = [
+        "iptables", "ip6tables", "ipset", "nft", "firewall-cmd", "ufw", "ip",
+        "curl", "mail", "whois", "date", "hostname", "sendmail",
+    ]
+
+    @Test(
+        "fail2ban's stock actions run the same commands",
+        .enabled(if: Fail2banOracle.isThere && access("/etc/fail2ban/action.d/dummy.conf", R_OK) == 0))
+    func stockActions() throws {
+        let recorder = try ShellRecorder(names: Self.programs)
+        var attack = Self.ban("192.0.2.1", ["user": "$(id)"], matches: ["one `id` \"two\"", "three; four"])
+        attack.count = 2
+        let steps: [Step] = [
+            .start, .ban(attack), .ban(Self.ban("2001:db8::1")), .ban(Self.ban("192.0.2.3")),
+            .unban(Self.ban("2001:db8::1")), .stop,
+        ]
+        let files = try Self.stock.map { name in
+            let files = try Self.configuration(
+                "\(name)[port=\"80,443\", mailcmd=\"rec stdin\", target=\"\(recorder.files.path)/dummy\", agent=x]", [:]
+            )
+            symlink("/etc/fail2ban/action.d", files.path + "/action.d")
+            return files
+        }
+        let cases = files.map { (configuration: $0.path, steps: steps) }
+        let expected = try Fail2banOracle.run(cases, jail: "j", recorder: recorder)
+        for (index, name) in Self.stock.enumerated() {
+            let found = try Self.run(steps, files: files[index], recorder: recorder)
+            // Which program of a pipeline begins first is chance.
+            #expect(found.sorted() == expected[index].sorted(), "\(name)")
+            #expect(name == "dummy" || expected[index].count > 1, "\(name)")
+        }
+    }
+
     static func configuration(_ action: String, _ more: [String: String]) throws -> ConfigurationFiles {
         var files = more
         files["jail.conf"] = "[j]\nenabled = true\nfilter = f\nlogpath = /dev/null\nbantime = 600\naction = \(action)\n"

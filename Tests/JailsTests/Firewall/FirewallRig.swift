@@ -33,7 +33,7 @@ final class FirewallRig: Sendable {
     }
 
     /// Runs `body` beside a monitor of the firewall.
-    func monitored(_ body: () throws -> Void) rethrows {
+    func monitored(_ body: () throws -> Void) throws {
         let stop = StopToken()
         let monitor = FirewallMonitor(firewall, stop: stop)
         let thread = WorkerThread(name: "monitor") { monitor.run() }
@@ -41,6 +41,7 @@ final class FirewallRig: Sendable {
             stop.stop()
             thread.join()
         }
+        try #require(NetworkNamespace.await { monitor.isListening.load(ordering: .acquiring) })
         try body()
     }
 

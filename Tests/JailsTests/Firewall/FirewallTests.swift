@@ -172,6 +172,23 @@ import Testing
         }
     }
 
+    @Test("elements count packets where that is wanted, and a table that does not is made anew")
+    func elementCounters() async throws {
+        try await NetworkNamespace.run {
+            var settings = Firewall.Settings()
+            let plain = FirewallRig(settings)
+            try plain.action("a").start(restoring: [plain.ban("127.0.0.1", 60)], now: plain.now)
+            settings.countsElements = true
+            let rig = FirewallRig(settings)
+            let jail = rig.action("a")
+            try jail.start(restoring: [rig.ban("127.0.0.9", 60)], now: rig.now)
+            let list = try NetworkNamespace.shell("nft list set inet tocsin bans_ip4_32")
+            try #require(list.contains("127.0.0.9 counter packets 0 bytes 0 timeout") && !list.contains("127.0.0.1"))
+            let enforcement = try #require(try rig.firewall.enforcement(of: BanTarget("127.0.0.9"), jail: "a"))
+            try #require(enforcement.packets == 0)
+        }
+    }
+
     @Test("metrics count what rules stop and what jails have")
     func numbers() async throws {
         try await NetworkNamespace.run {

@@ -1,0 +1,110 @@
+import Bytes
+import Configuration
+import Jails
+import Logs
+import Telemetry
+
+/// Works out which jails run, from the native ones and fail2ban's configuration.
+struct JailPlanner {
+    private let section: JailsSection
+    private var jails: [JailPlan] = []
+    private var problems: [String] = []
+
+    init(_ section: JailsSection) { self.section = section }
+
+    func plan() -> JailsRoad.Plan {
+        var planner = self
+        planner.addNative()
+        planner.addFail2ban()
+        return JailsRoad.Plan(jails: planner.jails, problems: planner.problems, section: section)
+    }
+
+    private var zone: ZoneFile { section.zone ?? .utc }
+
+    private mutating func addNative() {
+        for jail in section.native where jail.isEnabled {
+            var settings = jail.settings
+            settings.isObserving = jail.mode.map { $0 == .observe } ?? (section.mode == .observe)
+            settings.ignoring.entries += section.ignored
+            var sources: [JailSource] = []
+            if !jail.sources.files.isEmpty {
+                sources.append(.files(jail.sources.files.map { .init(pattern: $0, isFromTail: false) }))
+            }
+            if !jail.sources.journal.isEmpty {
+                sources.append(.journal(JournalPlace(), match: jail.sources.journal.joined(separator: "\n")))
+            }
+            if !jail.sources.logs.isEmpty { sources.append(.stored(jail.sources.logs.map(\.matchers))) }
+            add(
+                JailPlan(
+                    settings: settings, fingerprint: "\(jail) \(settings) \(section.timeZone)", sources: sources,
+                    makeFilter: { [zone] now throws(JailConfigurationError) in try jail.makeFilter(now: now, zone: zone) },
+                    actions: jail.actions.compactMap { $0 == "firewall" ? .firewall : section.actions[$0] }))
+        }
+    }
+
+    private mutating func addFail2ban() {
+        guard let fail2ban = section.fail2ban else { return }
+        let configuration: JailsConfiguration
+        do throws(JailConfigurationError) {
+            configuration = try JailsConfiguration(directory: fail2ban.directory, only: fail2ban.jails)
+        } catch {
+            problems.append(error.description)
+            return
+        }
+        problems += configuration.problems.map(\.error.description)
+        for name in fail2ban.jails ?? [] where !configuration.jails.contains(where: { $0.name == name }) {
+            if configuration.problems.contains(where: { $0.jail == name }) { continue }
+            problems.append("\(fail2ban.directory): expected a jail [\(name)], found none")
+        }
+        for definition in configuration.jails where definition.isEnabled {
+            do throws(JailConfigurationError) {
+                add(try plan(definition, fail2ban))
+            } catch {
+                problems.append(error.description)
+            }
+        }
+    }
+
+    private func plan(
+        _ definition: JailDefinition, _ fail2ban: Fail2banSection
+    ) throws(JailConfigurationError) -> JailPlan {
+        guard let filter = definition.filter else {
+            throw JailConfigurationError(
+                file: fail2ban.directory + "/jail.conf", message: "jail [\(definition.name)]: expected a filter, found none")
+        }
+        var settings = try JailSettings(definition)
+        settings.isObserving = (fail2ban.mode ?? section.mode) == .observe
+        settings.ignoring.entries += section.ignored
+        var zone = zone
+        if let name = definition.options["logtimezone"], !name.isEmpty {
+            guard let named = TimeZones.zone(named: name) ?? ZoneFile(rule: name) else {
+                throw JailConfigurationError(
+                    file: fail2ban.directory + "/jail.conf",
+                    message: "jail [\(definition.name)]: logtimezone: expected a zone such as UTC+0200, found \"\(name)\"")
+            }
+            zone = named
+        }
+        var actions: [JailAction] = []
+        for action in definition.actions {
+            if fail2ban.enforcement == .firewall, action.isFirewall {
+                if !actions.contains(where: \.isFirewall) { actions.append(.firewall) }
+            } else {
+                actions.append(try .shell(action, jail: definition))
+            }
+        }
+        return JailPlan(
+            settings: settings, fingerprint: "\(definition) \(settings) \(fail2ban) \(section.timeZone)",
+            sources: [try definition.source()],
+            makeFilter: { now throws(JailConfigurationError) in
+                try Filter(filter, now: now, settings: Filter.Settings(zone: zone))
+            }, actions: actions)
+    }
+
+    private mutating func add(_ plan: JailPlan) {
+        if jails.contains(where: { $0.settings.name == plan.settings.name }) {
+            problems.append("two jails are named \(plan.settings.name): expected one")
+            return
+        }
+        jails.append(plan)
+    }
+}
