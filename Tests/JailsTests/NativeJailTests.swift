@@ -223,7 +223,7 @@ struct NativeJailTests {
             "not", "score", "-1", "99999999999999999999", "ports", "scope", "ipv6", "ban_time_increment", "true",
             "null", "~",
         ]
-        for _ in 0..<3000 {
+        for _ in 0..<800 {
             var text = "native:\n  - {name: a, files: b, "
             for _ in 0..<Int.random(in: 1...12, using: &random) {
                 text += pieces[Int.random(in: 0..<pieces.count, using: &random)]
@@ -252,7 +252,7 @@ struct NativeJailTests {
         )
         var random = SeededRandom(seed: 72)
         var found = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<5000 {
             var line = seed
             for _ in 0..<Int.random(in: 0...6, using: &random) where !line.isEmpty {
                 let index = Int.random(in: 0..<line.count, using: &random)
@@ -268,6 +268,6 @@ struct NativeJailTests {
                 #expect(failure.id.flatMap { IPNetwork($0)?.isAddress } == true, "\(String(line))")
             }
         }
-        #expect(found > 1000)
+        #expect(found > 250)
     }
 }

@@ -1,4 +1,6 @@
+import Bytes
 import Configuration
+import Glibc
 import Jails
 import Telemetry
 
@@ -13,6 +15,8 @@ struct JailsSection: Sendable, ConfigurationSection {
 
     var mode = Mode.observe
     var fail2ban: Fail2banSection?
+    /// What the file has, or, without a file, what watches sshd.
+    var native = Self.defaultJails
     /// Nobody on it is banned by any jail: addresses, networks, names of hosts, `file:/path`.
     var ignored: [String] = []
     /// Where bans are also written as fail2ban logs them.
@@ -26,6 +30,9 @@ struct JailsSection: Sendable, ConfigurationSection {
             "mode", "observe or enforce", default: "observe",
             "What jails do that do not say: `observe` is everything but the ban. See [jails.md](jails.md)."),
         ConfigurationKey("fail2ban", "mapping", "fail2ban's jails, run as they are: see [fail2ban](#fail2ban)."),
+        ConfigurationKey(
+            "native", "list of jails",
+            "Jails of our own: see [native](#native). Without this key and `fail2ban`: one for sshd."),
         ConfigurationKey(
             "ignore", "list of addresses", default: "[]",
             "Whom no jail bans: addresses, networks, names of hosts, `file:/path` of such a list."),
@@ -42,6 +49,7 @@ struct JailsSection: Sendable, ConfigurationSection {
     init(_ reader: MappingReader) {
         mode = reader.choice("mode") ?? mode
         fail2ban = reader.section("fail2ban")
+        native = reader.value("native").map { NativeJail.read($0) } ?? (reader.has("fail2ban") ? [] : native)
         ignored = reader.strings("ignore") ?? ignored
         banLog = reader.path("ban_log")
         timeZone = reader.string("time_zone") ?? timeZone
@@ -53,6 +61,14 @@ struct JailsSection: Sendable, ConfigurationSection {
         firewall = reader.section("firewall") ?? firewall
         reader.finish()
     }
+
+    /// For sshd, from the journal where there is one, else from the files that syslog daemons write.
+    static let defaultJails: [NativeJail] = {
+        let hasJournal = ["/var/log/journal", "/run/log/journal"].contains { (path: String) in access(path, F_OK) == 0 }
+        let source = hasJournal ? "journal: [_COMM=sshd, _COMM=sshd-session]" : "files: [/var/log/auth.log, /var/log/secure]"
+        let text = "{name: sshd, filter: sshd, ports: [22], \(source)}"
+        return (try? ConfigurationFile<NativeJail>(Array(text.utf8), file: "built-in jails").contents).map { [$0] } ?? []
+    }()
 
     var zone: ZoneFile? { TimeZones.zone(named: timeZone) ?? ZoneFile(rule: timeZone) }
 }
@@ -136,5 +152,15 @@ struct FirewallSection: Sendable, Equatable, ConfigurationSection {
         }
         bansPerMinute = reader.int("max_bans_per_minute", in: 1...1_000_000) ?? bansPerMinute
         reader.finish()
+    }
+}
+
+extension FirewallSection {
+    /// Whom bans must not hit.
+    func guarding(allowed: [IPNetwork]) -> LockoutGuard {
+        var settings = LockoutGuard.Settings()
+        settings.adminPorts = Set(adminPorts.map { UInt16(clamping: $0) })
+        settings.allowed = allowed
+        return LockoutGuard(settings)
     }
 }

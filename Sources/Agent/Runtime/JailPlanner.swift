@@ -16,6 +16,7 @@ struct JailPlanner {
         var planner = self
         planner.addNative()
         planner.addFail2ban()
+        planner.addManual()
         return JailsRoad.Plan(jails: planner.jails, problems: planner.problems, section: section)
     }
 
@@ -38,7 +39,7 @@ struct JailPlanner {
                 JailPlan(
                     settings: settings, fingerprint: "\(jail) \(settings) \(section.timeZone)", sources: sources,
                     makeFilter: { [zone] now throws(JailConfigurationError) in try jail.makeFilter(now: now, zone: zone) },
-                    actions: jail.actions.compactMap { $0 == "firewall" ? .firewall : section.actions[$0] }))
+                    actions: jail.actions.compactMap { $0 == "firewall" ? .firewall : nil }))
         }
     }
 
@@ -86,18 +87,36 @@ struct JailPlanner {
         }
         var actions: [JailAction] = []
         for action in definition.actions {
-            if fail2ban.enforcement == .firewall, action.isFirewall {
+            if action.isPython { continue }
+            if fail2ban.enforcement == .firewall, let equivalent = NativeEquivalent(action) {
+                settings.ports = equivalent.ports
+                settings.rejects = equivalent.rejects
                 if !actions.contains(where: \.isFirewall) { actions.append(.firewall) }
             } else {
-                actions.append(try .shell(action, jail: definition))
+                actions.append(.shell(action))
             }
         }
         return JailPlan(
             settings: settings, fingerprint: "\(definition) \(settings) \(fail2ban) \(section.timeZone)",
             sources: [try definition.source()],
-            makeFilter: { now throws(JailConfigurationError) in
+            makeFilter: { [zone] now throws(JailConfigurationError) in
                 try Filter(filter, now: now, settings: Filter.Settings(zone: zone))
             }, actions: actions)
+    }
+
+    /// For bans by hand; nothing else leads to one there. It enforces as soon as anything does.
+    private mutating func addManual() {
+        guard !jails.isEmpty || section.mode == .enforce else { return }
+        var settings = JailSettings(name: JailPlan.manualName)
+        settings.banTime = 86_400
+        settings.isObserving = section.mode == .observe && jails.allSatisfy(\.settings.isObserving)
+        settings.ignoring.entries = section.ignored
+        add(
+            JailPlan(
+                settings: settings, fingerprint: "\(settings)", sources: [],
+                makeFilter: { now throws(JailConfigurationError) in
+                    throw JailConfigurationError(file: "", message: "jail [\(JailPlan.manualName)] reads nothing")
+                }, actions: [.firewall]))
     }
 
     private mutating func add(_ plan: JailPlan) {
@@ -107,4 +126,9 @@ struct JailPlanner {
         }
         jails.append(plan)
     }
+}
+
+extension JailPlan {
+    /// The jail of bans by hand.
+    static let manualName = "manual"
 }

@@ -30,8 +30,8 @@ final class JailsRoad: Sendable {
     private let readiness: Readiness
     private let logger: Logger
     private let firewalls: Firewalls
-    private let runner = ShellRunner()
-    private let ignoreCommands = ShellIgnoreCommands()
+    private let runner = CommandRunner()
+    private let ignoreCommands = IgnoreCommands()
     private let running = Mutex<Running?>(nil)
 
     init(
@@ -92,7 +92,6 @@ final class JailsRoad: Sendable {
             running.withLock { $0 = nil }
         }
         observer.expect(plan.jails.map(\.settings.name))
-        firewalls.remove(gone)
         start(plan)
     }
 
@@ -167,6 +166,7 @@ final class JailsRoad: Sendable {
             defer { running = nil }
             return running?.crew
         }
+        ignoreCommands.stop()
         crew?.stop(within: 2)
         store.commit()
         firewalls.stop()

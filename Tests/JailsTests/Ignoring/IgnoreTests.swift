@@ -189,7 +189,7 @@ struct IgnoreTests {
     @Test("the shell runs commands, and nothing in a value is a command")
     func shell() async throws {
         let files = try ConfigurationFiles([:])
-        let commands = ShellIgnoreCommands()
+        let commands = IgnoreCommands()
         let statuses = Mutex<[String: Int32?]>([:])
         var ban = Ban(jail: "sshd", target: "192.0.2.1", time: 1000, duration: 600)
         ban.groups = ["user": "a; touch \(files.path)/bad; $(touch \(files.path)/bad)"]

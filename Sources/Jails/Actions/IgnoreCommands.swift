@@ -3,7 +3,7 @@ import Telemetry
 
 /// Runs `ignorecommand`s by the shell, four at a time, each with its tags filled in as an action's are. Apart from the actions' commands: who is
 /// slow to say whom to ignore holds no ban up. Safe from any thread.
-package final class ShellIgnoreCommands: IgnoreCommandRunner {
+package final class IgnoreCommands: IgnoreCommandRunner {
     private struct Request: Sendable {
         let command: String
         let candidate: Ban
@@ -47,10 +47,11 @@ package final class ShellIgnoreCommands: IgnoreCommandRunner {
 
     private func work() {
         // Of its own, since a runner does one command at a time.
-        let runner = ShellRunner()
+        let runner = CommandRunner()
         while let request = next() {
             let script = BanTags(ban: request.candidate, facts: facts).tags.script(request.command)
-            let outcome = runner.run(script, timeout: request.timeout, context: context)
+            let words = ["/bin/sh", "-c", script.text] + script.parameters
+            let outcome = runner.run(words, timeout: request.timeout, context: context)
             if case .exited(let status) = outcome.end { request.answer(status) } else { request.answer(nil) }
         }
     }
