@@ -104,7 +104,8 @@ final class Agent: Sendable {
                 .init(
                     service: RoadService(
                         agent: self, road: road, metricsRoad: metricsRoad, rulesRoad: rulesRoad,
-                        alertingRoad: alertingRoad, jailsRoad: jailsRoad, heartbeat: heartbeat, server: server, access: access,
+                        alertingRoad: alertingRoad, jailsRoad: jailsRoad, heartbeat: heartbeat, server: server,
+                        access: access,
                         path: origin.path),
                     failureTerminationBehavior: .cancelGroup),
                 .init(service: ReloadService(agent: self)),

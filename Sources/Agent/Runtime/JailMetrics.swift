@@ -109,7 +109,8 @@ final class JailMetrics: JailObserver {
         case .guarded(let ban, let reason):
             logger.warning("not banned", metadata: with(ban).merging(["because": "\(reason)"]) { $1 })
         case .refused(let text, let refusal):
-            logger.debug("not counted", metadata: place.merging(["who": "\(text)", "because": "\(refusal.rawValue)"]) { $1 })
+            logger.debug(
+                "not counted", metadata: place.merging(["who": "\(text)", "because": "\(refusal.rawValue)"]) { $1 })
         default: break
         }
     }
@@ -133,7 +134,10 @@ final class JailMetrics: JailObserver {
             let problems = self.problems.withLock(\.count)
             typealias Value = ((plan: JailPlan, status: JailStatus)) -> Double
             let families: [(name: String, help: String, value: Value)] = [
-                ("f2b_jail_banned_current", "Bans that hold.", { $0.status.isObserving ? 0 : Double($0.status.banned) }),
+                (
+                    "f2b_jail_banned_current", "Bans that hold.",
+                    { $0.status.isObserving ? 0 : Double($0.status.banned) }
+                ),
                 (
                     "tocsin_jail_observed_current", "Bans that would hold, of a jail that only observes.",
                     { $0.status.isObserving ? Double($0.status.banned) : 0 }
@@ -162,7 +166,7 @@ final class JailMetrics: JailObserver {
                     series: [["type": "jail"]: .computed { Double(problems) }]),
                 MetricRegistry.Family(
                     name: "f2b_jail_count", help: "Jails that run.", type: .gauge,
-                    series: [[:]: .computed { Double(jails.count) }])
+                    series: [[:]: .computed { Double(jails.count) }]),
             ]
         }
     }
@@ -170,5 +174,7 @@ final class JailMetrics: JailObserver {
 
 extension Ban {
     /// When it ends, for people.
-    var endText: String { duration < 0 ? "for ever" : String(RFC3339.text(Int64(min(max(end, 0), 9e9)) * 1_000_000_000)) }
+    var endText: String {
+        duration < 0 ? "for ever" : String(RFC3339.text(Int64(min(max(end, 0), 9e9)) * 1_000_000_000))
+    }
 }

@@ -10,7 +10,12 @@ struct JailPlanner {
     private var jails: [JailPlan] = []
     private var problems: [String] = []
 
-    init(_ section: JailsSection) { self.section = section }
+    private let stateDirectory: String
+
+    init(_ section: JailsSection, stateDirectory: String) {
+        self.section = section
+        self.stateDirectory = stateDirectory
+    }
 
     func plan() -> JailsRoad.Plan {
         var planner = self
@@ -38,8 +43,28 @@ struct JailPlanner {
             add(
                 JailPlan(
                     settings: settings, fingerprint: "\(jail) \(settings) \(section.timeZone)", sources: sources,
-                    makeFilter: { [zone] now throws(JailConfigurationError) in try jail.makeFilter(now: now, zone: zone) },
-                    actions: jail.actions.compactMap { $0 == "firewall" ? .firewall : nil }))
+                    makeFilter: { [zone] now throws(JailConfigurationError) in try jail.makeFilter(now: now, zone: zone)
+                    },
+                    actions: jail.actions.compactMap { action($0) }))
+        }
+    }
+
+    private func action(_ name: String) -> JailAction? {
+        if name == "firewall" { return .firewall }
+        guard let kind = section.actions.first(where: { $0.name == name })?.kind else { return nil }
+        let directory = stateDirectory
+        return .other(name: name) { context in
+            let userAgent = "tocsin/\(Version.current)"
+            switch kind {
+            case .webhook(let settings):
+                return WebhookAction(settings, host: ProcessFacts.hostName, userAgent: userAgent, context: context)
+            case .file(let settings): return FileAction(settings, context: context)
+            case .httpList(let settings):
+                let file = String(context.name.map { $0 == "/" ? "_" : $0 })
+                return HTTPListAction(
+                    settings, path: "\(directory)/bans/\(file).ids", host: ProcessFacts.hostName, userAgent: userAgent,
+                    context: context)
+            }
         }
     }
 
@@ -71,7 +96,8 @@ struct JailPlanner {
     ) throws(JailConfigurationError) -> JailPlan {
         guard let filter = definition.filter else {
             throw JailConfigurationError(
-                file: fail2ban.directory + "/jail.conf", message: "jail [\(definition.name)]: expected a filter, found none")
+                file: fail2ban.directory + "/jail.conf",
+                message: "jail [\(definition.name)]: expected a filter, found none")
         }
         var settings = try JailSettings(definition)
         settings.isObserving = (fail2ban.mode ?? section.mode) == .observe
@@ -81,7 +107,8 @@ struct JailPlanner {
             guard let named = TimeZones.zone(named: name) ?? ZoneFile(rule: name) else {
                 throw JailConfigurationError(
                     file: fail2ban.directory + "/jail.conf",
-                    message: "jail [\(definition.name)]: logtimezone: expected a zone such as UTC+0200, found \"\(name)\"")
+                    message:
+                        "jail [\(definition.name)]: logtimezone: expected a zone such as UTC+0200, found \"\(name)\"")
             }
             zone = named
         }

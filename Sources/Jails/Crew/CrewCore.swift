@@ -136,7 +136,8 @@ package final class CrewCore {
         let deadline = Timestamp.monotonic.adding(seconds: 2)
         for lane in lanes {
             let users = members.filter { $0.lanes.contains { $0 === lane } }
-            let isRemoved = lane !== surroundings.firewallLane && users.allSatisfy { removed.contains($0.plan.settings.name) }
+            let isRemoved =
+                lane !== surroundings.firewallLane && users.allSatisfy { removed.contains($0.plan.settings.name) }
             lane.stop(isRemoved: isRemoved, within: max(0.1, deadline.seconds(since: .monotonic)))
         }
         reader?.stop()
@@ -194,6 +195,7 @@ package final class CrewCore {
     var problems: [String: String] {
         var problems = reader?.problems ?? [:]
         for (jail, problem) in failures { problems["jail \(jail)"] = problem }
+        if let problem = surroundings.banLog?.problem { problems["ban log"] = problem }
         for member in members {
             for (index, problem) in member.jail.problems.enumerated() {
                 problems["jail \(member.plan.settings.name) ignore \(index)"] = problem
