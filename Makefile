@@ -40,6 +40,7 @@ lint:
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests
 	python3 dashboards/generate.py --check
 	scripts/embed-rules --check
+	scripts/embed-jails --check
 	scripts/list-families --check
 
 format:

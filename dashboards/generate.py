@@ -10,10 +10,12 @@ import agent  # noqa: E402
 import alerts  # noqa: E402
 import containers  # noqa: E402
 import host  # noqa: E402
+import security  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 DASHBOARDS = {
     "tocsin.json": agent.build, "host.json": host.build, "containers.json": containers.build, "alerts.json": alerts.build,
+    "security.json": security.build,
 }
 
 

@@ -6,6 +6,16 @@ extension RawSpan {
     package var isUTF8: Bool {
         withUnsafeBytes { clinux_is_utf8($0.baseAddress, $0.count) != 0 }
     }
+
+    /// Hands on the first `longest` bytes as UTF-8: themselves, or a copy in `buffer` with U+FFFD for what is ill-formed.
+    @inline(__always)
+    package func withText(_ buffer: inout ByteBuffer, longest: Int, _ body: (RawSpan) -> Void) {
+        let cut = slice(0, min(byteCount, longest))
+        guard !cut.isUTF8 else { return body(cut) }
+        buffer.removeAll()
+        _ = buffer.append(repairing: cut)
+        body(buffer.bytes)
+    }
 }
 
 extension ByteBuffer {

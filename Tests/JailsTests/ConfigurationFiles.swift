@@ -16,6 +16,12 @@ final class ConfigurationFiles {
 
     func write(_ name: String, _ text: String) throws { try write(name, bytes: Array(text.utf8)) }
 
+    func append(_ name: String, _ text: String) throws {
+        let file = try #require(fopen(path + "/" + name, "a"))
+        defer { fclose(file) }
+        fputs(text, file)
+    }
+
     func write(_ name: String, bytes: [UInt8]) throws {
         var folder = path
         for part in name.split(separator: "/").dropLast() {

@@ -83,10 +83,10 @@ struct FilterTests {
         var cache = SessionCache()
         let failure = Failure(time: 0, groups: ["mlfid": .text("x")], pattern: 0)
         for number in 0..<(SessionCache.capacity + 5) {
-            _ = cache.merge(failure, session: "\(number)", line: "", now: 0)
+            _ = cache.merge(failure, session: "\(number)", line: RawSpan(), now: 0)
         }
         #expect(cache.count == SessionCache.capacity && cache.evicted == 5)
-        _ = cache.merge(failure, session: "new", line: "", now: SessionCache.lifetime + 1)
+        _ = cache.merge(failure, session: "new", line: RawSpan(), now: SessionCache.lifetime + 1)
         #expect(cache.count == 1)
     }
 
@@ -171,7 +171,7 @@ struct FilterTests {
             }.joined()
             let caseless = Bool.random(using: &random)
             let matcher = try TextMatcher(pattern, isCaseless: caseless)
-            var prefilter = LiteralPrefilter([RequiredLiterals(pattern, isCaseless: caseless)])
+            let prefilter = LiteralPrefilter([RequiredLiterals(pattern, isCaseless: caseless)])
             for _ in 0..<30 {
                 let line = (0..<Int.random(in: 0...12, using: &random)).map { _ in
                     "abcdAB.".utf8.randomElement(using: &random) ?? 0

@@ -1,4 +1,5 @@
 import Configuration
+import Logs
 
 /// A jail of `jail.conf` with its filter and its actions; nothing compiled, no log looked for.
 package struct JailDefinition: Sendable, Equatable {
@@ -7,6 +8,11 @@ package struct JailDefinition: Sendable, Equatable {
         package var pattern: String
         /// Only what is written from now on counts.
         package var isFromTail: Bool
+
+        package init(pattern: String, isFromTail: Bool = false) {
+            self.pattern = pattern
+            self.isFromTail = isFromTail
+        }
     }
 
     package var name: String
@@ -124,6 +130,30 @@ package struct JailDefinition: Sendable, Equatable {
         for option in Self.otherOptions { options[option] = try layers.value(of: option, in: name) }
     }
 
+    /// With `auto` the journal is read where none of the logs is there: Debian has written none since 12.
+    fileprivate var readsJournalInstead: Bool {
+        guard backend == "auto", isEnabled, let filter, !filter.journalMatches.isEmpty else { return false }
+        return Self.isTrue(options["systemd_if_nologs"] ?? "true")
+            && logPaths.allSatisfy { JailReader.paths(matching: $0.pattern).isEmpty }
+    }
+
+    /// Where its lines come from.
+    package func source() throws(JailConfigurationError) -> JailSource {
+        if filter?.name == "recidive" { return .bans }
+        let backend: ParameterList
+        do {
+            backend = try ParameterList(self.backend)
+        } catch {
+            throw JailConfigurationError(
+                file: "jail.conf", line: 0, message: "jail [\(name)]: backend: \(error.message)")
+        }
+        guard backend.name == "systemd" else { return .files(logPaths) }
+        func parameter(_ name: String) -> String { backend.parameters.last { $0.name == name }?.value ?? "" }
+        return .journal(
+            JournalPlace(directory: parameter("journalpath"), namespace: parameter("namespace")),
+            match: (filter?.journalMatches ?? []).joined(separator: "\n"))
+    }
+
     /// Python's spellings of true.
     static func isTrue(_ text: String) -> Bool { ["1", "yes", "true", "on"].contains(text.trimmed.lowercasedASCII) }
 }
@@ -136,13 +166,24 @@ package struct JailsConfiguration: Sendable {
     package private(set) var problems: [(jail: String, error: JailConfigurationError)] = []
 
     /// Reads `directory/jail.conf`, `jail.d` and `jail.local`. Throws where one of these cannot be read at all.
-    package init(directory: String, surroundings: ConfigurationSurroundings = .process) throws(JailConfigurationError) {
+    ///
+    /// - Parameter only: no other jails than these, which are enabled whatever the files say.
+    package init(
+        directory: String, only: [String]? = nil, surroundings: ConfigurationSurroundings = .process
+    ) throws(JailConfigurationError) {
         var layers = try ConfigurationLayers(stem: directory + "/jail", surroundings: surroundings)
         layers.setDefault("fail2ban_confpath", to: .init(text: directory, file: directory, line: 0))
         // Of the release whose configuration we read.
         layers.setDefault("fail2ban_version", to: .init(text: "1.1.1", file: directory, line: 0))
-        for name in layers.names {
-            do {
+        for name in layers.names where only?.contains(name) ?? true {
+            if only != nil { layers.set("enabled", in: name, to: .init(text: "true", file: directory, line: 0)) }
+            do throws(JailConfigurationError) {
+                let jail = try JailDefinition(name, layers, directory: directory, surroundings: surroundings)
+                guard jail.readsJournalInstead else {
+                    jails.append(jail)
+                    continue
+                }
+                layers.set("backend", in: name, to: .init(text: "systemd", file: directory, line: 0))
                 jails.append(try JailDefinition(name, layers, directory: directory, surroundings: surroundings))
             } catch {
                 problems.append((name, error))

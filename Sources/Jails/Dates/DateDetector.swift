@@ -10,12 +10,12 @@ final class DateDetector {
         var template: Int
     }
 
-    private(set) var templates: [DateTemplate]
-    private var last: Int?
-    private var lastStart = Edge()
-    private var lastEnd = Edge()
+    @exclusivity(unchecked) private(set) var templates: [DateTemplate]
+    @exclusivity(unchecked) private var last: Int?
+    @exclusivity(unchecked) private var lastStart = Edge()
+    @exclusivity(unchecked) private var lastEnd = Edge()
     /// The first template that was never used.
-    private var firstUnused = 0
+    @exclusivity(unchecked) private var firstUnused = 0
 
     /// A template that was not used for so many seconds gives way.
     private static let unusedTime = 300.0

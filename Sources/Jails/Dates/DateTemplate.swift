@@ -17,16 +17,16 @@ final class DateTemplate {
     /// How much a hit of it counts.
     let worth: Double
 
-    var hits = 0
-    var lastUsed = 0.0
+    @exclusivity(unchecked) var hits = 0
+    @exclusivity(unchecked) var lastUsed = 0.0
     /// Where in the line it was found last.
-    var distance = Int.max
+    @exclusivity(unchecked) var distance = Int.max
     var weight: Double { Double(hits) * worth / Double(max(1, distance)) }
     /// At the beginning or the end of a line it can be in one place only.
     var isAnchored: Bool { pattern.isAtLineBegin || pattern.isAtLineEnd }
 
-    private var matcher: TextMatcher?
-    private var fields: DateFieldGroups?
+    @exclusivity(unchecked) private var matcher: TextMatcher?
+    @exclusivity(unchecked) private var fields: DateFieldGroups?
 
     init(name: String, pattern: DatePattern, kind: Kind = .fields, worth: Double = 1) {
         self.name = name

@@ -8,35 +8,46 @@ package struct Failure: Equatable, Sendable {
     package var time: Double
     /// It tells something about a session and counts for nothing by itself.
     package var isNoFail = false
-    package var groups: [String: GroupValue] = [:]
+    package var groups: FailureGroups
     /// All users of the session, in the order of their appearance.
     package var users: [String] = []
     /// The lines, those of the session's earlier helpers among them.
     package var matches: [String] = []
     /// Of the pattern that matched, from 0.
     package var pattern: Int
+    /// For how many failures it counts.
+    package var weight = 1
 
     /// Most lines that are kept of a session.
     static let mostMatches = 100
 
-    func text(_ group: String) -> String? {
+    init(time: Double, groups: FailureGroups, pattern: Int) {
+        self.time = time
+        self.groups = groups
+        self.pattern = pattern
+    }
+
+    /// What a group took, where that is some text.
+    package func text(_ group: String) -> String? {
         if case .text(let text)? = groups[group], !text.isEmpty { text } else { nil }
     }
+
+    /// The same by the place of a group.
+    func text(_ slot: Int) -> String? { groups.text(slot) }
 
     /// Sets who it is, in fail2ban's order: `<F-ID>`, an IPv4 address, an IPv6 address, a name.
     mutating func identify() {
         isName = false
-        if case .list(let parts)? = groups["fid"] {
+        if case .list(let parts)? = groups[GroupNames.fid] {
             id = parts.joined(separator: ", ")
             return
         }
-        let cidr = text("cidr").map { "/" + $0 } ?? ""
-        if let fid = text("fid") {
+        if let fid = text(GroupNames.fid) {
             id = fid
-        } else if let address = text("ip4") ?? text("ip6") {
-            id = address + cidr
+        } else if let address = text(GroupNames.ip4) ?? text(GroupNames.ip6) {
+            if let cidr = text(GroupNames.cidr) { id = address + "/" + cidr } else { id = address }
         } else {
-            id = text("dns")
+            id = text(GroupNames.dns)
             isName = id != nil
         }
     }

@@ -5,7 +5,7 @@ package final class FailurePattern {
     /// As the filter has it, tags and all.
     package let text: String
     /// Lines it matched.
-    package internal(set) var matchCount = 0
+    @exclusivity(unchecked) package internal(set) var matchCount = 0
     /// Matches given up because they took too many steps.
     package private(set) var limitCount = 0
     /// How often it was set aside for that.
@@ -15,19 +15,23 @@ package final class FailurePattern {
 
     let matcher: TextMatcher
     let literals: RequiredLiterals?
-    /// Named groups in the order of the pattern.
-    let groups: [(name: String, number: Int)]
+    /// Named groups.
+    private let groups: [(name: String, number: Int)]
     /// `<F-ALT_USER_1>`: what fills `user` where it is empty.
     private let alternatives: [(name: String, number: Int)]
     /// `<F-TUPLE_ID>`: what is added to `id`.
     private let tuples: [(name: String, number: Int)]
+    // The same three by places in the names of the filter.
+    @exclusivity(unchecked) private var groupSlots: [(slot: Int, number: Int)] = []
+    @exclusivity(unchecked) private var alternativeSlots: [(slot: Int, number: Int)] = []
+    @exclusivity(unchecked) private var tupleSlots: [(slot: Int, number: Int)] = []
     /// Groups of `<SKIPLINES>`.
     let skipGroups: [Int]
     let contentGroup: Int?
 
     private var recentLimits = 0
     private var recentSince = 0.0
-    private var quarantinedUntil = -Double.infinity
+    @exclusivity(unchecked) private var quarantinedUntil = -Double.infinity
 
     /// So many given up within a minute, each some 30 ms, and it rests for a minute: a line that was written to be slow
     /// may cost, but not without end.
@@ -104,43 +108,43 @@ package final class FailurePattern {
         quarantinedUntil = now + Self.quarantineTime
     }
 
-    /// What the groups of the last match hold, alternatives and tuples merged.
-    func values(_ text: RawSpan) -> [String: GroupValue] {
-        var values: [String: GroupValue] = [:]
-        for (name, number) in groups { values[name] = value(number, text) }
-        for (name, number) in alternatives {
-            let found = value(number, text)
-            if found.isFilled, values[name]?.isFilled != true { values[name] = found }
+    /// The names that its failures have values for.
+    var groupNames: [String] { (groups + alternatives + tuples).map(\.name) }
+
+    /// Tells it the names of its filter's groups, before the first call of `fill`.
+    func bind(_ names: GroupNames) {
+        func slots(_ groups: [(name: String, number: Int)]) -> [(slot: Int, number: Int)] {
+            groups.compactMap { group in names.all.firstIndex(of: group.name).map { ($0, group.number) } }
         }
-        for (name, number) in tuples {
-            guard case .text(let part) = value(number, text) else { continue }
-            switch values[name] {
-            case .text(let first): values[name] = .list([first, part])
-            case .list(let parts): values[name] = .list(parts + [part])
-            case .none?, nil: values[name] = .list([part])
-            }
-        }
-        return values
+        (groupSlots, alternativeSlots, tupleSlots) = (slots(groups), slots(alternatives), slots(tuples))
     }
 
-    private func value(_ group: Int, _ text: RawSpan) -> GroupValue {
-        guard let range = matcher.range(of: group) else { return .none }
-        return .text(String(lossy: text.slice(range.lowerBound, range.upperBound)))
+    /// Puts what the groups of the last match took, alternatives and tuples merged, over what `groups` has.
+    func fill(_ groups: inout FailureGroups, _ text: RawSpan) {
+        guard alternativeSlots.isEmpty, tupleSlots.isEmpty else {
+            var own = FailureGroups(groups.names)
+            fillPlain(&own, text)
+            fillMerged(&own, text)
+            return groups.merge(own)
+        }
+        fillPlain(&groups, text)
     }
-}
 
-/// What a named group of a failure holds.
-package enum GroupValue: Equatable, Sendable {
-    /// The group took no part in the match.
-    case none
-    case text(String)
-    case list([String])
+    private func fillPlain(_ groups: inout FailureGroups, _ text: RawSpan) {
+        for index in groupSlots.indices {
+            guard let range = matcher.range(of: groupSlots[index].number) else { continue }
+            groups.set(groupSlots[index].slot, text.slice(range.lowerBound, range.upperBound))
+        }
+    }
 
-    var isFilled: Bool {
-        switch self {
-        case .none: false
-        case .text(let text): !text.isEmpty
-        case .list(let parts): !parts.isEmpty
+    private func fillMerged(_ groups: inout FailureGroups, _ text: RawSpan) {
+        for (slot, number) in alternativeSlots {
+            guard let range = matcher.range(of: number), !range.isEmpty, !groups.isFilled(slot) else { continue }
+            groups.set(slot, text.slice(range.lowerBound, range.upperBound))
+        }
+        for (slot, number) in tupleSlots {
+            guard let range = matcher.range(of: number) else { continue }
+            groups.append(slot, String(lossy: text.slice(range.lowerBound, range.upperBound)))
         }
     }
 }

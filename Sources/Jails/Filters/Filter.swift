@@ -4,7 +4,9 @@ import Telemetry
 /// A filter at work: reads one log line by line and says who failed. It remembers: forms of dates, open sessions, the last lines.
 ///
 /// Not for several threads. In the steady state a line in which nothing is found allocates nothing.
-package final class Filter {
+/// For that reason nothing here asks at run time whether it is used twice at once (`@exclusivity(unchecked)`): no call within comes back
+/// to the filter, and the question would be a sixth of a line's cost.
+package final class Filter: LineFilter {
     /// How it is used.
     package struct Settings: Sendable {
         /// For dates without one.
@@ -26,7 +28,7 @@ package final class Filter {
     package let ignorePatterns: [FailurePattern]
     package let prefixPattern: FailurePattern?
     /// What became of the last line.
-    package private(set) var outcome = Outcome.missed
+    @exclusivity(unchecked) package private(set) var outcome = Outcome.missed
 
     package enum Outcome: Sendable, Equatable {
         case matched
@@ -35,25 +37,21 @@ package final class Filter {
         case missed
     }
 
-    private let settings: Settings
-    private let detector: DateDetector
-    private var prefilter: LiteralPrefilter
+    let settings: Settings
+    /// Dates lines by the filter's `datepattern`.
+    let dater: LineDater
+    private let prefilter: LiteralPrefilter
     /// Few patterns to ignore are asked first, many only where there is something to ignore.
     private let ignoresFirst: Bool
-    private var sessions = SessionCache()
-    private var window: LineWindow
+    @exclusivity(unchecked) private var sessions = SessionCache()
+    @exclusivity(unchecked) private var window: LineWindow
 
     // Reused from line to line.
-    private var repaired = ByteBuffer()
-    private var subject = ByteBuffer(capacity: 1024)
-    private var content = ByteBuffer()
-    private var date = ByteBuffer()
-    private var dateTemplate: DateTemplate?
-    private var dateTime: Double?
-    private var lastTime: Double?
+    @exclusivity(unchecked) private var repaired = ByteBuffer()
+    @exclusivity(unchecked) private var lines = ByteBuffer()
+    @exclusivity(unchecked) private var content = ByteBuffer()
+    @exclusivity(unchecked) private var scratch: FailureGroups
 
-    /// So long the date of a line serves those after it that have none; seconds.
-    private static let dateLifetime = 60.0
     /// Longer lines are cut.
     package static let longestLine = 64 << 10
 
@@ -91,8 +89,9 @@ package final class Filter {
         }
         let year = max(CalendarTime(seconds: Int64(min(max(now, 0), 2.5e11))).year + 3, settings.latestYear)
         do {
-            detector = DateDetector(
-                try DateTemplates.make(definition.datePatterns, decades: 0...min(max(0, (year - 2000) / 10), 9)))
+            dater = LineDater(
+                try DateTemplates.make(definition.datePatterns, decades: 0...min(max(0, (year - 2000) / 10), 9)),
+                zone: settings.zone)
         } catch {
             throw JailConfigurationError(
                 file: definition.path, line: definition.failureLine, message: "datepattern: \(error)")
@@ -100,13 +99,25 @@ package final class Filter {
         prefilter = LiteralPrefilter(failurePatterns.map(\.literals))
         ignoresFirst = ignorePatterns.count < failurePatterns.count - 2
         window = LineWindow(capacity: definition.maximumLines)
+        let patterns = failurePatterns + (prefix.map { [$0] } ?? [])
+        let names = GroupNames(patterns.flatMap(\.groupNames))
+        scratch = FailureGroups(names)
+        for pattern in patterns { pattern.bind(names) }
     }
 
     /// Sessions that were forgotten before their time because too many were open.
     package var evictedSessions: Int { sessions.evicted }
 
     /// The forms of dates, and how often each was found.
-    package var dateTemplates: [(name: String, hits: Int)] { detector.templates.map { ($0.name, $0.hits) } }
+    package var dateTemplates: [(name: String, hits: Int)] { dater.templates }
+
+    /// Whether it matches the last lines together.
+    var isMultiline: Bool { definition.maximumLines > 1 }
+
+    /// What time a line has by its date; nil where it has none. Seconds since 1970.
+    package func time(of line: RawSpan, now: Double) -> Double? {
+        dater.time(of: line, now: now)
+    }
 
     /// Reads the next line, without its end.
     ///
@@ -114,117 +125,123 @@ package final class Filter {
     ///   - time: of the line where its source knows it, as the journal does; the line then has no date to look for.
     ///   - now: seconds since 1970.
     package func failures(in line: RawSpan, time: Double? = nil, now: Double) -> [Failure] {
+        var failures: [Failure] = []
+        read(line, time: time, now: now) { failures.append($0) }
+        return failures
+    }
+
+    /// The same, telling `body` every failure.
+    package func read(_ line: RawSpan, time: Double? = nil, now: Double, _ body: (Failure) -> Void) {
         outcome = .missed
-        let cut = line.slice(0, min(line.byteCount, Self.longestLine))
-        guard cut.isUTF8 else {
-            var text = ByteBuffer()
-            swap(&text, &repaired)
-            defer { swap(&text, &repaired) }
-            text.removeAll()
-            _ = text.append(repairing: cut)
-            return read(text.bytes, time, now)
-        }
-        return read(cut, time, now)
-    }
-
-    private func read(_ line: RawSpan, _ given: Double?, _ now: Double) -> [Failure] {
-        subject.removeAll()
-        var time = given
-        if given == nil, let found = detector.match(line, now: now) {
-            subject.append(line.slice(0, found.cut.lowerBound))
-            subject.append(line.slice(found.cut.upperBound, line.byteCount))
-            time = dateValue(line, found, now)
-        } else {
-            subject.append(line)
-        }
-        if time == nil, let lastTime, lastTime > now - Self.dateLifetime { time = lastTime }
-        if definition.maximumLines > 1 {
-            window.append(subject.bytes)
-            subject.removeAll()
-            window.write(into: &subject)
-        } else {
-            subject.append(0x0a)
-        }
-        guard prefilter.scan(subject.bytes) else {
-            if ignoresFirst, isIgnored(subject.bytes, now) { outcome = .ignored }
-            return []
-        }
-        return find(line, time ?? now, now)
-    }
-
-    /// What a found date says, remembered for the lines after it. Most lines have the date of the line before.
-    private func dateValue(_ line: RawSpan, _ found: DateDetector.Found, _ now: Double) -> Double? {
-        guard !found.cut.isEmpty else { return nil }
-        let template = detector.templates[found.template]
-        let text = line.slice(found.cut.lowerBound, found.cut.upperBound)
-        if template === dateTemplate, date.bytes.equals(text) { return dateTime }
-        date.removeAll()
-        date.append(text)
-        dateTemplate = template
-        dateTime = template.time(line, DateClock(now: now, zone: settings.zone))
-        if let dateTime { lastTime = dateTime }
-        return dateTime
-    }
-
-    private func find(_ line: RawSpan, _ time: Double, _ now: Double) -> [Failure] {
-        if ignoresFirst, isIgnored(subject.bytes, now) {
-            outcome = .ignored
-            return []
-        }
-        var shared: [String: GroupValue] = [:]
-        if let prefixPattern {
-            guard prefixPattern.match(subject.bytes, now: now) else { return [] }
-            prefixPattern.matchCount &+= 1
-            shared = prefixPattern.values(subject.bytes)
-            if let group = prefixPattern.contentGroup, let range = prefixPattern.matcher.range(of: group),
-                !range.isEmpty
-            {
-                content.removeAll()
-                content.append(subject.bytes.slice(range.lowerBound, range.upperBound))
-                content.append(0x0a)
-                swap(&subject, &content)
+        line.withText(&repaired, longest: Self.longestLine) { text in
+            dater.read(text, given: time, cuts: definition.cutsDates, now: now)
+            if isMultiline {
+                readLines(text, dater, now: now, body)
+            } else {
+                judge(dater.subject, text, dater.time ?? now, now, body)
             }
         }
-        var failures: [Failure] = []
-        for (index, pattern) in failurePatterns.enumerated() where prefilter.isCandidate(index) {
-            guard pattern.match(subject.bytes, now: now) else { continue }
-            if !ignoresFirst, isIgnored(subject.bytes, now) {
+    }
+
+    /// Looks for failures in the last lines, the one that `dater` read last among them.
+    func readLines(_ line: RawSpan, _ dater: LineDater, now: Double, _ body: (Failure) -> Void) {
+        window.append(dater.subject)
+        lines.removeAll()
+        window.write(into: &lines)
+        judge(lines, line, dater.time ?? now, now, body)
+    }
+
+    private func judge(
+        _ subject: borrowing ByteBuffer, _ line: RawSpan, _ time: Double, _ now: Double, _ body: (Failure) -> Void
+    ) {
+        outcome = .missed
+        if prefilter.scan(subject.bytes) {
+            find(subject, line: line, time: time, now: now, prefilter, first: 0, body)
+        } else if ignoresFirst, isIgnored(subject.bytes, now) {
+            outcome = .ignored
+        }
+    }
+
+    /// Looks for failures in what a prefilter has scanned.
+    ///
+    /// - Parameters:
+    ///   - line: with its date.
+    ///   - first: the place of the first pattern in the prefilter.
+    func find(
+        _ subject: borrowing ByteBuffer, line: RawSpan, time: Double, now: Double, _ prefilter: LiteralPrefilter,
+        first: Int,
+        _ body: (Failure) -> Void
+    ) {
+        outcome = .missed
+        if ignoresFirst, isIgnored(subject.bytes, now) {
+            outcome = .ignored
+            return
+        }
+        guard let prefixPattern else {
+            return search(subject, subject, line, time, now, prefilter, first, body)
+        }
+        guard prefixPattern.match(subject.bytes, now: now) else { return }
+        prefixPattern.matchCount &+= 1
+        guard let group = prefixPattern.contentGroup, let range = prefixPattern.matcher.range(of: group), !range.isEmpty
+        else { return search(subject, subject, line, time, now, prefilter, first, body) }
+        content.removeAll()
+        content.append(subject.bytes.slice(range.lowerBound, range.upperBound))
+        content.append(0x0a)
+        search(content, subject, line, time, now, prefilter, first, body)
+    }
+
+    /// - Parameters:
+    ///   - text: what the patterns are about.
+    ///   - subject: what the prefix has matched.
+    private func search(
+        _ text: borrowing ByteBuffer, _ subject: borrowing ByteBuffer, _ line: RawSpan, _ time: Double, _ now: Double,
+        _ prefilter: LiteralPrefilter, _ first: Int, _ body: (Failure) -> Void
+    ) {
+        var next = 0
+        while let candidate = prefilter.candidate(from: first + next, below: first + failurePatterns.count) {
+            let index = candidate - first
+            next = index + 1
+            let pattern = failurePatterns[index]
+            guard pattern.match(text.bytes, now: now) else { continue }
+            if !ignoresFirst, isIgnored(text.bytes, now) {
                 outcome = .ignored
-                if definition.maximumLines > 1 { _ = takeLines(pattern) }
-                if settings.triesAllPatterns, definition.maximumLines == 1 { continue }
+                if isMultiline { _ = takeLines(pattern) }
+                if settings.triesAllPatterns, !isMultiline { continue }
                 break
             }
             pattern.matchCount &+= 1
             outcome = .matched
-            var failure = Failure(time: time, groups: shared, pattern: index)
-            for (name, value) in pattern.values(subject.bytes)
-            where value != .none || failure.groups[name] == nil {
-                failure.groups[name] = value
-            }
-            if let failure = completed(failure, line, pattern, now) { failures.append(failure) }
-            if !settings.triesAllPatterns || definition.maximumLines > 1 { break }
+            scratch.removeAll()
+            prefixPattern?.fill(&scratch, subject.bytes)
+            pattern.fill(&scratch, text.bytes)
+            var failure = Failure(time: time, groups: scratch, pattern: index)
+            if index < definition.weights.count { failure.weight = definition.weights[index] }
+            complete(failure, line, pattern, now, body)
+            if !settings.triesAllPatterns || isMultiline { break }
         }
-        return failures
     }
 
-    /// Puts together who failed; nil for what only the session has to know.
-    private func completed(_ found: Failure, _ line: RawSpan, _ pattern: FailurePattern, _ now: Double) -> Failure? {
-        var failure = found
-        guard let name = failure.text("mlfid") else {
-            failure.matches = definition.maximumLines > 1 ? takeLines(pattern) : [String(lossy: line)]
-            failure.isNoFail = failure.text("nofail") != nil
+    /// Puts together who failed.
+    private func complete(
+        _ found: Failure, _ line: RawSpan, _ pattern: FailurePattern, _ now: Double, _ body: (Failure) -> Void
+    ) {
+        guard let name = found.text(GroupNames.mlfid) else {
+            var failure = found
+            failure.matches = isMultiline ? takeLines(pattern) : [String(lossy: line)]
+            failure.isNoFail = failure.groups.isFilled(GroupNames.noFail)
             failure.identify()
             // Nobody, and no session that could tell who.
-            return failure.id == nil ? nil : failure
+            if failure.id != nil { body(failure) }
+            return
         }
-        let session = sessions.merge(failure, session: name, line: String(lossy: line), now: now)
+        let session = sessions.merge(found, session: name, line: line, now: now)
         if session.failure.id == nil, !session.failure.isNoFail { session.isPending = true }
-        return session.failure
+        body(session.failure)
     }
 
     private func isIgnored(_ text: RawSpan, _ now: Double) -> Bool {
-        for pattern in ignorePatterns where pattern.match(text, now: now) {
-            pattern.matchCount &+= 1
+        for index in ignorePatterns.indices where ignorePatterns[index].match(text, now: now) {
+            ignorePatterns[index].matchCount &+= 1
             return true
         }
         return false

@@ -16,6 +16,10 @@ package struct FilterDefinition: Sendable, Equatable {
     package var usesDNS: String?
     /// Where `failregex` stands.
     package var failureLine = 0
+    /// For how many failures each pattern counts; those beyond the end count for one.
+    package var weights: [Int] = []
+    /// A date is cut out of a line even where the line's source knows the time.
+    package var cutsDates = false
 
     static let mostLines = 1000
     static let mostPatterns = 10_000
@@ -30,6 +34,19 @@ package struct FilterDefinition: Sendable, Equatable {
         let stem = name.hasPrefix("/") ? name : directory + "/filter.d/" + name
         let layers = try ConfigurationLayers(stem: stem, surroundings: surroundings)
         try self.init(name: name, layers: layers, parameters: parameters)
+    }
+
+    /// A filter that no file of fail2ban's describes.
+    package init(
+        name: String, path: String, failurePatterns: [String], ignorePatterns: [String] = [],
+        datePatterns: [String] = []
+    ) {
+        self.name = name
+        self.path = path
+        self.failurePatterns = failurePatterns
+        self.ignorePatterns = ignorePatterns
+        self.datePatterns = datePatterns
+        journalMatches = []
     }
 
     init(

@@ -8,8 +8,9 @@ struct LineWindow {
 
     init(capacity: Int) { self.capacity = capacity }
 
-    mutating func append(_ line: RawSpan) {
-        lines.append([UInt8](line))
+    /// - Parameter line: with its line feed.
+    mutating func append(_ line: borrowing ByteBuffer) {
+        lines.append([UInt8](line.bytes.slice(0, max(0, line.count - 1))))
         if lines.count > capacity { lines.removeFirst(lines.count - capacity) }
     }
 

@@ -2,62 +2,83 @@ import Bytes
 
 /// Which patterns can match a line at all, found in one pass over it: those one of whose literals it holds, and those of which nothing
 /// is known.
-struct LiteralPrefilter {
+final class LiteralPrefilter {
     private struct Literal {
-        var bytes: [UInt8]
-        /// Where in it the two bytes stand by which it is found.
+        /// Where in `texts`.
+        var text: Range<Int>
+        /// Where in it two bytes stand by which it is found.
         var pairOffset: Int
         var pattern: Int
         var isCaseless: Bool
     }
 
-    private var literals: [Literal] = []
-    /// By a hash of two bytes: 0, or one more than a place in `chains`.
-    private var table = [UInt16](repeating: 0, count: 1024)
-    private var chains: [[Int]] = []
+    /// Those of one place of `table` stand together.
+    private let literals: [Literal]
+    private let texts: [UInt8]
+    /// By two bytes: 0, or one more than a place in `chains`.
+    private let table: [UInt16]
+    private let chains: [Range<Int>]
     /// Bits of the patterns without literals.
-    private var always: [UInt64]
-    /// Bits of the patterns that may match the last line.
-    private(set) var candidates: [UInt64]
+    private let always: [UInt64]
+    /// Every so many bytes two are looked at: literals of three bytes and more are found at either of two pairs.
+    private let stride: Int
     /// Whether any line must be tried.
     private let hasAlways: Bool
+    /// Bits of the patterns that may match the last line.
+    @exclusivity(unchecked) private var candidates: [UInt64]
 
     init(_ patterns: [RequiredLiterals?]) {
-        let words = (patterns.count + 63) / 64
-        candidates = [UInt64](repeating: 0, count: words)
-        always = candidates
-        for (index, required) in patterns.enumerated() where required == nil {
-            always[index / 64] |= 1 << UInt64(index % 64)
-        }
-        hasAlways = always.contains { $0 != 0 }
+        var always = [UInt64](repeating: 0, count: (patterns.count + 63) / 64)
+        var texts: [UInt8] = []
+        let shortest = patterns.compactMap { $0?.anyOf.map(\.count).min() }.min() ?? 0
+        let stride = shortest > 2 ? 2 : 1
+        self.stride = stride
+        var bySlot: [Int: [Literal]] = [:]
         for (index, required) in patterns.enumerated() {
-            guard let required else { continue }
-            for bytes in required.anyOf { add(bytes, pattern: index, isCaseless: required.isCaseless) }
+            guard let required else {
+                always[index / 64] |= 1 << UInt64(index % 64)
+                continue
+            }
+            for bytes in required.anyOf {
+                let text = texts.count..<(texts.count + bytes.count)
+                texts += bytes
+                for offset in Self.rarest(bytes, stride) {
+                    let literal = Literal(
+                        text: text, pairOffset: offset, pattern: index, isCaseless: required.isCaseless)
+                    var slots: Set<Int> = []
+                    for first in required.isCaseless ? Self.cases(bytes[offset]) : [bytes[offset]] {
+                        for second in required.isCaseless ? Self.cases(bytes[offset + 1]) : [bytes[offset + 1]] {
+                            slots.insert(Self.slot(first, second))
+                        }
+                    }
+                    for slot in slots { bySlot[slot, default: []].append(literal) }
+                }
+            }
         }
+        var table = [UInt16](repeating: 0, count: 4096)
+        var chains: [Range<Int>] = []
+        var literals: [Literal] = []
+        for (slot, members) in bySlot {
+            chains.append(literals.count..<(literals.count + members.count))
+            literals += members
+            // There are fewer places than would fit.
+            table[slot] = UInt16(clamping: chains.count)
+        }
+        self.always = always
+        hasAlways = always.contains { $0 != 0 }
+        candidates = always
+        (self.table, self.chains, self.literals, self.texts) = (table, chains, literals, texts)
     }
 
-    private mutating func add(_ bytes: [UInt8], pattern: Int, isCaseless: Bool) {
-        // The rarest two bytes: letters are everywhere, capitals and marks are not.
+    /// Where the rarest `count` pairs in a row begin: letters are everywhere, capitals and marks are not.
+    private static func rarest(_ bytes: [UInt8], _ count: Int) -> Range<Int> {
         var best = 0
         var bestCommonness = Int.max
-        for offset in 0..<(bytes.count - 1) {
-            let commonness = Self.commonness(bytes[offset]) + Self.commonness(bytes[offset + 1])
+        for offset in 0..<(bytes.count - count) {
+            let commonness = bytes[offset...(offset + count)].reduce(0) { $0 + Self.commonness($1) }
             if commonness < bestCommonness { (best, bestCommonness) = (offset, commonness) }
         }
-        literals.append(Literal(bytes: bytes, pairOffset: best, pattern: pattern, isCaseless: isCaseless))
-        let number = literals.count - 1
-        let (a, b) = (bytes[best], bytes[best + 1])
-        var slots: Set<Int> = []
-        for first in isCaseless ? Self.cases(a) : [a] {
-            for second in isCaseless ? Self.cases(b) : [b] { slots.insert(Self.slot(first, second)) }
-        }
-        for slot in slots {
-            if table[slot] == 0 {
-                chains.append([])
-                table[slot] = UInt16(clamping: chains.count)
-            }
-            chains[Int(table[slot]) - 1].append(number)
-        }
+        return best..<(best + count)
     }
 
     private static func cases(_ byte: UInt8) -> [UInt8] { ASCII.isLetter(byte) ? [byte | 0x20, byte & 0xdf] : [byte] }
@@ -69,47 +90,68 @@ struct LiteralPrefilter {
     }
 
     @inline(__always)
-    private static func slot(_ a: UInt8, _ b: UInt8) -> Int { (Int(a) &* 37 ^ Int(b) &* 5) & 1023 }
+    private static func slot(_ a: UInt8, _ b: UInt8) -> Int { Int(a & 63) &<< 6 | Int(b & 63) }
 
-    /// Fills `candidates`; false where no pattern can match.
-    mutating func scan(_ text: RawSpan) -> Bool {
+    /// Finds the candidates; false where no pattern can match.
+    func scan(_ text: RawSpan) -> Bool {
         for index in candidates.indices { candidates[index] = always[index] }
         var isAny = hasAlways
         guard text.byteCount > 1, !literals.isEmpty else { return isAny }
-        var previous = text.byte(at: 0)
-        for index in 1..<text.byteCount {
-            let byte = text.byte(at: index)
-            let entry = table[Self.slot(previous, byte)]
-            previous = byte
-            if entry != 0, check(text, at: index - 1, chain: Int(entry) - 1) { isAny = true }
+        var index = 0
+        let last = text.byteCount - 1
+        while index < last {
+            let entry = table[Self.slot(text.byte(at: index), text.byte(at: index + 1))]
+            if entry != 0, check(text, at: index, chain: Int(entry) - 1) { isAny = true }
+            index += stride
         }
         return isAny
+    }
+
+    /// Whether one of the patterns is a candidate; `first` begins a word.
+    func hasCandidate(from first: Int, count: Int) -> Bool {
+        for word in (first / 64)..<((first + count + 63) / 64) where candidates[word] != 0 { return true }
+        return false
+    }
+
+    /// The next one.
+    func candidate(from first: Int, below end: Int) -> Int? {
+        var index = first
+        while index < end {
+            let word = candidates[index / 64] >> UInt64(index % 64)
+            if word != 0 {
+                index += word.trailingZeroBitCount
+                return index < end ? index : nil
+            }
+            index = (index / 64 + 1) * 64
+        }
+        return nil
     }
 
     func isCandidate(_ pattern: Int) -> Bool { candidates[pattern / 64] & (1 << UInt64(pattern % 64)) != 0 }
 
     @inline(never)
-    private mutating func check(_ text: RawSpan, at index: Int, chain: Int) -> Bool {
+    private func check(_ text: RawSpan, at index: Int, chain: Int) -> Bool {
         var isAny = false
         for number in chains[chain] {
-            let pattern = literals[number].pattern
-            if isCandidate(pattern) { continue }
-            let start = index - literals[number].pairOffset
-            let count = literals[number].bytes.count
-            guard start >= 0, start + count <= text.byteCount else { continue }
-            var place = 0
-            if literals[number].isCaseless {
-                while place < count, ASCII.lowercased(text.byte(at: start + place)) == literals[number].bytes[place] {
-                    place += 1
-                }
-            } else {
-                while place < count, text.byte(at: start + place) == literals[number].bytes[place] { place += 1 }
-            }
-            if place == count {
-                candidates[pattern / 64] |= 1 << UInt64(pattern % 64)
+            let literal = literals[number]
+            let start = index - literal.pairOffset
+            let count = literal.text.count
+            guard start >= 0, start + count <= text.byteCount, !isCandidate(literal.pattern) else { continue }
+            if isText(literal, in: text.slice(start, start + count)) {
+                candidates[literal.pattern / 64] |= 1 << UInt64(literal.pattern % 64)
                 isAny = true
             }
         }
         return isAny
+    }
+
+    @inline(__always)
+    private func isText(_ literal: Literal, in text: RawSpan) -> Bool {
+        let texts = texts
+        let wanted = texts.span.bytes.slice(literal.text.lowerBound, literal.text.upperBound)
+        guard literal.isCaseless else { return wanted.byte(at: 0) == text.byte(at: 0) && wanted.equals(text) }
+        var place = 0
+        while place < text.byteCount, ASCII.lowercased(text.byte(at: place)) == wanted.byte(at: place) { place += 1 }
+        return place == text.byteCount
     }
 }

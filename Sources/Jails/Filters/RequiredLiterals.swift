@@ -7,6 +7,8 @@ struct RequiredLiterals: Equatable {
     var isCaseless: Bool
 
     private static let most = 24
+    /// Texts that a part of a pattern may stand for before it is taken for unknown.
+    private static let mostTexts = 8
     private static let deepest = 60
 
     /// - Parameter pattern: as `PythonPattern` translates it.
@@ -16,6 +18,14 @@ struct RequiredLiterals: Equatable {
             return nil
         }
         anyOf = best.literals
+        self.isCaseless = isCaseless
+    }
+
+    /// Of a pattern that matches nothing.
+    static let impossible = RequiredLiterals(anyOf: [], isCaseless: false)
+
+    private init(anyOf: [[UInt8]], isCaseless: Bool) {
+        self.anyOf = anyOf
         self.isCaseless = isCaseless
     }
 
@@ -29,8 +39,8 @@ struct RequiredLiterals: Equatable {
     }
 
     struct Node {
-        /// What it matches, where that is one text.
-        var exact: [UInt8]?
+        /// What it matches, where that is one of a few texts.
+        var exact: [[UInt8]]?
         var best: Candidate?
     }
 
@@ -55,7 +65,11 @@ struct RequiredLiterals: Equatable {
             while index < bytes.count, bytes[index] == 0x7c {
                 index += 1
                 guard let other = sequence(depth) else { return nil }
-                all.exact = nil
+                if let a = all.exact, let b = other.exact, a.count + b.count <= RequiredLiterals.mostTexts {
+                    all.exact = a + b.filter { !a.contains($0) }
+                } else {
+                    all.exact = nil
+                }
                 if let a = all.best, let b = other.best {
                     all.best = Candidate(literals: a.literals + b.literals.filter { !a.literals.contains($0) })
                 } else {
@@ -66,16 +80,20 @@ struct RequiredLiterals: Equatable {
         }
 
         private mutating func sequence(_ depth: Int) -> Node? {
-            var run: [UInt8] = []
+            // What stands here since something unknown: one of these texts.
+            var run: [[UInt8]] = [[]]
             var isExact = true
             var best: Candidate?
             func consider(_ candidate: Candidate) {
                 if candidate.score > best?.score ?? 0 { best = candidate }
             }
             func breakRun() {
-                if !run.isEmpty { consider(Candidate(literals: [run])) }
-                run = []
+                consider(Candidate(literals: run))
+                run = [[]]
                 isExact = false
+            }
+            func append(_ byte: UInt8) {
+                for index in run.indices { run[index].append(byte) }
             }
             while index < bytes.count, bytes[index] != 0x7c, bytes[index] != 0x29 {
                 switch bytes[index] {
@@ -84,7 +102,8 @@ struct RequiredLiterals: Equatable {
                     guard let group = group(depth + 1) else { return nil }
                     let quantifier = quantifier()
                     if quantifier == .once, let exact = group.exact {
-                        run += exact
+                        if run.count * exact.count > RequiredLiterals.mostTexts { breakRun() }
+                        run = run.flatMap { text in exact.map { text + $0 } }
                     } else {
                         breakRun()
                         if quantifier != .optional, let found = group.best { consider(found) }
@@ -107,16 +126,16 @@ struct RequiredLiterals: Equatable {
                         continue
                     }
                     switch quantifier() {
-                    case .once: run.append(byte)
+                    case .once: append(byte)
                     case .repeated:
-                        run.append(byte)
+                        append(byte)
                         breakRun()
                     case .optional: breakRun()
                     }
                 }
             }
             let whole = isExact ? run : nil
-            if !run.isEmpty { consider(Candidate(literals: [run])) }
+            consider(Candidate(literals: run))
             return Node(exact: whole, best: best)
         }
 

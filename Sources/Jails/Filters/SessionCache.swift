@@ -1,3 +1,5 @@
+import Bytes
+
 /// What is known of the sessions that lines with `<F-MLFID>` tell about: an address from one line, a failure from another.
 ///
 /// A session is forgotten `lifetime` seconds after its first line, or when more than `capacity` are open: then the oldest goes, and
@@ -9,12 +11,12 @@ struct SessionCache {
     /// One session. Its last failure is updated by the next line.
     final class Session {
         let since: Double
-        var failure: Failure
+        @exclusivity(unchecked) var failure: Failure
         /// Lines of helpers that no failure has taken along yet.
-        var helperMatches: [String] = []
-        var isGained = false
+        @exclusivity(unchecked) var helperMatches: [String] = []
+        @exclusivity(unchecked) var isGained = false
         /// A failure waits for an address.
-        var isPending = false
+        @exclusivity(unchecked) var isPending = false
 
         init(since: Double, failure: Failure) {
             self.since = since
@@ -32,12 +34,15 @@ struct SessionCache {
     var count: Int { sessions.count }
 
     /// Takes a line's failure into its session, and says what is now known: a failure, or, with `isNoFail`, none.
-    mutating func merge(_ new: Failure, session name: String, line: String, now: Double) -> Session {
+    ///
+    /// - Parameter line: the line as it is kept with failures.
+    mutating func merge(_ new: Failure, session name: String, line: RawSpan, now: Double) -> Session {
         expire(now)
-        let isGained = new.text("mlfgained") != nil
-        var isHelper = isGained || new.text("nofail") != nil
+        let isGained = new.groups.isFilled(GroupNames.gained)
+        let isNoFail = new.groups.isFilled(GroupNames.noFail)
+        var isHelper = isGained || isNoFail
         var gains = isGained
-        let isForgotten = new.text("mlfforget") != nil
+        let isForgotten = new.groups.isFilled(GroupNames.forget)
         let session: Session
         if let known = sessions[name] {
             session = known
@@ -47,7 +52,8 @@ struct SessionCache {
             if !wasHelper, !known.isPending { known.failure.matches = [] }
             known.failure.time = new.time
             known.failure.pattern = new.pattern
-            for (group, value) in new.groups where value != .none { known.failure.groups[group] = value }
+            known.failure.weight = new.weight
+            known.failure.groups.merge(new.groups)
             if isForgotten { sessions[name] = nil }
         } else {
             session = Session(since: now, failure: new)
@@ -56,9 +62,10 @@ struct SessionCache {
         }
         session.failure.isNoFail = isHelper
         session.isGained = isGained
-        for group in ["nofail", "mlfgained"] where new.text(group) == nil { session.failure.groups[group] = nil }
-        session.failure.groups["mlfforget"] = nil
-        if let user = new.text("user"), !session.failure.users.contains(user),
+        if !isNoFail { session.failure.groups.remove(GroupNames.noFail) }
+        if !isGained { session.failure.groups.remove(GroupNames.gained) }
+        session.failure.groups.remove(GroupNames.forget)
+        if let user = new.text(GroupNames.user), !session.failure.users.contains(user),
             session.failure.users.count < Failure.mostMatches
         {
             session.failure.users.append(user)
@@ -72,12 +79,14 @@ struct SessionCache {
             gains = false
         }
         if !isHelper {
-            session.failure.matches = session.helperMatches + session.failure.matches
-            session.helperMatches = []
-            if !gains { session.failure.matches.append(line) }
+            if !session.helperMatches.isEmpty {
+                session.failure.matches = session.helperMatches + session.failure.matches
+                session.helperMatches = []
+            }
+            if !gains { session.failure.matches.append(String(lossy: line)) }
             Self.trim(&session.failure.matches)
         } else if !isForgotten {
-            session.helperMatches.append(line)
+            session.helperMatches.append(String(lossy: line))
             Self.trim(&session.helperMatches)
         }
         session.failure.identify()

@@ -3,7 +3,7 @@ import Bytes
 /// A pattern of Python's with what one thread needs to match it.
 final class TextMatcher {
     let regex: Regex
-    private var matcher: Matcher
+    @exclusivity(unchecked) private var matcher: Matcher
 
     /// - Parameter pattern: for Python's `re`, tags expanded.
     init(_ pattern: String, isCaseless: Bool = false, isMultiline: Bool = false) throws(PatternError) {

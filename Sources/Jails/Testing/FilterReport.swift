@@ -20,11 +20,14 @@ package struct FilterReport: Sendable {
     /// Takes one line through the filter.
     package mutating func take(_ line: RawSpan, _ filter: Filter, now: Double) {
         lines += 1
-        let found = filter.failures(in: line, now: now)
-        let counted = found.filter { $0.id != nil && !$0.isNoFail }
-        if !counted.isEmpty {
+        var isMatched = false
+        filter.read(line, now: now) { failure in
+            guard failure.id != nil, !failure.isNoFail else { return }
+            isMatched = true
+            if failures.count < Self.mostFailures { failures.append(failure) }
+        }
+        if isMatched {
             matched += 1
-            if failures.count < Self.mostFailures { failures += counted }
         } else if filter.outcome != .missed {
             ignored += 1
         } else {

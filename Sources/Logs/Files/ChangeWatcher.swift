@@ -2,16 +2,16 @@ import CLinux
 import Glibc
 
 /// One inotify instance, and everything a file source's thread waits for, in one epoll.
-final class ChangeWatcher {
-    struct Event {
-        var watch: Int32
-        var mask: UInt32
-        var name: String
+package final class ChangeWatcher {
+    package struct Event {
+        package var watch: Int32
+        package var mask: UInt32
+        package var name: String
 
         /// The kernel's queue was full: events are missing.
-        var isOverflow: Bool { mask & UInt32(IN_Q_OVERFLOW) != 0 }
+        package var isOverflow: Bool { mask & UInt32(IN_Q_OVERFLOW) != 0 }
         /// The watch is gone.
-        var isIgnored: Bool { mask & UInt32(IN_IGNORED) != 0 }
+        package var isIgnored: Bool { mask & UInt32(IN_IGNORED) != 0 }
         /// What is watched was renamed.
         var isMoved: Bool { mask & UInt32(IN_MOVE_SELF) != 0 }
     }
@@ -27,20 +27,23 @@ final class ChangeWatcher {
         IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
     /// Waits for `descriptors` beside changes of files.
-    init(descriptors: [Int32], usesNotices: Bool = true) throws(SourceError) {
+    package init(descriptors: [Int32], usesNotices: Bool = true) throws(SourceError) {
         inotify = usesNotices ? inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK)) : -1
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else {
             throw SourceError("cannot create an epoll instance: \(String(cString: strerror(errno)))")
         }
         isExhausted = inotify < 0
-        for descriptor in descriptors + (inotify < 0 ? [] : [inotify]) {
-            var event = epoll_event()
-            event.events = EPOLLIN.rawValue
-            event.data.fd = descriptor
-            guard epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 else {
-                throw SourceError("cannot wait for descriptor \(descriptor): \(String(cString: strerror(errno)))")
-            }
+        for descriptor in descriptors + (inotify < 0 ? [] : [inotify]) { try follow(descriptor) }
+    }
+
+    /// Waits for this descriptor too, until it is closed.
+    package func follow(_ descriptor: Int32) throws(SourceError) {
+        var event = epoll_event()
+        event.events = EPOLLIN.rawValue
+        event.data.fd = descriptor
+        guard epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 else {
+            throw SourceError("cannot wait for descriptor \(descriptor): \(String(cString: strerror(errno)))")
         }
     }
 
@@ -50,17 +53,17 @@ final class ChangeWatcher {
     }
 
     /// Waits until something is readable or `seconds` have passed.
-    func wait(seconds: Double) {
+    package func wait(seconds: Double) {
         var event = epoll_event()
         let milliseconds = max(0, min(seconds * 1000, 60_000)).rounded(.up)
         _ = epoll_wait(epoll, &event, 1, Int32(milliseconds))
     }
 
     /// Watches an open file through its descriptor's path; -1 where that is not possible.
-    func watchFile(_ path: String) -> Int32 { add(path, Self.fileMask) }
+    package func watchFile(_ path: String) -> Int32 { add(path, Self.fileMask) }
 
     /// Watches the names in a directory; -1 where that is not possible.
-    func watchDirectory(_ path: String) -> Int32 { add(path, Self.directoryMask) }
+    package func watchDirectory(_ path: String) -> Int32 { add(path, Self.directoryMask) }
 
     private func add(_ path: String, _ mask: UInt32) -> Int32 {
         guard inotify >= 0 else { return -1 }
@@ -74,14 +77,14 @@ final class ChangeWatcher {
         return watch
     }
 
-    func remove(_ watch: Int32) {
+    package func remove(_ watch: Int32) {
         guard watch >= 0, inotify >= 0 else { return }
         inotify_rm_watch(inotify, watch)
         watchCount = max(0, watchCount - 1)
     }
 
     /// Hands out all events that are there.
-    func drain(_ body: (Event) -> Void) {
+    package func drain(_ body: (Event) -> Void) {
         guard inotify >= 0 else { return }
         withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 8) { buffer in
             while true {

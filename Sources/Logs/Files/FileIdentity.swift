@@ -4,16 +4,16 @@ import Glibc
 /// What tells one physical file from another: device, inode and time of birth.
 ///
 /// The birth time (0 where the file system keeps none) catches an inode number that was given to another file.
-struct FileIdentity: Hashable, Sendable {
-    var device: UInt64
-    var inode: UInt64
+package struct FileIdentity: Hashable, Sendable {
+    package var device: UInt64
+    package var inode: UInt64
     /// Nanoseconds since the epoch.
-    var birth: Int64
+    package var birth: Int64
 
     static let keyPrefix = "file:"
 
     /// The key of this file's position: `file:<device>:<inode>:<birth>`.
-    var key: String { "\(Self.keyPrefix)\(device):\(inode):\(birth)" }
+    package var key: String { "\(Self.keyPrefix)\(device):\(inode):\(birth)" }
 
     init(device: UInt64, inode: UInt64, birth: Int64) {
         self.device = device
@@ -22,7 +22,7 @@ struct FileIdentity: Hashable, Sendable {
     }
 
     /// The identity a position's key names; nil for other keys.
-    init?(key: String) {
+    package init?(key: String) {
         guard key.hasPrefix(Self.keyPrefix) else { return nil }
         let parts = key.dropFirst(Self.keyPrefix.count).split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 3, let device = UInt64(parts[0]), let inode = UInt64(parts[1]),
@@ -33,13 +33,18 @@ struct FileIdentity: Hashable, Sendable {
 }
 
 /// The kernel's refusal: an errno and what it was about.
-struct FileError: Error, CustomStringConvertible, Equatable {
+package struct FileError: Error, CustomStringConvertible, Equatable {
     var code: Int32
     var path: String
 
-    var isMissing: Bool { code == ENOENT || code == ENOTDIR }
+    package init(code: Int32, path: String) {
+        self.code = code
+        self.path = path
+    }
 
-    var description: String {
+    package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
+
+    package var description: String {
         let reason = String(cString: strerror(code))
         switch code {
         case EACCES, EPERM:
@@ -54,19 +59,19 @@ struct FileError: Error, CustomStringConvertible, Equatable {
 }
 
 /// A file's status at one moment.
-struct FileStatus: Sendable {
-    var identity: FileIdentity
-    var size: UInt64
+package struct FileStatus: Sendable {
+    package var identity: FileIdentity
+    package var size: UInt64
     /// Nanoseconds since the epoch.
-    var modified: Int64
+    package var modified: Int64
     var linkCount: UInt32
     var mode: UInt32
 
-    var isRegular: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }
+    package var isRegular: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }
     var isDirectory: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFDIR) }
 
     /// Status of the file at `path`, symbolic links followed.
-    static func of(path: String) throws(FileError) -> FileStatus {
+    package static func of(path: String) throws(FileError) -> FileStatus {
         var raw = clinux_file_status()
         let code = clinux_status_of_path(path, 1, &raw)
         guard code == 0 else { throw FileError(code: code, path: path) }
@@ -74,7 +79,7 @@ struct FileStatus: Sendable {
     }
 
     /// Status of an open descriptor.
-    static func of(descriptor: Int32, path: String) throws(FileError) -> FileStatus {
+    package static func of(descriptor: Int32, path: String) throws(FileError) -> FileStatus {
         var raw = clinux_file_status()
         let code = clinux_status_of_descriptor(descriptor, &raw)
         guard code == 0 else { throw FileError(code: code, path: path) }

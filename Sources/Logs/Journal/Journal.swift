@@ -4,13 +4,20 @@ import CSystemd
 import Glibc
 
 /// Where a journal is: the host's own, one namespace of it, or a directory of journal files.
-struct JournalPlace: Sendable, Equatable {
+package struct JournalPlace: Sendable, Hashable {
     /// Empty for the host's own.
-    var directory: String = ""
+    package var directory: String = ""
     /// Empty for the default namespace. Not together with a directory.
-    var namespace: String = ""
+    package var namespace: String = ""
     /// One file alone; instead of the others.
     var file: String = ""
+
+    package init(directory: String = "", namespace: String = "") {
+        self.directory = directory
+        self.namespace = namespace
+    }
+
+    init(file: String) { self.file = file }
 }
 
 /// The calls of libsystemd that tests make fail.
@@ -25,10 +32,10 @@ protocol JournalFaults: AnyObject, Sendable {
 }
 
 /// An open journal: a set of files that libsystemd reads as one, ordered in time. For one thread only.
-struct Journal: ~Copyable {
+package struct Journal: ~Copyable {
     private let handle: OpaquePointer
     /// Readable when something was appended or files came or went; -1 where the kernel gives no notice.
-    let descriptor: Int32
+    package let descriptor: Int32
     /// What to poll the descriptor for.
     let events: Int16
     /// False on network file systems: the descriptor then misses changes.
@@ -36,7 +43,9 @@ struct Journal: ~Copyable {
     private let faults: (any JournalFaults)?
     private let faultsBefore: UInt64
 
-    init(_ place: JournalPlace, faults: (any JournalFaults)? = nil) throws(JournalError) {
+    package init(_ place: JournalPlace) throws(JournalError) { try self.init(place, faults: nil) }
+
+    init(_ place: JournalPlace, faults: (any JournalFaults)?) throws(JournalError) {
         // libsystemd reads mapped files, and does not expect them to be truncated.
         let guarding = clinux_guard_mappings()
         guard guarding == 0 else { throw JournalError("guard the journal's mappings", guarding) }
@@ -81,7 +90,7 @@ struct Journal: ~Copyable {
     deinit { sd_journal_close(handle) }
 
     /// Compressed fields are decompressed up to this many bytes; 0 for all.
-    func limitFields(to size: Int) { sd_journal_set_data_threshold(handle, size) }
+    package func limitFields(to size: Int) { sd_journal_set_data_threshold(handle, size) }
 
     /// Where a mapped file was truncated, zeros have been read since the journal was opened, and nothing it says is
     /// to be trusted.
@@ -98,7 +107,7 @@ struct Journal: ~Copyable {
     // MARK: Matches
 
     /// Adds `FIELD=value`: ORed with the terms of the same field, ANDed with those of others.
-    func add(match: [UInt8]) throws(JournalError) {
+    package func add(match: [UInt8]) throws(JournalError) {
         let result = sd_journal_add_match(handle, match, match.count)
         guard result >= 0 else {
             throw JournalError("match \(String(decoding: match, as: UTF8.self))", result)
@@ -106,31 +115,31 @@ struct Journal: ~Copyable {
     }
 
     /// What was added since the last conjunction or disjunction OR what follows.
-    func addDisjunction() throws(JournalError) { try Self.check(sd_journal_add_disjunction(handle), "join matches") }
+    package func addDisjunction() throws(JournalError) { try Self.check(sd_journal_add_disjunction(handle), "join matches") }
 
     /// Everything added before AND what follows.
     func addConjunction() throws(JournalError) { try Self.check(sd_journal_add_conjunction(handle), "join matches") }
 
     // MARK: Going about
 
-    func seekHead() throws(JournalError) {
+    package func seekHead() throws(JournalError) {
         try Self.check(failure(.seek) ?? sd_journal_seek_head(handle), "seek the journal's head")
     }
 
-    func seekTail() throws(JournalError) { try Self.check(sd_journal_seek_tail(handle), "seek the journal's tail") }
+    package func seekTail() throws(JournalError) { try Self.check(sd_journal_seek_tail(handle), "seek the journal's tail") }
 
-    func seek(realtime microseconds: UInt64) throws(JournalError) {
+    package func seek(realtime microseconds: UInt64) throws(JournalError) {
         try Self.check(failure(.seek) ?? sd_journal_seek_realtime_usec(handle, microseconds), "seek by time")
     }
 
     /// Only a place to go to: call `next`, then `isAt` to know whether the entry is still there.
-    func seek(cursor: String) throws(JournalError) {
+    package func seek(cursor: String) throws(JournalError) {
         try Self.check(failure(.seek) ?? sd_journal_seek_cursor(handle, cursor), "seek the cursor \(cursor)")
     }
 
     /// Moves to the next entry; false where there is none for now.
     @inline(__always)
-    func next() throws(JournalError) -> Bool {
+    package func next() throws(JournalError) -> Bool {
         let result = failure(.next) ?? sd_journal_next(handle)
         try check("go to the next journal entry")
         guard result >= 0 else { throw JournalError("go to the next journal entry", result) }
@@ -138,7 +147,7 @@ struct Journal: ~Copyable {
     }
 
     /// Moves to the entry before; false where there is none.
-    func previous() throws(JournalError) -> Bool {
+    package func previous() throws(JournalError) -> Bool {
         let result = sd_journal_previous(handle)
         try check("go to the journal entry before")
         guard result >= 0 else { throw JournalError("go to the journal entry before", result) }
@@ -146,13 +155,13 @@ struct Journal: ~Copyable {
     }
 
     /// Whether the current entry is the one that the cursor names.
-    func isAt(cursor: String) -> Bool { sd_journal_test_cursor(handle, cursor) > 0 }
+    package func isAt(cursor: String) -> Bool { sd_journal_test_cursor(handle, cursor) > 0 }
 
     // MARK: The current entry
 
     /// The current entry's times.
     @inline(__always)
-    func moment() throws(JournalError) -> JournalMoment {
+    package func moment() throws(JournalError) -> JournalMoment {
         var moment = JournalMoment()
         var result = failure(.time) ?? sd_journal_get_realtime_usec(handle, &moment.realtime)
         if result >= 0 { result = sd_journal_get_monotonic_usec(handle, &moment.monotonic, &moment.boot) }
@@ -162,7 +171,7 @@ struct Journal: ~Copyable {
     }
 
     /// The current entry's cursor. Allocates: not for each entry.
-    func cursor() throws(JournalError) -> String {
+    package func cursor() throws(JournalError) -> String {
         var text: UnsafeMutablePointer<CChar>?
         let result = failure(.cursor) ?? sd_journal_get_cursor(handle, &text)
         defer { free(text) }
@@ -174,7 +183,7 @@ struct Journal: ~Copyable {
     /// Reads all fields of the current entry in one pass, which is faster than asking for them by name.
     /// Fields that cannot be read (an unknown compression, damage) are left out.
     @inline(__always)
-    func read(into fields: inout JournalFields) throws(JournalError) {
+    package func read(into fields: inout JournalFields) throws(JournalError) {
         sd_journal_restart_data(handle)
         if let result = failure(.fields) { throw JournalError("read an entry's fields", result) }
         while true {
@@ -195,7 +204,7 @@ struct Journal: ~Copyable {
 
     /// Takes notice of what changed. Needed regularly even while entries are left to read: deleted files are let go
     /// and new ones found here. Appended and invalidated mean the same to who reads forward: look again.
-    func process() throws(JournalError) -> Bool {
+    package func process() throws(JournalError) -> Bool {
         let result = failure(.process) ?? sd_journal_process(handle)
         try check("follow the journal's changes")
         guard result >= 0 else { throw JournalError("follow the journal's changes", result) }
@@ -203,7 +212,7 @@ struct Journal: ~Copyable {
     }
 
     /// Seconds after which `process` wants to be called without any notice, or nil.
-    func processTimeout() -> Double? {
+    package func processTimeout() -> Double? {
         var deadline = UInt64.max
         guard sd_journal_get_timeout(handle, &deadline) > 0, deadline != .max else { return nil }
         // An absolute CLOCK_MONOTONIC time in microseconds.

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A call of libsystemd that failed.
-struct JournalError: Error, Equatable, CustomStringConvertible {
+package struct JournalError: Error, Equatable, CustomStringConvertible {
     /// What was attempted, as a phrase that follows "cannot".
     var operation: String
     /// A positive errno.
@@ -40,7 +40,7 @@ struct JournalError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    var description: String {
+    package var description: String {
         let found =
             switch code {
             case EBADMSG where isTruncation: "a journal file was truncated while it was read"

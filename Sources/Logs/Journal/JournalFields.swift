@@ -4,7 +4,7 @@ import Bytes
 ///
 /// Values are copied once, into a buffer that is reused from entry to entry: libsystemd's own memory is gone with its
 /// next call. A field that occurs more than once keeps its last value, as promtail has it.
-struct JournalFields: ~Copyable {
+package struct JournalFields: ~Copyable {
     /// A field of the current entry, as places in the buffer; only where all fields are kept.
     struct Item {
         var name: Range<Int>
@@ -47,13 +47,13 @@ struct JournalFields: ~Copyable {
     /// The slots whose value was cut at the limit, as bits of the first 64 slots.
     private var cut: UInt64 = 0
 
-    init(limit: Int, keepsAll: Bool) {
+    package init(limit: Int, keepsAll: Bool) {
         self.limit = max(1, limit)
         self.keepsAll = keepsAll
     }
 
     /// The slot of a field, made if it is not there yet. At most 1000 of them.
-    mutating func slot(_ name: String) -> Int {
+    package mutating func slot(_ name: String) -> Int {
         let bytes = Array(name.utf8)
         if let known = index(of: bytes.span.bytes, bytes.count) { return known }
         let bucket = Self.hash(bytes.span.bytes, bytes.count)
@@ -74,7 +74,7 @@ struct JournalFields: ~Copyable {
 
     /// Ready for the next entry.
     @inline(__always)
-    mutating func clear() {
+    package mutating func clear() {
         for index in 0..<lengths.count { lengths[index] = -1 }
         values.removeAll()
         isExcluded = false
@@ -111,7 +111,7 @@ struct JournalFields: ~Copyable {
     /// The value of a slot's field; empty where the entry does not have it.
     @inline(__always)
     @_lifetime(borrow self)
-    func value(_ slot: Int) -> RawSpan {
+    package func value(_ slot: Int) -> RawSpan {
         let start = offsets[slot]
         return values.bytes.slice(start, start &+ max(0, lengths[slot]))
     }
@@ -121,12 +121,12 @@ struct JournalFields: ~Copyable {
     func bytes(_ range: Range<Int>) -> RawSpan { values.bytes.slice(range.lowerBound, range.upperBound) }
 
     @inline(__always)
-    func has(_ slot: Int) -> Bool { lengths[slot] >= 0 }
+    package func has(_ slot: Int) -> Bool { lengths[slot] >= 0 }
 
     func isCut(_ slot: Int) -> Bool { slot < 64 && cut & (1 << UInt64(slot)) != 0 }
 
     /// Gives memory back after an entry of unusual size.
-    mutating func releaseMemory() {
+    package mutating func releaseMemory() {
         guard values.capacity > Self.retainedCapacity else { return }
         clear()
         values.release()

@@ -1,12 +1,14 @@
 import CSystemd
 
 /// When an entry was received: what tells it from others when nothing else of it can be read any more.
-struct JournalMoment: Sendable {
+package struct JournalMoment: Sendable {
     /// Microseconds since 1970.
-    var realtime: UInt64 = 0
+    package var realtime: UInt64 = 0
     /// Microseconds since the boot.
-    var monotonic: UInt64 = 0
+    package var monotonic: UInt64 = 0
     var boot = sd_id128_t()
+
+    package init() {}
 
     @inline(__always)
     static func == (a: JournalMoment, b: JournalMoment) -> Bool {

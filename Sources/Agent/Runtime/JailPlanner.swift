@@ -1,0 +1,161 @@
+import Bytes
+import Configuration
+import Jails
+import Logs
+import Telemetry
+
+/// Works out which jails run, from the native ones and fail2ban's configuration.
+struct JailPlanner {
+    private let section: JailsSection
+    private var jails: [JailPlan] = []
+    private var problems: [String] = []
+
+    private let stateDirectory: String
+
+    init(_ section: JailsSection, stateDirectory: String) {
+        self.section = section
+        self.stateDirectory = stateDirectory
+    }
+
+    func plan() -> JailsRoad.Plan {
+        var planner = self
+        planner.addNative()
+        planner.addFail2ban()
+        planner.addManual()
+        return JailsRoad.Plan(jails: planner.jails, problems: planner.problems, section: section)
+    }
+
+    private var zone: ZoneFile { section.zone ?? .utc }
+
+    private mutating func addNative() {
+        for jail in section.native where jail.isEnabled {
+            var settings = jail.settings
+            settings.isObserving = jail.mode.map { $0 == .observe } ?? (section.mode == .observe)
+            settings.ignoring.entries += section.ignored
+            var sources: [JailSource] = []
+            if !jail.sources.files.isEmpty {
+                sources.append(.files(jail.sources.files.map { .init(pattern: $0, isFromTail: false) }))
+            }
+            if !jail.sources.journal.isEmpty {
+                sources.append(.journal(JournalPlace(), match: jail.sources.journal.joined(separator: "\n")))
+            }
+            if !jail.sources.logs.isEmpty { sources.append(.stored(jail.sources.logs.map(\.matchers))) }
+            add(
+                JailPlan(
+                    settings: settings, fingerprint: "\(jail) \(settings) \(section.timeZone)", sources: sources,
+                    makeFilter: { [zone] now throws(JailConfigurationError) in try jail.makeFilter(now: now, zone: zone)
+                    },
+                    actions: jail.actions.compactMap { action($0) }))
+        }
+    }
+
+    private func action(_ name: String) -> JailAction? {
+        if name == "firewall" { return .firewall }
+        guard let kind = section.actions.first(where: { $0.name == name })?.kind else { return nil }
+        let directory = stateDirectory
+        return .other(name: name) { context in
+            let userAgent = "tocsin/\(Version.current)"
+            switch kind {
+            case .webhook(let settings):
+                return WebhookAction(settings, host: ProcessFacts.hostName, userAgent: userAgent, context: context)
+            case .file(let settings): return FileAction(settings, context: context)
+            case .httpList(let settings):
+                let file = String(context.name.map { $0 == "/" ? "_" : $0 })
+                return HTTPListAction(
+                    settings, path: "\(directory)/bans/\(file).ids", host: ProcessFacts.hostName, userAgent: userAgent,
+                    context: context)
+            }
+        }
+    }
+
+    private mutating func addFail2ban() {
+        guard let fail2ban = section.fail2ban else { return }
+        let configuration: JailsConfiguration
+        do throws(JailConfigurationError) {
+            configuration = try JailsConfiguration(directory: fail2ban.directory, only: fail2ban.jails)
+        } catch {
+            problems.append(error.description)
+            return
+        }
+        problems += configuration.problems.map(\.error.description)
+        for name in fail2ban.jails ?? [] where !configuration.jails.contains(where: { $0.name == name }) {
+            if configuration.problems.contains(where: { $0.jail == name }) { continue }
+            problems.append("\(fail2ban.directory): expected a jail [\(name)], found none")
+        }
+        for definition in configuration.jails where definition.isEnabled {
+            do throws(JailConfigurationError) {
+                add(try plan(definition, fail2ban))
+            } catch {
+                problems.append(error.description)
+            }
+        }
+    }
+
+    private func plan(
+        _ definition: JailDefinition, _ fail2ban: Fail2banSection
+    ) throws(JailConfigurationError) -> JailPlan {
+        guard let filter = definition.filter else {
+            throw JailConfigurationError(
+                file: fail2ban.directory + "/jail.conf",
+                message: "jail [\(definition.name)]: expected a filter, found none")
+        }
+        var settings = try JailSettings(definition)
+        settings.isObserving = (fail2ban.mode ?? section.mode) == .observe
+        settings.ignoring.entries += section.ignored
+        var zone = zone
+        if let name = definition.options["logtimezone"], !name.isEmpty {
+            guard let named = TimeZones.zone(named: name) ?? ZoneFile(rule: name) else {
+                throw JailConfigurationError(
+                    file: fail2ban.directory + "/jail.conf",
+                    message:
+                        "jail [\(definition.name)]: logtimezone: expected a zone such as UTC+0200, found \"\(name)\"")
+            }
+            zone = named
+        }
+        var actions: [JailAction] = []
+        for action in definition.actions {
+            if action.isPython { continue }
+            if fail2ban.enforcement == .firewall, let equivalent = NativeEquivalent(action) {
+                settings.ports = equivalent.ports
+                settings.rejects = equivalent.rejects
+                if !actions.contains(where: \.isFirewall) { actions.append(.firewall) }
+            } else {
+                actions.append(.shell(action))
+            }
+        }
+        return JailPlan(
+            settings: settings, fingerprint: "\(definition) \(settings) \(fail2ban) \(section.timeZone)",
+            sources: [try definition.source()],
+            makeFilter: { [zone] now throws(JailConfigurationError) in
+                try Filter(filter, now: now, settings: Filter.Settings(zone: zone))
+            }, actions: actions)
+    }
+
+    /// For bans by hand; nothing else leads to one there. It enforces as soon as anything does.
+    private mutating func addManual() {
+        guard !jails.isEmpty || section.mode == .enforce else { return }
+        var settings = JailSettings(name: JailPlan.manualName)
+        settings.banTime = 86_400
+        settings.isObserving = section.mode == .observe && jails.allSatisfy(\.settings.isObserving)
+        settings.ignoring.entries = section.ignored
+        add(
+            JailPlan(
+                settings: settings, fingerprint: "\(settings)", sources: [],
+                makeFilter: { now throws(JailConfigurationError) in
+                    throw JailConfigurationError(file: "", message: "jail [\(JailPlan.manualName)] reads nothing")
+                }, actions: [.firewall]))
+    }
+
+    private mutating func add(_ plan: JailPlan) {
+        if jails.contains(where: { $0.settings.name == plan.settings.name }) {
+            problems.append("two jails are named \(plan.settings.name): expected one")
+            return
+        }
+        jails.append(plan)
+    }
+}
+
+extension JailPlan {
+    /// The jail of bans by hand.
+    static let manualName = "manual"
+}

@@ -1,0 +1,182 @@
+import Bytes
+import Configuration
+import Jails
+import Logging
+import Logs
+import Loki
+import Synchronization
+import Telemetry
+
+/// The jails of one agent: what they read, whom they ban, and who enforces it. Brings what runs into line with a configuration.
+final class JailsRoad: Sendable {
+    /// What is to run, worked out before anything is changed.
+    struct Plan: Sendable {
+        var jails: [JailPlan]
+        /// What is wrong with jails that do not run.
+        var problems: [String]
+        var section: JailsSection
+    }
+
+    private struct Running: Sendable {
+        var crew: JailCrew
+        var plans: [JailPlan]
+        var section: JailsSection
+    }
+
+    let store: BanStore
+    private let stateDirectory: String
+    private let streams: StoredStreams
+    private let observer: JailMetrics
+    private let metrics: MetricRegistry
+    private let readiness: Readiness
+    private let logger: Logger
+    private let firewalls: Firewalls
+    private let runner = CommandRunner()
+    private let ignoreCommands = IgnoreCommands()
+    private let running = Mutex<Running?>(nil)
+
+    init(
+        stateDirectory: String, logs: LogStore, metrics: MetricRegistry, readiness: Readiness, logger: Logger
+    ) {
+        self.stateDirectory = stateDirectory
+        store = BanStore(directory: "\(stateDirectory)/bans")
+        for sentence in store.trouble { logger.error("state of bans: \(sentence)") }
+        streams = StoredStreams(feed: logs) { StreamLabelsReader.read($0) }
+        observer = JailMetrics(metrics, readiness: readiness, logger: logger)
+        self.metrics = metrics
+        self.readiness = readiness
+        self.logger = logger
+        firewalls = Firewalls(metrics: metrics, readiness: readiness, logger: logger)
+        observer.provide { [weak self] in self?.statuses ?? [] }
+    }
+
+    /// How each jail is doing.
+    var statuses: [(plan: JailPlan, status: JailStatus)] {
+        running.withLock { $0?.crew }?.ask { $0.statuses } ?? []
+    }
+
+    /// Has the crew's thread do something; throws where no jail runs.
+    func ask<Answer: Sendable>(_ body: @escaping @Sendable (CrewCore) -> Answer) throws(BanActionError) -> Answer {
+        guard let crew = running.withLock({ $0?.crew }) else {
+            throw BanActionError("no jail runs; see jails: in the configuration")
+        }
+        guard let answer = crew.ask(body) else { throw BanActionError("the jails do not answer; is the agent ending?") }
+        return answer
+    }
+
+    /// A line for each jail that bans somebody: whether the kernel keeps them out, by its own word.
+    func enforcement(of target: BanTarget) -> [String] {
+        let jails = running.withLock { $0?.plans ?? [] }.filter(\.usesFirewall).map(\.settings.name)
+        return jails.compactMap { jail in
+            do throws(BanActionError) {
+                guard let found = try firewalls.enforcement(of: target, jail: jail) else { return nil }
+                let time = found.remaining.map { "for another \(Int($0)) s" } ?? "for ever"
+                return "[\(jail)] the kernel keeps it out \(time)"
+            } catch {
+                return "[\(jail)] \(error)"
+            }
+        }
+    }
+
+    // MARK: Configuration
+
+    /// Brings the jails into line. A configuration that changes nothing of them leaves them, and what they count, alone.
+    func apply(_ section: JailsSection) {
+        let plan = JailPlanner(section, stateDirectory: stateDirectory).plan()
+        for problem in plan.problems { logger.error("jails: \(problem)") }
+        let old = running.withLock { $0 }
+        if let old, old.crew.fingerprints == plan.jails.map(\.fingerprint) { return }
+        var gone: [String] = []
+        if let old {
+            let names = Set(plan.jails.map(\.settings.name))
+            gone = old.plans.map(\.settings.name).filter { !names.contains($0) }
+            old.crew.stop(within: 3, removed: Set(gone))
+            running.withLock { $0 = nil }
+        }
+        observer.expect(plan.jails.map(\.settings.name))
+        start(plan)
+    }
+
+    private func start(_ plan: Plan) {
+        let enforcing = plan.jails.filter(\.usesFirewall).map(\.settings)
+        let names = Set(enforcing.map(\.name))
+        let allowed = plan.section.ignored.compactMap { IPNetwork($0) }
+        let surroundings = CrewSurroundings(
+            store: store, streams: streams, observer: observer,
+            guarding: plan.section.firewall.guarding(allowed: allowed), commands: ignoreCommands,
+            makeLane: { [self] action, jail in
+                lane(action, plan.jails.first { $0.settings.name == jail }?.settings ?? JailSettings(name: jail))
+            },
+            firewallLane: firewalls.lane(
+                enforcing, plan.section.firewall, allowed: allowed,
+                holding: { [store] in store.bans(of: nil).filter { names.contains($0.jail) } }),
+            throttle: BanThrottle(
+                perMinute: plan.section.firewall.bansPerMinute, metrics: metrics,
+                note: { [logger] text in logger.warning("\(text)") }),
+            banLog: plan.section.banLog.map { BanLog(path: $0, zone: plan.section.zone ?? .utc) })
+        let crew = JailCrew(plan.jails, surroundings)
+        running.withLock { $0 = Running(crew: crew, plans: plan.jails, section: plan.section) }
+    }
+
+    private func lane(_ action: JailAction, _ jail: JailSettings) -> ActionLane? {
+        let context: ActionContext
+        let made: any BanAction
+        switch action {
+        case .firewall: return nil
+        case .shell(let definition):
+            context = ActionContext(name: "\(jail.name)/\(definition.parameters["actname"] ?? definition.name)")
+            made = ShellAction(definition, jail: jail.name, facts: facts(jail), runner: runner, context: context)
+        case .other(let name, let make):
+            context = ActionContext(name: "\(jail.name)/\(name)")
+            made = make(context)
+        }
+        return ActionLane(
+            made, context: context, metrics: metrics, readiness: readiness,
+            holding: { [store] in store.bans(of: jail.name, withGroups: true) })
+    }
+
+    /// What tags of an action's commands ask for.
+    private func facts(_ jail: JailSettings) -> ActionFacts {
+        var facts = ActionFacts()
+        facts.banTime = jail.banTime
+        facts.counts = { [observer, store] in
+            var counts = observer.counts(of: jail.name)
+            counts.banned = store.bans(of: jail.name).count
+            return counts
+        }
+        facts.holding = { [store] in store.bans(of: jail.name) }
+        facts.merged = { [store] target, isOfAllJails in
+            var query = BanEventQuery()
+            query.target = target
+            query.kinds = [.banned]
+            query.jail = isOfAllJails ? nil : jail.name
+            query.limit = 100
+            guard let events = try? store.events(query), !events.isEmpty else { return nil }
+            return ActionFacts.Merged(
+                matches: events.flatMap(\.ban.matches), failures: events.reduce(0) { $0 + $1.ban.failures })
+        }
+        return facts
+    }
+
+    func look() {
+        let failure = store.numbers.failure
+        readiness.set("bans", failure.map { .degraded("the state of bans cannot be written: \($0)") } ?? .ok)
+    }
+
+    /// Ends; bans stay in force.
+    func stop() {
+        let crew = running.withLock { running in
+            defer { running = nil }
+            return running?.crew
+        }
+        ignoreCommands.stop()
+        crew?.stop(within: 2)
+        store.commit()
+        firewalls.stop()
+    }
+}
+
+extension JailPlan {
+    /// Whether its bans are in the agent's firewall.
+    var usesFirewall: Bool { !settings.isObserving && actions.contains(where: \.isFirewall) }
+}

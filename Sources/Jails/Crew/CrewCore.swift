@@ -1,0 +1,293 @@
+import Bytes
+import Logs
+import Telemetry
+
+/// What the crew's thread has in hand. Not for any other thread.
+package final class CrewCore {
+    /// A jail that runs.
+    struct Member {
+        let plan: JailPlan
+        let jail: Jail
+        var lanes: [ActionLane]
+        /// To be handed to the lanes.
+        var changes: [BanChange] = []
+        var lines = 0
+    }
+
+    private(set) var members: [Member] = []
+    private let plans: [JailPlan]
+    /// Why a jail does not run, by its name.
+    private(set) var failures: [String: String] = [:]
+    /// Jails whose bans go when the crew ends.
+    var removed: Set<String> = []
+    let surroundings: CrewSurroundings
+    private let stop: StopToken
+    private let bell: Bell
+    private var reader: JailReader?
+    private var sets: [Int: JailSet] = [:]
+    /// Jails that are fed with the others' bans.
+    private var recidives: [Int] = []
+    /// Whose failures before a time are forgiven: they are read again at a start.
+    private var forgiven: [BanTarget: Double] = [:]
+    private var shownProblems: [String: String] = [:]
+    private var nextCommit = Timestamp(nanoseconds: 0)
+
+    /// At least so many seconds between two rounds of reading, so that a busy log does not wake us for each line.
+    private static let pace = 0.002
+
+    init(_ plans: [JailPlan], _ surroundings: CrewSurroundings, stop: StopToken, bell: Bell) {
+        self.plans = plans
+        self.surroundings = surroundings
+        self.stop = stop
+        self.bell = bell
+    }
+
+    /// Works until it is stopped. `serve` answers what others ask.
+    func run(_ serve: (CrewCore) -> Void) {
+        begin()
+        while !stop.isStopped {
+            bell.silence()
+            serve(self)
+            let now = Timestamp.now.secondsSince1970
+            let hasMore = readRound(now)
+            tick(now)
+            flush(now)
+            if hasMore { continue }
+            if stop.wait(seconds: Self.pace) { break }
+            reader?.wait(seconds: pause(Timestamp.now.secondsSince1970))
+        }
+        end()
+        serve(self)
+    }
+
+    private func pause(_ now: Double) -> Double {
+        // What is committed later is the history alone.
+        var pause = min(60, nextCommit.seconds(since: .monotonic))
+        for member in members { if let next = member.jail.nextTick { pause = min(pause, next - now) } }
+        if surroundings.throttle?.isHolding == true { pause = min(pause, 1) }
+        return max(0, pause)
+    }
+
+    // MARK: Beginning and end
+
+    private func begin() {
+        let now = Timestamp.now.secondsSince1970
+        let shared = JailSurroundings(
+            history: surroundings.store, commands: surroundings.commands, wake: { [bell] in bell.ring() })
+        let kept = Dictionary(grouping: surroundings.store.bans(of: nil, withGroups: true), by: \.jail)
+        for plan in plans {
+            let name = plan.settings.name
+            do throws(JailConfigurationError) {
+                let jail = try Jail(plan.settings, surroundings: shared)
+                // Compiled once here, so that a jail with a filter that cannot be used is not there at all.
+                if plan.sources.contains(where: \.isLines) { _ = try plan.makeFilter(now) }
+                let restored = jail.restore(kept[name] ?? [], now: now)
+                let ids = Set(restored.map(\.target))
+                for ban in kept[name] ?? [] where !ids.contains(ban.target) {
+                    surroundings.store.end(ban, why: "it is ignored, or over, at the start")
+                }
+                let lanes = plan.settings.isObserving ? [] : plan.actions.compactMap { lane($0, name) }
+                members.append(Member(plan: plan, jail: jail, lanes: lanes))
+                if plan.sources.contains(where: \.isBans) { recidives.append(members.count - 1) }
+            } catch {
+                failures[name] = error.description
+            }
+        }
+        for lane in lanes { lane.start() }
+        readForgiven(now)
+        do throws(SourceError) {
+            reader = try JailReader(
+                members.map { .init(sources: $0.plan.sources, findTime: $0.plan.settings.findTime) },
+                streams: surroundings.streams, wake: [stop.descriptor, bell.descriptor], time: now,
+                timeOf: { [unowned self] number, line in
+                    set(number)?.time(of: line, now: Timestamp.now.secondsSince1970)
+                })
+        } catch {
+            failures["logs"] = error.description
+        }
+    }
+
+    private func lane(_ action: JailAction, _ jail: String) -> ActionLane? {
+        if case .firewall = action { return surroundings.firewallLane }
+        return surroundings.makeLane(action, jail)
+    }
+
+    /// Each once.
+    private var lanes: [ActionLane] {
+        var lanes: [ActionLane] = []
+        for lane in members.flatMap(\.lanes) where !lanes.contains(where: { $0 === lane }) { lanes.append(lane) }
+        return lanes
+    }
+
+    private func readForgiven(_ now: Double) {
+        var query = BanEventQuery()
+        query.kinds = [.forgotten]
+        query.since = now - (members.map(\.plan.settings.findTime).max() ?? 0)
+        query.limit = 10_000
+        guard let events = try? surroundings.store.events(query) else { return }
+        for event in events { forgiven[event.ban.target] = event.time }
+    }
+
+    private func end() {
+        let now = Timestamp.now.secondsSince1970
+        flush(now)
+        surroundings.store.commit()
+        surroundings.banLog?.write()
+        let deadline = Timestamp.monotonic.adding(seconds: 2)
+        for lane in lanes {
+            let users = members.filter { $0.lanes.contains { $0 === lane } }
+            let isRemoved =
+                lane !== surroundings.firewallLane && users.allSatisfy { removed.contains($0.plan.settings.name) }
+            lane.stop(isRemoved: isRemoved, within: max(0.1, deadline.seconds(since: .monotonic)))
+        }
+        reader?.stop()
+    }
+
+    // MARK: Reading
+
+    private func set(_ number: Int) -> JailSet? {
+        if let set = sets[number] { return set }
+        guard let reader, reader.sets.indices.contains(number) else { return nil }
+        var filters: [(jail: Int, filter: any LineFilter)] = []
+        let now = Timestamp.now.secondsSince1970
+        for index in reader.sets[number].jails {
+            do throws(JailConfigurationError) {
+                filters.append((index, try members[index].plan.makeFilter(now)))
+            } catch {
+                failures[members[index].plan.settings.name] = error.description
+            }
+        }
+        let set = JailSet(filters)
+        sets[number] = set
+        return set
+    }
+
+    private func readRound(_ now: Double) -> Bool {
+        guard let reader else { return false }
+        let hasMore = reader.readRound(time: now) { number, line, time, isLive in
+            guard let set = self.set(number) else { return }
+            let now = Timestamp.now.secondsSince1970
+            for jail in set.jails { self.members[jail].lines &+= 1 }
+            set.read(line, time: time, now: now) { jail, failure in
+                self.take(failure, jail, now, isLive)
+            }
+        }
+        for index in members.indices where members[index].lines > 0 {
+            surroundings.observer.read(lines: members[index].lines, in: members[index].plan.settings.name)
+            members[index].lines = 0
+        }
+        let problems = self.problems
+        if problems != shownProblems {
+            shownProblems = problems
+            surroundings.observer.troubled(problems)
+        }
+        return hasMore
+    }
+
+    private func take(_ failure: Failure, _ jail: Int, _ now: Double, _ isLive: Bool) {
+        if !isLive, !forgiven.isEmpty, let id = failure.id, let time = forgiven[BanTarget(id)], failure.time <= time {
+            return
+        }
+        handle(members[jail].jail.take(failure, now: now, isFollowing: isLive), jail, now)
+    }
+
+    /// What is wrong with what is read, and why jails do not run.
+    var problems: [String: String] {
+        var problems = reader?.problems ?? [:]
+        for (jail, problem) in failures { problems["jail \(jail)"] = problem }
+        if let problem = surroundings.banLog?.problem { problems["ban log"] = problem }
+        for member in members {
+            for (index, problem) in member.jail.problems.enumerated() {
+                problems["jail \(member.plan.settings.name) ignore \(index)"] = problem
+            }
+        }
+        return problems
+    }
+
+    // MARK: Events
+
+    private func tick(_ now: Double) {
+        for index in members.indices {
+            if let next = members[index].jail.nextTick, next <= now || members[index].jail.counts.waiting > 0 {
+                handle(members[index].jail.tick(now: now), index, now)
+            }
+        }
+    }
+
+    /// Does what follows from events of a jail.
+    func handle(_ events: [JailEvent], _ index: Int, _ now: Double) {
+        for event in events {
+            let name = members[index].plan.settings.name
+            if let refusal = refused(event, index, now) {
+                surroundings.observer.observed(refusal, in: name, now: now)
+                continue
+            }
+            surroundings.observer.observed(event, in: name, now: now)
+            surroundings.banLog?.note(event, of: members[index].plan.settings, now: now)
+            switch event {
+            case .banned(let ban, let isObserved):
+                if isObserved { surroundings.store.note(BanEvent(.observed, ban, time: now)) }
+                for other in recidives where other != index {
+                    handle(members[other].jail.take(banOf: ban, now: now), other, now)
+                }
+            case .unbanned(let ban, let isObserved):
+                if !isObserved { surroundings.store.end(ban, why: "its time is over") }
+            case .alreadyBanned(_, let delay):
+                // It was banned a while ago and still gets through.
+                if delay > 3 { for lane in members[index].lanes { lane.check() } }
+            default: break
+            }
+            if let change = event.change { members[index].changes.append(change) }
+        }
+    }
+
+    /// A ban that must not be is taken back at once; the event that says so.
+    private func refused(_ event: JailEvent, _ index: Int, _ now: Double) -> JailEvent? {
+        guard case .banned(let ban, _) = event, let network = ban.target.network,
+            let reason = surroundings.guarding.refusal(of: .network(network))?.description
+        else { return nil }
+        _ = members[index].jail.unban(ban.target)
+        surroundings.store.note(BanEvent(.ignored, ban, why: reason, time: now))
+        return .guarded(ban, reason: reason)
+    }
+
+    private func flush(_ now: Double) {
+        var isChanged = false
+        let clock = Double(Timestamp.monotonic.nanoseconds) / 1e9
+        for ban in surroundings.throttle?.due(now: clock, wallClock: now) ?? [] {
+            guard let index = members.firstIndex(where: { $0.plan.settings.name == ban.jail }) else { continue }
+            for lane in members[index].lanes { lane.submit([.ban(ban)]) }
+        }
+        for index in members.indices where !members[index].changes.isEmpty {
+            let changes = admitted(members[index].changes, clock)
+            members[index].changes = []
+            isChanged = true
+            for lane in members[index].lanes { lane.submit(changes) }
+        }
+        // After the firewall has them: what a crash in between loses is read again from the logs.
+        if isChanged || Timestamp.monotonic >= nextCommit {
+            surroundings.store.commit()
+            surroundings.banLog?.write()
+            nextCommit = Timestamp.monotonic.adding(seconds: 5)
+        }
+    }
+
+    /// Without those that are too many at once, whose turn comes later.
+    private func admitted(_ changes: [BanChange], _ clock: Double) -> [BanChange] {
+        guard let throttle = surroundings.throttle else { return changes }
+        return changes.filter { change in
+            switch change {
+            case .ban(let ban): return !throttle.admit([ban], now: clock).isEmpty
+            case .prolong: return true
+            case .unban(let ban):
+                throttle.cancel(ban.target, jail: ban.jail)
+                return true
+            }
+        }
+    }
+}
+
+extension JailSource {
+    var isBans: Bool { if case .bans = self { true } else { false } }
+    var isLines: Bool { !isBans }
+}

@@ -1,0 +1,40 @@
+import Bytes
+
+/// The filters of the jails that read the same lines.
+final class JailSet {
+    /// The jails, by their number in the crew.
+    let jails: [Int]
+    /// fail2ban's filters, which read together, and the places of their jails in `jails`.
+    private let group: FilterGroup
+    private let places: [Int]
+    private let others: [(jail: Int, filter: any LineFilter)]
+
+    init(_ filters: [(jail: Int, filter: any LineFilter)]) {
+        jails = filters.map(\.jail)
+        var together: [Filter] = []
+        var places: [Int] = []
+        var others: [(jail: Int, filter: any LineFilter)] = []
+        for entry in filters {
+            if let filter = entry.filter as? Filter {
+                together.append(filter)
+                places.append(entry.jail)
+            } else {
+                others.append(entry)
+            }
+        }
+        group = FilterGroup(together)
+        self.places = places
+        self.others = others
+    }
+
+    /// Reads a line; `body` gets the jail's number and what failed in it.
+    func read(_ line: RawSpan, time: Double?, now: Double, _ body: (Int, Failure) -> Void) {
+        if !places.isEmpty { group.read(line, time: time, now: now) { body(places[$0], $1) } }
+        for (jail, filter) in others {
+            for failure in filter.failures(in: line, time: time, now: now) { body(jail, failure) }
+        }
+    }
+
+    /// What time a line has by its date; nil where it has none.
+    func time(of line: RawSpan, now: Double) -> Double? { group.filters.first?.time(of: line, now: now) }
+}

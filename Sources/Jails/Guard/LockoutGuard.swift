@@ -1,0 +1,127 @@
+import Bytes
+import Synchronization
+import Telemetry
+
+/// Knows whom a ban must not hit: the host itself, what it cannot do without, and who administers it. Asked before a ban is made;
+/// safe from any thread. What it knows is at most some seconds old.
+package final class LockoutGuard: Sendable {
+    package struct Settings: Sendable {
+        /// Local TCP ports that administrators come in by; with none, the session alone counts.
+        package var adminPorts: Set<UInt16> = [22]
+        package var protectsAdministrators = true
+        /// As configured: `ignoreip`, networks of the operator.
+        package var allowed: [IPNetwork] = []
+        /// Networks with fewer bits are never banned.
+        package var fewestIPv4Bits = 8
+        package var fewestIPv6Bits = 16
+        package init() {}
+    }
+
+    /// Why somebody is not banned.
+    package enum Refusal: Sendable, Equatable, CustomStringConvertible {
+        /// So many bits at least are wanted.
+        case tooWide(Int)
+        case loopback
+        case own(IPNetwork)
+        case gateway(IPNetwork)
+        case resolver(IPNetwork)
+        case administrator(IPNetwork)
+        case allowed(IPNetwork)
+
+        package var description: String {
+            switch self {
+            case .tooWide(let bits): "it is wider than a network of \(bits) bits, which is the widest that is banned"
+            case .loopback: "it is the host's loopback"
+            case .own(let address): "\(address) is an address of this host"
+            case .gateway(let address): "\(address) is a default gateway of this host"
+            case .resolver(let address): "\(address) is a name server of this host"
+            case .administrator(let address): "somebody is logged in from \(address) by an administrators' port"
+            case .allowed(let network): "\(network) is allowed by configuration"
+            }
+        }
+
+        /// For a metric's label.
+        package var reason: String {
+            switch self {
+            case .tooWide: "too_wide"
+            case .loopback: "loopback"
+            case .own: "own"
+            case .gateway: "gateway"
+            case .resolver: "resolver"
+            case .administrator: "administrator"
+            case .allowed: "allowed"
+            }
+        }
+    }
+
+    private struct Snapshot {
+        var own: [IPNetwork] = []
+        var gateways: [IPNetwork] = []
+        var resolvers: [IPNetwork] = []
+        var administrators: [IPNetwork] = []
+        var taken: Timestamp?
+    }
+
+    private let settings: Settings
+    private let root: String
+    private let ownAddresses: @Sendable () -> [IPNetwork]
+    private let snapshot = Mutex(Snapshot())
+
+    /// Seconds.
+    private static let longestAge = 5.0
+
+    /// - Parameters:
+    ///   - root: before `/proc`, `/run` and `/etc`.
+    ///   - ownAddresses: those of the host's interfaces.
+    package init(
+        _ settings: Settings, root: String = "",
+        ownAddresses: @escaping @Sendable () -> [IPNetwork] = { HostNetwork.ownAddresses() }
+    ) {
+        self.settings = settings
+        self.root = root
+        self.ownAddresses = ownAddresses
+    }
+
+    /// Why `target` must not be banned; nil where it may be. A network is refused for one protected address in it: the address that
+    /// failed may be banned alone then. Texts are never refused.
+    package func refusal(of target: BanTarget, now: Timestamp = .monotonic) -> Refusal? {
+        guard let network = target.network else { return nil }
+        let fewest = network.isIPv4 ? settings.fewestIPv4Bits : settings.fewestIPv6Bits
+        if network.length < fewest || network.isUnspecified { return .tooWide(fewest) }
+        if network.isLoopback { return .loopback }
+        if let hit = Self.first(settings.allowed, network) { return .allowed(hit) }
+        let known = current(now)
+        if let hit = Self.first(known.own, network) { return .own(hit) }
+        if let hit = Self.first(known.gateways, network) { return .gateway(hit) }
+        if let hit = Self.first(known.resolvers, network) { return .resolver(hit) }
+        if let hit = Self.first(known.administrators, network) { return .administrator(hit) }
+        return nil
+    }
+
+    /// What a firewall lets pass whatever is banned: who is allowed, and the host's own addresses, gateways and name servers. They
+    /// change; ask again now and then.
+    package func standing(now: Timestamp = .monotonic) -> [IPNetwork] {
+        let known = current(now)
+        return Set(settings.allowed + known.own + known.gateways + known.resolvers).sorted()
+    }
+
+    private func current(_ now: Timestamp) -> Snapshot {
+        snapshot.withLock { known in
+            if known.taken.map({ now.seconds(since: $0) > Self.longestAge }) ?? true { known = look(now) }
+            return known
+        }
+    }
+
+    private static func first(_ protected: [IPNetwork], _ network: IPNetwork) -> IPNetwork? {
+        protected.first { $0.contains(network) || network.contains($0) }
+    }
+
+    private func look(_ now: Timestamp) -> Snapshot {
+        Snapshot(
+            own: ownAddresses(), gateways: HostNetwork.gateways(root: root),
+            resolvers: HostNetwork.resolvers(root: root),
+            administrators: settings.protectsAdministrators
+                ? LoginSessions.administrators(root: root, ports: settings.adminPorts) : [],
+            taken: now)
+    }
+}

@@ -1,0 +1,89 @@
+import Bytes
+import Glibc
+import Testing
+
+@testable import Jails
+
+@Suite struct FollowedLogTests {
+    private func lines(_ log: FollowedLog) throws -> [String] {
+        var lines: [String] = []
+        while try log.read({ lines.append(String(lossy: $0)) }) {}
+        return lines
+    }
+
+    @Test func `reads whole lines once`() throws {
+        let directory = try ConfigurationFiles([:])
+        let path = directory.path + "/a.log"
+        try directory.write("a.log", "one\ntwo\r\nthr")
+        let log = FollowedLog(path: path)
+        try log.open(.time(0, timeOf: { _ in nil }))
+        #expect(try lines(log) == ["one", "two"])
+        #expect(log.isLive)
+        try directory.append("a.log", "ee\nfour\n")
+        #expect(try lines(log) == ["three", "four"])
+    }
+
+    @Test func `goes on through a rotation, with the old file's last line`() throws {
+        let directory = try ConfigurationFiles([:])
+        try directory.write("a.log", "one\n")
+        let log = FollowedLog(path: directory.path + "/a.log")
+        try log.open(.end)
+        #expect(try lines(log) == [])
+        try directory.append("a.log", "two\nlast")
+        rename(directory.path + "/a.log", directory.path + "/a.log.1")
+        #expect(try lines(log) == ["two"])
+        try directory.write("a.log", "new\n")
+        #expect(try lines(log) == ["last", "new"])
+    }
+
+    @Test func `goes on through a truncation`() throws {
+        let directory = try ConfigurationFiles([:])
+        try directory.write("a.log", "one\ntwo\n")
+        let log = FollowedLog(path: directory.path + "/a.log")
+        try log.open(.time(0, timeOf: { _ in nil }))
+        #expect(try lines(log) == ["one", "two"])
+        truncate(directory.path + "/a.log", 0)
+        #expect(try lines(log) == [])
+        try directory.append("a.log", "three\n")
+        #expect(try lines(log) == ["three"])
+    }
+
+    @Test func `begins in the file before, where that is of the time too`() throws {
+        let directory = try ConfigurationFiles([:])
+        try directory.write("a.log.1", "1 one\n2 two\n")
+        try directory.write("a.log", "3 three\n")
+        let log = FollowedLog(path: directory.path + "/a.log")
+        try log.open(.time(2, timeOf: { line in line.firstIndex(of: 0x20).flatMap { line.slice(0, $0).number } }))
+        // Small files are read whole: whose time is too old is for the jail to say.
+        #expect(try lines(log) == ["1 one", "2 two", "3 three"])
+    }
+
+    @Test func `finds the first line of a time in a large file`() throws {
+        let directory = try ConfigurationFiles([:])
+        let text = (0..<200_000).map { "\($0) filler filler" }.joined(separator: "\n") + "\n"
+        try directory.write("a.log", text)
+        for wanted in [0.0, 1, 77_777, 199_999, 300_000] {
+            let log = FollowedLog(path: directory.path + "/a.log")
+            try log.open(
+                .time(wanted) { line in
+                    line.firstIndex(of: 0x20).flatMap { line.slice(0, $0).number }
+                })
+            let found = try lines(log)
+            let first = found.first.flatMap { Double($0.prefix { $0 != " " }) } ?? .infinity
+            #expect(first <= wanted || wanted > 199_999)
+            // At most what two chunks hold is read beside.
+            #expect(Double(found.count) <= max(0, 200_000 - wanted) + 40_000)
+        }
+    }
+
+    @Test func `cuts a line that no filter would read whole`() throws {
+        let directory = try ConfigurationFiles([:])
+        try directory.write("a.log", String(repeating: "x", count: 1 << 20) + "\nnext\n")
+        let log = FollowedLog(path: directory.path + "/a.log")
+        try log.open(.time(0, timeOf: { _ in nil }))
+        let found = try lines(log)
+        #expect(found.count == 2)
+        #expect(found.first?.utf8.count == Filter.longestLine)
+        #expect(found.last == "next")
+    }
+}

@@ -1,0 +1,41 @@
+import Synchronization
+import Telemetry
+import Testing
+
+@testable import Jails
+
+@Suite struct BanThrottleTests {
+    private func bans(_ count: Int, from first: Int = 0) -> [Ban] {
+        (first..<first + count).map { Ban(jail: "a", target: .text("\($0)"), time: 0, duration: 600) }
+    }
+
+    @Test("what is beyond so many a minute waits in order, is told once, and comes later")
+    func waits() {
+        let told = Mutex<[String]>([])
+        let metrics = MetricRegistry()
+        let throttle = BanThrottle(perMinute: 60, mostWaiting: 30, metrics: metrics) { text in
+            told.withLock { $0.append(text) }
+        }
+        #expect(throttle.admit(bans(50), now: 0) == bans(50))
+        #expect(throttle.admit(bans(30, from: 50), now: 0) == bans(10, from: 50))
+        #expect(told.withLock { $0.count } == 1)
+        #expect(metrics.total("f2b_bans_waiting") == 20)
+        // Nobody overtakes; ten more are kept, five are not.
+        #expect(throttle.admit(bans(15, from: 80), now: 5).isEmpty)
+        #expect(metrics.total("f2b_bans_dropped_total") == 5)
+        #expect(told.withLock { $0.count } == 1)
+        // What a person or a list bans is not held.
+        var manual = bans(2, from: 200)
+        manual[0].origin = .manual("")
+        manual[1].origin = .list("x")
+        #expect(throttle.admit(manual, now: 5) == manual)
+        #expect(throttle.due(now: 5, wallClock: 5) == bans(5, from: 60))
+        #expect(throttle.cancel(.text("65"), jail: "a"))
+        #expect(!throttle.cancel(.text("66"), jail: "b"))
+        #expect(throttle.due(now: 8, wallClock: 8) == bans(3, from: 66))
+        // What is over is not banned any more, and takes nobody's place.
+        #expect(throttle.due(now: 9, wallClock: 700).isEmpty)
+        #expect(metrics.total("f2b_bans_waiting") == 0)
+        #expect(throttle.admit(bans(1), now: 10) == bans(1))
+    }
+}
