@@ -90,6 +90,7 @@ def jails_test_command(c):
 TRICKY = {
     "jail.local": """[DEFAULT]
 enabled = false
+systemd_if_nologs = false
 [tricky]
 enabled = true
 filter = tricky[opt="x <y>", mode=two]
@@ -190,8 +191,8 @@ def jails_command_stream(c):
     uses = ["%s[name=x-%s, port=\"80,443\", protocol=tcp, dest=root, chain=<known/chain>, bantime=123, blocktype=REJECT]" % (name, name)
             for name in names] + ["%s[actname=second-%s, port=ssh]" % (name, name) for name in names]
     configurations = {
-        "stock": {"jail.local": "[DEFAULT]\nenabled = true\n"},
-        "actions": {"jail.local": "[DEFAULT]\nenabled = false\n[sshd]\nenabled = true\naction = %s\n"
+        "stock": {"jail.local": "[DEFAULT]\nenabled = true\nsystemd_if_nologs = false\n"},
+        "actions": {"jail.local": "[DEFAULT]\nenabled = false\nsystemd_if_nologs = false\n[sshd]\nenabled = true\naction = %s\n"
                                   "[recidive]\nenabled = true\naction = %%(action_mwl)s\n" % "\n  ".join(uses)},
         "tricky": TRICKY,
     }

@@ -39,3 +39,25 @@ package struct ActionConfiguration: ConfigurationSection, Equatable {
         }
     }
 }
+
+extension ActionConfiguration {
+    /// Nil where the settings are wrong.
+    ///
+    /// - Parameters:
+    ///   - host: as which this host is named.
+    ///   - directory: where an action may keep a file of its own.
+    package func action(
+        host: String, userAgent: String, directory: String, context: ActionContext
+    ) -> (any BanAction)? {
+        switch kind {
+        case nil: nil
+        case .webhook(let settings)?:
+            WebhookAction(settings, host: host, userAgent: userAgent, context: context)
+        case .file(let settings)?: FileAction(settings, context: context)
+        case .httpList(let settings)?:
+            HTTPListAction(
+                settings, path: directory + "/list-" + name + ".json", host: host, userAgent: userAgent,
+                context: context)
+        }
+    }
+}

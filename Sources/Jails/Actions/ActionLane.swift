@@ -103,7 +103,7 @@ package final class ActionLane: Sendable {
             context.stop.stop()
             isOver = waits(until: deadline)
         }
-        meter.forget()
+        if !isOver { meter.forget() }
         return isOver
     }
 
@@ -192,7 +192,8 @@ package final class ActionLane: Sendable {
 
     private func wake(_ time: Double) -> Timestamp? {
         guard let action = action as? any WakingBanAction, let next = action.wake(now: time) else { return nil }
-        return Timestamp.monotonic.adding(seconds: max(0, next - now()))
+        // At least once a minute: the action's clock may be set.
+        return Timestamp.monotonic.adding(seconds: min(60, max(0, next - now())))
     }
 
     private func finish(_ isRemoved: Bool) {

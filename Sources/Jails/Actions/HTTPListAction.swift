@@ -26,11 +26,16 @@ package final class HTTPListAction: WakingBanAction, @unchecked Sendable {
     private var items: [String: String] = [:]
     private var isLoaded = false
     private var isUnsaved = false
+    private var lastSave = -Double.infinity
+    /// The jails that ban each.
+    private var jails: [BanTarget: Set<String>] = [:]
     private var works: [Work] = []
     private var backoff = Backoff(minimum: 1, maximum: 120)
     private var nextTime = -Double.infinity
 
     static let mostWorks = 50_000
+    /// Seconds.
+    static let saveInterval = 5.0
 
     /// - Parameter path: of the file with the ids.
     package init(
@@ -46,8 +51,10 @@ package final class HTTPListAction: WakingBanAction, @unchecked Sendable {
 
     package func start(restoring bans: [Ban], now: Double) throws(BanActionError) {
         try load()
-        let wanted = Set(bans.map { $0.target.description })
+        jails = [:]
         works = []
+        for ban in bans { jails[ban.target, default: []].insert(ban.jail) }
+        let wanted = Set(jails.keys.map(\.description))
         for target in items.keys.sorted() where !wanted.contains(target) {
             enqueue(.unban(Ban(jail: "", target: BanTarget(target), time: now, duration: 0)))
         }
@@ -56,10 +63,21 @@ package final class HTTPListAction: WakingBanAction, @unchecked Sendable {
     }
 
     package func apply(_ changes: [BanChange], now: Double) {
-        for change in changes where change.kind != .prolong {
+        for change in changes {
+            let target = change.ban.target
+            switch change {
+            case .prolong: continue
+            case .ban(let ban):
+                let isFirst = jails[target] == nil
+                jails[target, default: []].insert(ban.jail)
+                if !isFirst { continue }
+            case .unban(let ban):
+                guard jails[target]?.remove(ban.jail) != nil, jails[target]?.isEmpty == true else { continue }
+                jails[target] = nil
+            }
             // What has not gone out yet and is over already never goes.
             let opposite = works.firstIndex {
-                $0.change.ban.target == change.ban.target && $0.change.kind != change.kind && $0.tries == 0
+                $0.change.ban.target == target && $0.change.kind != change.kind && $0.tries == 0
             }
             if let opposite {
                 works.remove(at: opposite)
@@ -72,7 +90,8 @@ package final class HTTPListAction: WakingBanAction, @unchecked Sendable {
     package func wake(now: Double) -> Double? {
         if !works.isEmpty, now >= nextTime || nextTime - now > 3600 {
             step(now)
-            save()
+            // The whole file at every request would cost more than the requests.
+            if works.isEmpty || abs(now - lastSave) >= Self.saveInterval { save(now) }
         }
         return works.isEmpty ? nil : max(nextTime, now)
     }
@@ -89,7 +108,7 @@ package final class HTTPListAction: WakingBanAction, @unchecked Sendable {
             step(0)
             if works.count == count { break }
         }
-        save()
+        save(0)
     }
 
     private func enqueue(_ change: BanChange) {
@@ -181,8 +200,9 @@ package final class HTTPListAction: WakingBanAction, @unchecked Sendable {
         isLoaded = true
     }
 
-    private func save() {
+    private func save(_ now: Double) {
         guard isUnsaved else { return }
+        lastSave = now
         var writer = JSONWriter(capacity: 64 + items.count * 64)
         writer.beginObject()
         for (target, id) in items.sorted(by: { $0.key < $1.key }) {

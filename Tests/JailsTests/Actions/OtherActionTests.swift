@@ -160,6 +160,8 @@ struct OtherActionTests {
         let action = try list(server, files, ActionContext(name: "l"))
         try action.start(restoring: [ban("192.0.2.1", jail: "a b")], now: 0)
         action.apply([.ban(ban("2001:db8::1")), .ban(ban("192.0.2.7")), .unban(ban("192.0.2.7"))], now: 0)
+        // As long as one jail bans it, it stays.
+        action.apply([.ban(ban("192.0.2.1", jail: "other")), .unban(ban("192.0.2.1", jail: "a b"))], now: 0)
         #expect(action.wake(now: 0) == 0.1)
         #expect(action.wake(now: 0.05) == 0.1)
         #expect(action.wake(now: 0.1) == nil)

@@ -43,7 +43,8 @@ final class ShellCommands {
         startsOnDemand =
             definition.options["actionstart_on_demand"] == nil
             ? definition.hasFamilies : definition.isOn("actionstart_on_demand")
-        timeout = definition.options["timeout"].flatMap { TimeText.seconds($0) } ?? 60
+        let given = definition.options["timeout"].flatMap { TimeText.seconds($0) } ?? 60
+        timeout = min(max(given, 0.001), 86_400)
     }
 
     // MARK: What a jail asks for
