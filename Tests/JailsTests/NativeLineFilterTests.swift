@@ -8,9 +8,9 @@ import Testing
 
 @Suite("What reads the lines of native jails")
 struct NativeLineFilterTests {
-    private func filter(_ name: String) throws -> NativeLineFilter {
+    private func filter(_ name: String) throws -> any LineFilter {
         let definition = try #require(try NativeFilters.filter(name))
-        return try NativeLineFilter(definition, name: name, path: name, zone: .utc, now: 0)
+        return try definition.makeFilter(name: name, path: name, zone: .utc, now: 0)
     }
 
     @Test(

@@ -47,19 +47,19 @@ json:
         File(name: "http-errors", text: #"""
 summary: Access logs in the common or combined form, answers 400, 404, 405, 429 and 444, for counts of some dozens
 patterns:
-  - '^(?:[^\s"\[]+ )?<ip> \S+ [^"]*"(?:[^"\\]|\\.)*" (?:400|404|405|429|444) '
+  - '^(?:[^\s"\[]+ )??<ip> \S+ [^"]*"(?:[^"\\]|\\.)*" (?:400|404|405|429|444) '
 """#),
         File(name: "http-probes", text: #"""
 summary: Access logs in the common or combined form, requests for what scanners look for, and no HTTP at all
 patterns:
-  - '^(?:[^\s"\[]+ )?<ip> \S+ [^"]*"[A-Z]+ (?:[^"\\? ]|\\.)*/(?:\.env|\.git/|\.aws/|\.ssh/|\.svn/|wp-login\.php|wp-admin/|xmlrpc\.php|phpmyadmin/|pma/|cgi-bin/|vendor/phpunit/|actuator/|boaform/|HNAP1|solr/admin/|_ignition/|server-status|owa/auth/|autodiscover/|geoserver/)(?:[^"\\]|\\.)*" (?:301|302|400|401|403|404|405|444) '
-  - '^(?:[^\s"\[]+ )?<ip> \S+ [^"]*"(?:\\x|CONNECT |PROPFIND |-")(?:[^"\\]|\\.)*"? 40[05] '
-  - '^(?:[^\s"\[]+ )?<ip> \S+ [^"]*"(?:[^"\\ ]|\\.)* (?:[^"\\]|\\.)*(?:\.\./\.\./|%2e%2e%2f|/etc/passwd|\$\{jndi:)(?:[^"\\]|\\.)*" \d+ '
+  - '^(?:[^\s"\[]+ )??<ip> \S+ [^"]*"[A-Z]+ (?:[^"\\? ]|\\.)*/(?:\.env|\.git/|\.aws/|\.ssh/|\.svn/|wp-login\.php|wp-admin/|xmlrpc\.php|phpmyadmin/|pma/|cgi-bin/|vendor/phpunit/|actuator/|boaform/|HNAP1|solr/admin/|_ignition/|server-status|owa/auth/|autodiscover/|geoserver/)(?:[^"\\]|\\.)*" (?:301|302|400|401|403|404|405|444) '
+  - '^(?:[^\s"\[]+ )??<ip> \S+ [^"]*"(?:\\x|CONNECT |PROPFIND |-")(?:[^"\\]|\\.)*"? 40[05] '
+  - '^(?:[^\s"\[]+ )??<ip> \S+ [^"]*"(?:[^"\\ ]|\\.)* (?:[^"\\]|\\.)*(?:\.\./\.\./|%2e%2e%2f|/etc/passwd|\$\{jndi:)(?:[^"\\]|\\.)*" \d+ '
 """#),
         File(name: "http-unauthorized", text: #"""
 summary: Access logs in the common or combined form, answers 401 and 403
 patterns:
-  - '^(?:[^\s"\[]+ )?<ip> \S+ [^"]*"(?:[^"\\]|\\.)*" 40[13] '
+  - '^(?:[^\s"\[]+ )??<ip> \S+ [^"]*"(?:[^"\\]|\\.)*" 40[13] '
 """#),
         File(name: "json-unauthorized", text: #"""
 summary: Access logs as JSON, answers 401 and 403, with the usual names of fields (nginx, and what is written like it)
@@ -163,7 +163,7 @@ programs: [sshd, sshd-session, sshd-auth]
 patterns:
   - '^(?:message repeated \d+ times: \[ )?Failed (?!publickey)\S+ for (?:invalid user )?<user> from <ip> port <port> ssh2\]?$'
   - '^Invalid user <user> from <ip>(?: port <port>)?$'
-  - '^User <user> from <ip> not allowed because [^:\[\]]{1,60}$'
+  - '^User (?<user>\S+) from <ip> not allowed because [^:\[\]]{1,60}$'
   - '^(?:error: )?maximum authentication attempts exceeded for (?:invalid user )?<user> from <ip> port <port> ssh2(?: \[preauth\])?$'
   - '^ROOT LOGIN REFUSED FROM <ip>(?: port <port>)?(?: \[preauth\])?$'
 """#),
