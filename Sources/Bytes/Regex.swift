@@ -236,6 +236,12 @@ package struct Matcher: ~Copyable {
             var start = start
             if isValidated {
                 options = UInt32(PCRE2_NO_UTF_CHECK)
+                // Without the checks of arguments that are known here.
+                if regex.isJITCompiled {
+                    let status = pcre2_jit_match_8(code, subject, bytes.count, start, 0, data, regex.context)
+                    guard status == PCRE2_ERROR_JIT_STACKLIMIT else { return status }
+                    options |= UInt32(PCRE2_NO_JIT)
+                }
             } else if let lenientCode = regex.lenientCode {
                 // The JIT trusts what it gets: whole code points, from the beginning of one.
                 while start < bytes.count, subject[start] & 0xc0 == 0x80 { start += 1 }

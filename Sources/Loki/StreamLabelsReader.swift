@@ -1,7 +1,7 @@
 import Telemetry
 
 /// Reads `{a="x", b="y"}`, values quoted as Go's `strconv.Quote` does: what we store and what Loki's messages hold.
-struct StreamLabelsReader {
+package struct StreamLabelsReader {
     private static let syntax = Array("=,{}\"'\\".utf8)
     private let text: ArraySlice<UInt8>
     private var index: Int
@@ -19,7 +19,7 @@ struct StreamLabelsReader {
     }
 
     /// The whole of `text` as a label set, or nil.
-    static func read(_ text: String) -> LabelSet? {
+    package static func read(_ text: String) -> LabelSet? {
         let bytes = Array(text.utf8)
         guard let (labels, end) = read(bytes[...]), end == bytes.count else { return nil }
         return labels

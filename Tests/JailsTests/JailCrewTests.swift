@@ -30,12 +30,6 @@ private final class Observer: JailObserver {
     func troubled(_ new: [String: String]) { problems.withLock { $0 = new } }
 }
 
-private final class Guard: BanGuarding {
-    func reason(against network: IPNetwork, now: Double) -> String? {
-        network == IPNetwork("198.51.100.1") ? "somebody is logged in from there" : nil
-    }
-}
-
 @Suite struct JailCrewTests {
     private let files: ConfigurationFiles
     private let action = RecordingAction()
@@ -68,9 +62,12 @@ private final class Guard: BanGuarding {
     }
 
     private func crew(_ plans: [JailPlan]) -> (JailCrew, BanStore) {
+        var settings = LockoutGuard.Settings()
+        settings.allowed = [IPNetwork(ipv4: 0xc633_6401)]
+        let guarding = LockoutGuard(settings, ownAddresses: { [] })
         let store = BanStore(directory: files.path + "/bans")
         let surroundings = CrewSurroundings(
-            store: store, streams: nil, observer: observer, guarding: Guard(), commands: nil,
+            store: store, streams: nil, observer: observer, guarding: guarding, commands: nil,
             makeLane: { action, jail in
                 guard case .other(let name, let make) = action else { return nil }
                 let context = ActionContext(name: name)

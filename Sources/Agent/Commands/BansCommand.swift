@@ -87,8 +87,8 @@ struct AddBanCommand: ParsableCommand {
 
     @Option(help: "The jail that bans; by default one of its own, `manual`.") var jail: String?
 
-    @Option(name: .customLong("for"), help: "For how long: 1h, 30d, or `ever`. Default: as the jail has it.") var duration:
-        String?
+    @Option(name: .customLong("for"), help: "For how long: 1h, 30d, or `ever`. Default: as the jail has it.")
+    var duration: String?
 
     @Option(help: "Why, for people.") var comment = ""
 
@@ -198,7 +198,7 @@ struct BanHistoryCommand: ParsableCommand {
             let bytes = Array(line)
             let event = try JSONValue(parsing: bytes.span.bytes)
             rows.append(
-                ["at", "event", "ip", "jail", "end", "origin", "reason"].map { event[$0]?.string ?? "" })
+                ["time", "event", "target", "jail", "end", "origin", "why"].map { event[$0]?.string ?? "" })
         }
         if rows.isEmpty { return "nobody was banned\n" }
         return TextTable.text(["TIME", "EVENT", "WHO", "JAIL", "UNTIL", "BY", "WHY"], rows)
@@ -208,7 +208,8 @@ struct BanHistoryCommand: ParsableCommand {
 /// `tocsin bans explain IP`
 struct ExplainBanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "explain", abstract: "Tell everything that is known of an address: failures, bans, who ignores it.")
+        commandName: "explain", abstract: "Tell everything that is known of an address: failures, bans, who ignores it."
+    )
 
     @Argument(help: "The address.") var target: String
 

@@ -12,6 +12,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
     var metrics = MetricsSection()
     var rules = RulesSection()
     var alerting = AlertingSection()
+    var jails = JailsSection()
 
     static let defaultStateDirectory = "/var/lib/tocsin"
     /// Read when no `--config` is given and it is there.
@@ -27,6 +28,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
         ConfigurationKey("metrics", "mapping", "What is measured: see [metrics](#metrics)."),
         ConfigurationKey("rules", "mapping", "What is watched: see [rules](#rules)."),
         ConfigurationKey("alerting", "mapping", "Who is told of alerts: see [alerting](#alerting)."),
+        ConfigurationKey("jails", "mapping", "Who is banned: see [jails](#jails)."),
     ]
 
     init() {}
@@ -40,6 +42,7 @@ struct AgentConfiguration: Sendable, ConfigurationSection {
         metrics = reader.section("metrics") ?? metrics
         rules = reader.section("rules") ?? rules
         alerting = reader.section("alerting") ?? alerting
+        jails = reader.section("jails") ?? jails
         reader.finish()
     }
 }

@@ -1,4 +1,6 @@
+import Bytes
 import Configuration
+import Glibc
 import Jails
 import Telemetry
 
@@ -13,6 +15,10 @@ struct JailsSection: Sendable, ConfigurationSection {
 
     var mode = Mode.observe
     var fail2ban: Fail2banSection?
+    /// What the file has, or, without a file, what watches sshd.
+    var native = Self.defaultJails
+    /// What native jails may do with bans beside the firewall, by names they use.
+    var actions: [ActionConfiguration] = []
     /// Nobody on it is banned by any jail: addresses, networks, names of hosts, `file:/path`.
     var ignored: [String] = []
     /// Where bans are also written as fail2ban logs them.
@@ -26,6 +32,12 @@ struct JailsSection: Sendable, ConfigurationSection {
             "mode", "observe or enforce", default: "observe",
             "What jails do that do not say: `observe` is everything but the ban. See [jails.md](jails.md)."),
         ConfigurationKey("fail2ban", "mapping", "fail2ban's jails, run as they are: see [fail2ban](#fail2ban)."),
+        ConfigurationKey(
+            "native", "list of jails",
+            "Jails of our own: see [native](#native). Without this key and `fail2ban`: one for sshd."),
+        ConfigurationKey(
+            "actions", "list of actions", default: "[]",
+            "What native jails may name in `actions` beside `firewall`: see [actions](#actions)."),
         ConfigurationKey(
             "ignore", "list of addresses", default: "[]",
             "Whom no jail bans: addresses, networks, names of hosts, `file:/path` of such a list."),
@@ -42,6 +54,9 @@ struct JailsSection: Sendable, ConfigurationSection {
     init(_ reader: MappingReader) {
         mode = reader.choice("mode") ?? mode
         fail2ban = reader.section("fail2ban")
+        native = reader.value("native").map { NativeJail.read($0) } ?? (reader.has("fail2ban") ? [] : native)
+        actions = reader.sections("actions") ?? actions
+        checkActions(reader)
         ignored = reader.strings("ignore") ?? ignored
         banLog = reader.path("ban_log")
         timeZone = reader.string("time_zone") ?? timeZone
@@ -52,6 +67,34 @@ struct JailsSection: Sendable, ConfigurationSection {
         }
         firewall = reader.section("firewall") ?? firewall
         reader.finish()
+    }
+
+    /// For sshd, from the journal where there is one, else from the files that syslog daemons write.
+    static let defaultJails: [NativeJail] = {
+        let hasJournal = ["/var/log/journal", "/run/log/journal"].contains { (path: String) in access(path, F_OK) == 0 }
+        let source =
+            hasJournal ? "journal: [_COMM=sshd, _COMM=sshd-session]" : "files: [/var/log/auth.log, /var/log/secure]"
+        let text = "{name: sshd, filter: sshd, ports: [22], \(source)}"
+        return (try? ConfigurationFile<NativeJail>(Array(text.utf8), file: "built-in jails").contents).map { [$0] }
+            ?? []
+    }()
+
+    private func checkActions(_ reader: MappingReader) {
+        var names = ["firewall"]
+        for action in actions {
+            if names.contains(action.name) {
+                reader.report("two actions are named \(action.name): give each its own `name`", at: "actions")
+            }
+            names.append(action.name)
+        }
+        for jail in native {
+            for name in jail.actions where !name.isEmpty && !names.contains(name) {
+                let hint =
+                    NearestKey.of(name, among: names).map { "did you mean \($0)?" }
+                    ?? "there are \(names.joined(separator: ", "))"
+                reader.report("jail \(jail.settings.name): no action is named \(name); \(hint)", at: "native")
+            }
+        }
     }
 
     var zone: ZoneFile? { TimeZones.zone(named: timeZone) ?? ZoneFile(rule: timeZone) }
@@ -76,7 +119,8 @@ struct Fail2banSection: Sendable, Equatable, ConfigurationSection {
     static let configurationKeys = [
         ConfigurationKey(
             "config_dir", "path", default: "/etc/fail2ban", "Where `jail.conf`, `filter.d` and `action.d` are."),
-        ConfigurationKey("jails", "list of names", "Only these jails, enabled or not. By default those that are enabled."),
+        ConfigurationKey(
+            "jails", "list of names", "Only these jails, enabled or not. By default those that are enabled."),
         ConfigurationKey("mode", "observe or enforce", "As `jails.mode`, for fail2ban's jails."),
         ConfigurationKey(
             "ban_with", "firewall or commands", default: "firewall",
@@ -117,7 +161,9 @@ struct FirewallSection: Sendable, Equatable, ConfigurationSection {
         if let text = reader.string("table") {
             let isName =
                 !text.isEmpty && text.utf8.count <= 32
-                && text.utf8.allSatisfy { (0x61...0x7a).contains($0 | 0x20) || (0x30...0x39).contains($0) || $0 == 0x5f }
+                && text.utf8.allSatisfy {
+                    (0x61...0x7a).contains($0 | 0x20) || (0x30...0x39).contains($0) || $0 == 0x5f
+                }
                 && !(0x30...0x39).contains(text.utf8.first ?? 0x30)
             if isName {
                 table = text
@@ -136,5 +182,15 @@ struct FirewallSection: Sendable, Equatable, ConfigurationSection {
         }
         bansPerMinute = reader.int("max_bans_per_minute", in: 1...1_000_000) ?? bansPerMinute
         reader.finish()
+    }
+}
+
+extension FirewallSection {
+    /// Whom bans must not hit.
+    func guarding(allowed: [IPNetwork]) -> LockoutGuard {
+        var settings = LockoutGuard.Settings()
+        settings.adminPorts = Set(adminPorts.map { UInt16(clamping: $0) })
+        settings.allowed = allowed
+        return LockoutGuard(settings)
     }
 }

@@ -34,6 +34,7 @@ final class Agent: Sendable {
     private let metricsRoad: MetricsRoad
     private let rulesRoad: RulesRoad
     private let alertingRoad: AlertingRoad
+    private let jailsRoad: JailsRoad
     private let history: AlertHistory
     private let heartbeat: HeartbeatRoad
     private let reloads: ReloadMetrics
@@ -68,6 +69,9 @@ final class Agent: Sendable {
         road = try LogRoad(
             stateDirectory: configuration.stateDirectory, store: configuration.store, metrics: metrics,
             readiness: readiness, logger: logger)
+        jailsRoad = JailsRoad(
+            stateDirectory: configuration.stateDirectory, logs: road.store, metrics: metrics, readiness: readiness,
+            logger: logger)
     }
 
     /// The configuration as `origin` says, with its overrides.
@@ -100,7 +104,8 @@ final class Agent: Sendable {
                 .init(
                     service: RoadService(
                         agent: self, road: road, metricsRoad: metricsRoad, rulesRoad: rulesRoad,
-                        alertingRoad: alertingRoad, heartbeat: heartbeat, server: server, access: access,
+                        alertingRoad: alertingRoad, jailsRoad: jailsRoad, heartbeat: heartbeat, server: server,
+                        access: access,
                         path: origin.path),
                     failureTerminationBehavior: .cancelGroup),
                 .init(service: ReloadService(agent: self)),
@@ -119,6 +124,7 @@ final class Agent: Sendable {
             metricsRoad.apply(metrics)
             road.apply(logs)
             road.follow(configuration.alerting.history.isLogged ? history.log : nil)
+            jailsRoad.apply(configuration.jails)
             // Before rules have anything to say.
             alertingRoad.apply(
                 configuration.alerting, externalURL: RulesRoad.externalURL(configuration),
@@ -155,6 +161,7 @@ final class Agent: Sendable {
                     externalLabels: new.metrics.global.externalLabels)
                 rulesRoad.apply(new)
                 heartbeat.apply(new.alerting)
+                jailsRoad.apply(new.jails)
                 current.withLock { $0 = new }
                 reloads.succeeded()
                 logger.info("configuration reloaded", metadata: ["because": "\(reason)"])
@@ -191,6 +198,7 @@ final class Agent: Sendable {
         router.addLogs(store: road.store, stateDirectory: stateDirectory)
         router.addRules(rulesRoad.groups, stateDirectory: stateDirectory, queries: rulesRoad.queries)
         router.addAlertHistory(history.log.files, stateDirectory: stateDirectory)
+        router.addJails(jailsRoad, stateDirectory: stateDirectory)
         router.addHeartbeat(heartbeat, stateDirectory: stateDirectory)
         let started = Timestamp.now.milliseconds
         router.addAlertmanager(alertingRoad, stateDirectory: stateDirectory) { [self] in

@@ -30,6 +30,7 @@ final class Firewalls: Sendable {
         holding: @escaping @Sendable () -> [Ban]
     ) -> ActionLane? {
         guard !jails.isEmpty else {
+            clear()
             stop()
             return nil
         }
@@ -42,6 +43,7 @@ final class Firewalls: Sendable {
             // Readiness shows it, and the lane tries again.
             logger.error("firewall: \(error)")
         }
+        firewall.retain(Set(jails.map(\.name)))
         let action = JointFirewallAction(jails, firewall)
         return ActionLane(
             action, context: ActionContext(name: action.name), metrics: metrics, readiness: readiness, holding: holding)
@@ -59,13 +61,12 @@ final class Firewalls: Sendable {
         running.withLock { $0 = Running(section: section, firewall: firewall, stop: stop, monitor: thread) }
     }
 
-    /// Takes the elements of jails away that are no more.
-    func remove(_ jails: [String]) {
+    /// No jail enforces any more.
+    private func clear() {
         guard let firewall = running.withLock({ $0?.firewall }) else { return }
-        for jail in jails {
-            do throws(BanActionError) { try firewall.remove(jail) } catch {
-                logger.error("jail \(jail) is gone, its bans may still be in the firewall: \(error)")
-            }
+        firewall.retain([])
+        do throws(BanActionError) { try firewall.restore([:], now: Timestamp.now.secondsSince1970) } catch {
+            logger.error("no jail uses the firewall any more, and its bans may still be there: \(error)")
         }
     }
 

@@ -59,6 +59,17 @@ final class JailMetrics: JailObserver {
         }
     }
 
+    /// Since the start, for commands of actions.
+    func counts(of jail: String) -> ActionFacts.Counts {
+        var counts = ActionFacts.Counts()
+        with(jail) { series in
+            counts.bannedTotal = Int(clamping: series.bans.current)
+            counts.foundTotal = Int(clamping: series.failures.current)
+        }
+        counts.found = counts.foundTotal
+        return counts
+    }
+
     func read(lines: Int, in jail: String) { with(jail) { $0.lines.add(lines) } }
 
     func observed(_ event: JailEvent, in jail: String, now: Double) {
@@ -89,7 +100,7 @@ final class JailMetrics: JailObserver {
         switch event {
         case .banned(let ban, false): logger.notice("banned", metadata: with(ban))
         case .banned(let ban, true): logger.notice("would be banned; the jail only observes", metadata: with(ban))
-        case .prolonged(let ban, false): logger.info("the ban ends later", metadata: with(ban))
+        case .prolonged(let ban, _, false): logger.info("the ban ends later", metadata: with(ban))
         case .unbanned(let ban, false): logger.info("the ban is over", metadata: with(ban))
         case .alreadyBanned(let ban, let delay) where delay > 60:
             logger.warning(
@@ -98,7 +109,8 @@ final class JailMetrics: JailObserver {
         case .guarded(let ban, let reason):
             logger.warning("not banned", metadata: with(ban).merging(["because": "\(reason)"]) { $1 })
         case .refused(let text, let refusal):
-            logger.debug("not counted", metadata: place.merging(["who": "\(text)", "because": "\(refusal.rawValue)"]) { $1 })
+            logger.debug(
+                "not counted", metadata: place.merging(["who": "\(text)", "because": "\(refusal.rawValue)"]) { $1 })
         default: break
         }
     }
@@ -117,11 +129,15 @@ final class JailMetrics: JailObserver {
 
     /// What is measured when somebody asks.
     func provide(_ statuses: @escaping @Sendable () -> [(plan: JailPlan, status: JailStatus)]) {
-        metrics.provide("jails") {
+        metrics.provide("jails") { [self] in
             let jails = statuses()
+            let problems = self.problems.withLock(\.count)
             typealias Value = ((plan: JailPlan, status: JailStatus)) -> Double
             let families: [(name: String, help: String, value: Value)] = [
-                ("f2b_jail_banned_current", "Bans that hold.", { $0.status.isObserving ? 0 : Double($0.status.banned) }),
+                (
+                    "f2b_jail_banned_current", "Bans that hold.",
+                    { $0.status.isObserving ? 0 : Double($0.status.banned) }
+                ),
                 (
                     "tocsin_jail_observed_current", "Bans that would hold, of a jail that only observes.",
                     { $0.status.isObserving ? Double($0.status.banned) : 0 }
@@ -143,8 +159,14 @@ final class JailMetrics: JailObserver {
                 return made
             } + [
                 MetricRegistry.Family(
+                    name: "f2b_up", help: "Whether jails run.", type: .gauge,
+                    series: [[:]: .computed { jails.isEmpty ? 0 : 1 }]),
+                MetricRegistry.Family(
+                    name: "f2b_errors", help: "Things that are wrong with jails, which readiness names.", type: .gauge,
+                    series: [["type": "jail"]: .computed { Double(problems) }]),
+                MetricRegistry.Family(
                     name: "f2b_jail_count", help: "Jails that run.", type: .gauge,
-                    series: [[:]: .computed { Double(jails.count) }])
+                    series: [[:]: .computed { Double(jails.count) }]),
             ]
         }
     }
@@ -152,5 +174,7 @@ final class JailMetrics: JailObserver {
 
 extension Ban {
     /// When it ends, for people.
-    var endText: String { duration < 0 ? "for ever" : String(RFC3339.text(Int64(min(max(end, 0), 9e9)) * 1_000_000_000)) }
+    var endText: String {
+        duration < 0 ? "for ever" : String(RFC3339.text(Int64(min(max(end, 0), 9e9)) * 1_000_000_000))
+    }
 }

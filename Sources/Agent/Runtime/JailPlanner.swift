@@ -10,12 +10,18 @@ struct JailPlanner {
     private var jails: [JailPlan] = []
     private var problems: [String] = []
 
-    init(_ section: JailsSection) { self.section = section }
+    private let stateDirectory: String
+
+    init(_ section: JailsSection, stateDirectory: String) {
+        self.section = section
+        self.stateDirectory = stateDirectory
+    }
 
     func plan() -> JailsRoad.Plan {
         var planner = self
         planner.addNative()
         planner.addFail2ban()
+        planner.addManual()
         return JailsRoad.Plan(jails: planner.jails, problems: planner.problems, section: section)
     }
 
@@ -37,8 +43,28 @@ struct JailPlanner {
             add(
                 JailPlan(
                     settings: settings, fingerprint: "\(jail) \(settings) \(section.timeZone)", sources: sources,
-                    makeFilter: { [zone] now throws(JailConfigurationError) in try jail.makeFilter(now: now, zone: zone) },
-                    actions: jail.actions.compactMap { $0 == "firewall" ? .firewall : section.actions[$0] }))
+                    makeFilter: { [zone] now throws(JailConfigurationError) in try jail.makeFilter(now: now, zone: zone)
+                    },
+                    actions: jail.actions.compactMap { action($0) }))
+        }
+    }
+
+    private func action(_ name: String) -> JailAction? {
+        if name == "firewall" { return .firewall }
+        guard let kind = section.actions.first(where: { $0.name == name })?.kind else { return nil }
+        let directory = stateDirectory
+        return .other(name: name) { context in
+            let userAgent = "tocsin/\(Version.current)"
+            switch kind {
+            case .webhook(let settings):
+                return WebhookAction(settings, host: ProcessFacts.hostName, userAgent: userAgent, context: context)
+            case .file(let settings): return FileAction(settings, context: context)
+            case .httpList(let settings):
+                let file = String(context.name.map { $0 == "/" ? "_" : $0 })
+                return HTTPListAction(
+                    settings, path: "\(directory)/bans/\(file).ids", host: ProcessFacts.hostName, userAgent: userAgent,
+                    context: context)
+            }
         }
     }
 
@@ -70,7 +96,8 @@ struct JailPlanner {
     ) throws(JailConfigurationError) -> JailPlan {
         guard let filter = definition.filter else {
             throw JailConfigurationError(
-                file: fail2ban.directory + "/jail.conf", message: "jail [\(definition.name)]: expected a filter, found none")
+                file: fail2ban.directory + "/jail.conf",
+                message: "jail [\(definition.name)]: expected a filter, found none")
         }
         var settings = try JailSettings(definition)
         settings.isObserving = (fail2ban.mode ?? section.mode) == .observe
@@ -80,24 +107,43 @@ struct JailPlanner {
             guard let named = TimeZones.zone(named: name) ?? ZoneFile(rule: name) else {
                 throw JailConfigurationError(
                     file: fail2ban.directory + "/jail.conf",
-                    message: "jail [\(definition.name)]: logtimezone: expected a zone such as UTC+0200, found \"\(name)\"")
+                    message:
+                        "jail [\(definition.name)]: logtimezone: expected a zone such as UTC+0200, found \"\(name)\"")
             }
             zone = named
         }
         var actions: [JailAction] = []
         for action in definition.actions {
-            if fail2ban.enforcement == .firewall, action.isFirewall {
+            if action.isPython { continue }
+            if fail2ban.enforcement == .firewall, let equivalent = NativeEquivalent(action) {
+                settings.ports = equivalent.ports
+                settings.rejects = equivalent.rejects
                 if !actions.contains(where: \.isFirewall) { actions.append(.firewall) }
             } else {
-                actions.append(try .shell(action, jail: definition))
+                actions.append(.shell(action))
             }
         }
         return JailPlan(
             settings: settings, fingerprint: "\(definition) \(settings) \(fail2ban) \(section.timeZone)",
             sources: [try definition.source()],
-            makeFilter: { now throws(JailConfigurationError) in
+            makeFilter: { [zone] now throws(JailConfigurationError) in
                 try Filter(filter, now: now, settings: Filter.Settings(zone: zone))
             }, actions: actions)
+    }
+
+    /// For bans by hand; nothing else leads to one there. It enforces as soon as anything does.
+    private mutating func addManual() {
+        guard !jails.isEmpty || section.mode == .enforce else { return }
+        var settings = JailSettings(name: JailPlan.manualName)
+        settings.banTime = 86_400
+        settings.isObserving = section.mode == .observe && jails.allSatisfy(\.settings.isObserving)
+        settings.ignoring.entries = section.ignored
+        add(
+            JailPlan(
+                settings: settings, fingerprint: "\(settings)", sources: [],
+                makeFilter: { now throws(JailConfigurationError) in
+                    throw JailConfigurationError(file: "", message: "jail [\(JailPlan.manualName)] reads nothing")
+                }, actions: [.firewall]))
     }
 
     private mutating func add(_ plan: JailPlan) {
@@ -107,4 +153,9 @@ struct JailPlanner {
         }
         jails.append(plan)
     }
+}
+
+extension JailPlan {
+    /// The jail of bans by hand.
+    static let manualName = "manual"
 }

@@ -11,7 +11,7 @@ extension Router {
     mutating func addJails(_ road: JailsRoad, stateDirectory: String) {
         on(.get, "/api/jails") { request in
             try request.expect(stateDirectory: stateDirectory)
-            let statuses = await Blocking.run { road.statuses.map(\.status) }
+            let statuses = try await Blocking.run { road.statuses.map(\.status) }
             return .json { json in
                 json.beginObject()
                 json.key("jails")

@@ -24,18 +24,21 @@ final class JailsRoad: Sendable {
     }
 
     let store: BanStore
+    private let stateDirectory: String
     private let streams: StoredStreams
     private let observer: JailMetrics
     private let metrics: MetricRegistry
     private let readiness: Readiness
     private let logger: Logger
     private let firewalls: Firewalls
-    private let runner = ShellRunner()
+    private let runner = CommandRunner()
+    private let ignoreCommands = IgnoreCommands()
     private let running = Mutex<Running?>(nil)
 
     init(
         stateDirectory: String, logs: LogStore, metrics: MetricRegistry, readiness: Readiness, logger: Logger
     ) {
+        self.stateDirectory = stateDirectory
         store = BanStore(directory: "\(stateDirectory)/bans")
         for sentence in store.trouble { logger.error("state of bans: \(sentence)") }
         streams = StoredStreams(feed: logs) { StreamLabelsReader.read($0) }
@@ -79,7 +82,7 @@ final class JailsRoad: Sendable {
 
     /// Brings the jails into line. A configuration that changes nothing of them leaves them, and what they count, alone.
     func apply(_ section: JailsSection) {
-        let plan = JailPlanner(section).plan()
+        let plan = JailPlanner(section, stateDirectory: stateDirectory).plan()
         for problem in plan.problems { logger.error("jails: \(problem)") }
         let old = running.withLock { $0 }
         if let old, old.crew.fingerprints == plan.jails.map(\.fingerprint) { return }
@@ -91,7 +94,6 @@ final class JailsRoad: Sendable {
             running.withLock { $0 = nil }
         }
         observer.expect(plan.jails.map(\.settings.name))
-        firewalls.remove(gone)
         start(plan)
     }
 
@@ -101,7 +103,7 @@ final class JailsRoad: Sendable {
         let allowed = plan.section.ignored.compactMap { IPNetwork($0) }
         let surroundings = CrewSurroundings(
             store: store, streams: streams, observer: observer,
-            guarding: plan.section.firewall.guarding(allowed: allowed), commands: runner,
+            guarding: plan.section.firewall.guarding(allowed: allowed), commands: ignoreCommands,
             makeLane: { [self] action, jail in
                 lane(action, plan.jails.first { $0.settings.name == jail }?.settings ?? JailSettings(name: jail))
             },
@@ -110,7 +112,8 @@ final class JailsRoad: Sendable {
                 holding: { [store] in store.bans(of: nil).filter { names.contains($0.jail) } }),
             throttle: BanThrottle(
                 perMinute: plan.section.firewall.bansPerMinute, metrics: metrics,
-                note: { [logger] text in logger.warning("\(text)") }))
+                note: { [logger] text in logger.warning("\(text)") }),
+            banLog: plan.section.banLog.map { BanLog(path: $0, zone: plan.section.zone ?? .utc) })
         let crew = JailCrew(plan.jails, surroundings)
         running.withLock { $0 = Running(crew: crew, plans: plan.jails, section: plan.section) }
     }
@@ -166,6 +169,7 @@ final class JailsRoad: Sendable {
             defer { running = nil }
             return running?.crew
         }
+        ignoreCommands.stop()
         crew?.stop(within: 2)
         store.commit()
         firewalls.stop()

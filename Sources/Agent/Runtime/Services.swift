@@ -17,6 +17,7 @@ struct RoadService: Service {
     let metricsRoad: MetricsRoad
     let rulesRoad: RulesRoad
     let alertingRoad: AlertingRoad
+    let jailsRoad: JailsRoad
     let heartbeat: HeartbeatRoad
     let server: WebServer
     let access: WebAccess?
@@ -41,8 +42,10 @@ struct RoadService: Service {
             upkeep.join()
             heartbeat.stop()
             let metrics = WorkerThread(name: "stop") { metricsRoad.stop(deadline: 3) }
+            let jails = WorkerThread(name: "stop") { jailsRoad.stop() }
             road.stop(deadline: 3)
             metrics.join()
+            jails.join()
             // Last, as it takes what the others still bring.
             rulesRoad.stop(deadline: 1)
             alertingRoad.stop()
@@ -64,6 +67,7 @@ struct RoadService: Service {
                 road.store.maintain()
                 rulesRoad.look()
                 alertingRoad.look()
+                jailsRoad.look()
                 if clinux_resident_file_bytes() > Self.residentCode { clinux_release_code() }
             }
             stop.wait(seconds: path == nil ? Self.upkeepInterval : Self.lookInterval)

@@ -74,7 +74,7 @@ extension Ban {
     }
 
     private static func text(_ seconds: Double) -> String {
-        RFC3339.text(Int64(min(max(seconds, -9e9), 9e9) * 1e9))
+        BanEvent.text(seconds)
     }
 }
 

@@ -8,6 +8,11 @@ package struct JailDefinition: Sendable, Equatable {
         package var pattern: String
         /// Only what is written from now on counts.
         package var isFromTail: Bool
+
+        package init(pattern: String, isFromTail: Bool = false) {
+            self.pattern = pattern
+            self.isFromTail = isFromTail
+        }
     }
 
     package var name: String
@@ -161,12 +166,17 @@ package struct JailsConfiguration: Sendable {
     package private(set) var problems: [(jail: String, error: JailConfigurationError)] = []
 
     /// Reads `directory/jail.conf`, `jail.d` and `jail.local`. Throws where one of these cannot be read at all.
-    package init(directory: String, surroundings: ConfigurationSurroundings = .process) throws(JailConfigurationError) {
+    ///
+    /// - Parameter only: no other jails than these, which are enabled whatever the files say.
+    package init(
+        directory: String, only: [String]? = nil, surroundings: ConfigurationSurroundings = .process
+    ) throws(JailConfigurationError) {
         var layers = try ConfigurationLayers(stem: directory + "/jail", surroundings: surroundings)
         layers.setDefault("fail2ban_confpath", to: .init(text: directory, file: directory, line: 0))
         // Of the release whose configuration we read.
         layers.setDefault("fail2ban_version", to: .init(text: "1.1.1", file: directory, line: 0))
-        for name in layers.names {
+        for name in layers.names where only?.contains(name) ?? true {
+            if only != nil { layers.set("enabled", in: name, to: .init(text: "true", file: directory, line: 0)) }
             do throws(JailConfigurationError) {
                 let jail = try JailDefinition(name, layers, directory: directory, surroundings: surroundings)
                 guard jail.readsJournalInstead else {

@@ -44,14 +44,18 @@ extension CrewCore {
             let known = members.map(\.plan.settings.name).joined(separator: ", ")
             return .failure(BanActionError("no jail is named \"\(jail)\"; there are: \(known)"))
         }
-        if let network = target.network, let reason = surroundings.guarding.reason(against: network, now: now) {
+        if members[index].plan.settings.isObserving {
+            return .failure(
+                BanActionError("jail \(jail) only observes: nobody is banned before jails.mode is enforce"))
+        }
+        if let reason = surroundings.guarding.refusal(of: target) {
             return .failure(BanActionError("\(target) is not banned: \(reason)"))
         }
         let events = members[index].jail.ban(target, now: now, duration: duration, origin: origin)
         handle(events, index, now)
         for event in events {
             switch event {
-            case .banned(let ban, _), .prolonged(let ban, _), .alreadyBanned(let ban, _): return .success(ban)
+            case .banned(let ban, _), .prolonged(let ban, _, _), .alreadyBanned(let ban, _): return .success(ban)
             case .ignored(let target, let reason):
                 return .failure(BanActionError("\(target) is not banned: it is ignored (\(reason.rawValue))"))
             case .refused(let text, let refusal):
@@ -78,7 +82,7 @@ extension CrewCore {
     /// What is known of somebody, for people, a line each.
     package func explanation(of target: BanTarget, now: Double) -> [String] {
         var lines: [String] = []
-        if let network = target.network, let reason = surroundings.guarding.reason(against: network, now: now) {
+        if let reason = surroundings.guarding.refusal(of: target) {
             lines.append("\(target) is never banned here: \(reason)")
         }
         for member in members {

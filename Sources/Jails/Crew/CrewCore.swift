@@ -132,10 +132,12 @@ package final class CrewCore {
         let now = Timestamp.now.secondsSince1970
         flush(now)
         surroundings.store.commit()
+        surroundings.banLog?.write()
         let deadline = Timestamp.monotonic.adding(seconds: 2)
         for lane in lanes {
             let users = members.filter { $0.lanes.contains { $0 === lane } }
-            let isRemoved = lane !== surroundings.firewallLane && users.allSatisfy { removed.contains($0.plan.settings.name) }
+            let isRemoved =
+                lane !== surroundings.firewallLane && users.allSatisfy { removed.contains($0.plan.settings.name) }
             lane.stop(isRemoved: isRemoved, within: max(0.1, deadline.seconds(since: .monotonic)))
         }
         reader?.stop()
@@ -193,6 +195,7 @@ package final class CrewCore {
     var problems: [String: String] {
         var problems = reader?.problems ?? [:]
         for (jail, problem) in failures { problems["jail \(jail)"] = problem }
+        if let problem = surroundings.banLog?.problem { problems["ban log"] = problem }
         for member in members {
             for (index, problem) in member.jail.problems.enumerated() {
                 problems["jail \(member.plan.settings.name) ignore \(index)"] = problem
@@ -220,6 +223,7 @@ package final class CrewCore {
                 continue
             }
             surroundings.observer.observed(event, in: name, now: now)
+            surroundings.banLog?.note(event, of: members[index].plan.settings, now: now)
             switch event {
             case .banned(let ban, let isObserved):
                 if isObserved { surroundings.store.note(BanEvent(.observed, ban, time: now)) }
@@ -240,7 +244,7 @@ package final class CrewCore {
     /// A ban that must not be is taken back at once; the event that says so.
     private func refused(_ event: JailEvent, _ index: Int, _ now: Double) -> JailEvent? {
         guard case .banned(let ban, _) = event, let network = ban.target.network,
-            let reason = surroundings.guarding.reason(against: network, now: now)
+            let reason = surroundings.guarding.refusal(of: .network(network))?.description
         else { return nil }
         _ = members[index].jail.unban(ban.target)
         surroundings.store.note(BanEvent(.ignored, ban, why: reason, time: now))
@@ -263,6 +267,7 @@ package final class CrewCore {
         // After the firewall has them: what a crash in between loses is read again from the logs.
         if isChanged || Timestamp.monotonic >= nextCommit {
             surroundings.store.commit()
+            surroundings.banLog?.write()
             nextCommit = Timestamp.monotonic.adding(seconds: 5)
         }
     }

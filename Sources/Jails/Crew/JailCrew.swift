@@ -5,14 +5,6 @@ import Logs
 import Synchronization
 import Telemetry
 
-/// Says whom nobody may ban.
-package protocol BanGuarding: AnyObject, Sendable {
-    /// Why not; nil where there is nothing against it. Never waits.
-    ///
-    /// - Parameter now: seconds since 1970.
-    func reason(against network: IPNetwork, now: Double) -> String?
-}
-
 /// What a crew works with.
 package struct CrewSurroundings: Sendable {
     package var store: BanStore
@@ -20,7 +12,7 @@ package struct CrewSurroundings: Sendable {
     package var streams: StoredStreams?
     package var observer: any JailObserver
     /// Whom nobody may ban.
-    package var guarding: any BanGuarding
+    package var guarding: LockoutGuard
     /// Runs `ignorecommand`s.
     package var commands: (any IgnoreCommandRunner)?
     /// Makes the lanes of an action of a jail; nil for the firewall's, which all jails share.
@@ -29,12 +21,14 @@ package struct CrewSurroundings: Sendable {
     package var firewallLane: ActionLane?
     /// Holds back what is too much at once; nil for nothing.
     package var throttle: BanThrottle?
+    /// Written as fail2ban writes its own; nil for none.
+    package var banLog: BanLog?
 
     package init(
-        store: BanStore, streams: StoredStreams?, observer: any JailObserver, guarding: any BanGuarding,
+        store: BanStore, streams: StoredStreams?, observer: any JailObserver, guarding: LockoutGuard,
         commands: (any IgnoreCommandRunner)?,
         makeLane: @escaping @Sendable (JailAction, _ jail: String) -> ActionLane?, firewallLane: ActionLane? = nil,
-        throttle: BanThrottle? = nil
+        throttle: BanThrottle? = nil, banLog: BanLog? = nil
     ) {
         self.store = store
         self.streams = streams
@@ -44,6 +38,7 @@ package struct CrewSurroundings: Sendable {
         self.makeLane = makeLane
         self.firewallLane = firewallLane
         self.throttle = throttle
+        self.banLog = banLog
     }
 }
 

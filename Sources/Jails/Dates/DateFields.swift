@@ -26,12 +26,12 @@ struct DateFieldGroups {
     /// Nil where a field has no meaning, such as the zone XYZ.
     func read(_ line: RawSpan, _ matcher: TextMatcher) -> DateFields? {
         var fields = DateFields()
-        func range(_ letter: Character) -> Range<Int>? {
-            let group = groups[Int(letter.asciiValue ?? 0)]
+        func range(_ letter: Unicode.Scalar) -> Range<Int>? {
+            let group = groups[Int(letter.value)]
             guard group > 0, let range = matcher.range(of: group), !range.isEmpty else { return nil }
             return range
         }
-        func number(_ letter: Character) -> Int? {
+        func number(_ letter: Unicode.Scalar) -> Int? {
             guard let range = range(letter) else { return nil }
             var value = 0
             // Patterns let digits through and a space before them.
@@ -40,17 +40,25 @@ struct DateFieldGroups {
             }
             return value
         }
-        func name(_ letter: Character, _ names: [String]) -> Int? {
+        // Of names of three letters in a row; longer ones begin with them.
+        func name(_ letter: Unicode.Scalar, _ names: StaticString) -> Int? {
             guard let range = range(letter), range.count >= 3 else { return nil }
-            return names.firstIndex { candidate in
-                candidate.utf8.enumerated().allSatisfy {
-                    line.byte(at: range.lowerBound + $0.offset) | 0x20 == $0.element
+            var index = 0
+            while index + 3 <= names.utf8CodeUnitCount {
+                var place = 0
+                while place < 3, line.byte(at: range.lowerBound + place) | 0x20 == names.utf8Start[index + place] {
+                    place += 1
                 }
+                if place == 3 { return index / 3 }
+                index += 3
             }
+            return nil
         }
+        let months: StaticString = "janfebmaraprmayjunjulaugsepoctnovdec"
+        let weekdays: StaticString = "montuewedthufrisatsun"
         fields.year = number("Y") ?? number("y").map { $0 + 2000 }
         fields.month =
-            number("m") ?? name("b", DateToken.months).map { $0 + 1 } ?? name("B", DateToken.months).map { $0 + 1 }
+            number("m") ?? name("b", months).map { $0 + 1 } ?? name("B", months).map { $0 + 1 }
         fields.day = number("d")
         fields.hour = number("H") ?? 0
         if let hour = number("I") {
@@ -63,7 +71,7 @@ struct DateFieldGroups {
         fields.dayOfYear = number("j")
         // 0 is Monday.
         fields.weekday =
-            name("a", DateToken.weekdays) ?? name("A", DateToken.weekdays) ?? number("w").map { ($0 + 6) % 7 }
+            name("a", weekdays) ?? name("A", weekdays) ?? number("w").map { ($0 + 6) % 7 }
             ?? number("u").map { $0 - 1 }
         fields.weekFromSunday = number("U")
         fields.weekFromMonday = number("W")

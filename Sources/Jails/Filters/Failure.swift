@@ -33,14 +33,12 @@ package struct Failure: Equatable, Sendable {
     }
 
     /// The same by the place of a group.
-    func text(_ slot: Int) -> String? {
-        if case .text(let text) = groups.values[slot], !text.isEmpty { text } else { nil }
-    }
+    func text(_ slot: Int) -> String? { groups.text(slot) }
 
     /// Sets who it is, in fail2ban's order: `<F-ID>`, an IPv4 address, an IPv6 address, a name.
     mutating func identify() {
         isName = false
-        if case .list(let parts) = groups.values[GroupNames.fid] {
+        if case .list(let parts)? = groups[GroupNames.fid] {
             id = parts.joined(separator: ", ")
             return
         }

@@ -131,41 +131,20 @@ package final class FailurePattern {
     }
 
     private func fillPlain(_ groups: inout FailureGroups, _ text: RawSpan) {
-        for (slot, number) in groupSlots {
-            guard let range = matcher.range(of: number) else { continue }
-            groups.values[slot] = .text(String(lossy: text.slice(range.lowerBound, range.upperBound)))
+        for index in groupSlots.indices {
+            guard let range = matcher.range(of: groupSlots[index].number) else { continue }
+            groups.set(groupSlots[index].slot, text.slice(range.lowerBound, range.upperBound))
         }
     }
 
     private func fillMerged(_ groups: inout FailureGroups, _ text: RawSpan) {
         for (slot, number) in alternativeSlots {
-            guard let range = matcher.range(of: number), !range.isEmpty, !groups.values[slot].isFilled else { continue }
-            groups.values[slot] = .text(String(lossy: text.slice(range.lowerBound, range.upperBound)))
+            guard let range = matcher.range(of: number), !range.isEmpty, !groups.isFilled(slot) else { continue }
+            groups.set(slot, text.slice(range.lowerBound, range.upperBound))
         }
         for (slot, number) in tupleSlots {
             guard let range = matcher.range(of: number) else { continue }
-            let part = String(lossy: text.slice(range.lowerBound, range.upperBound))
-            switch groups.values[slot] {
-            case .text(let first): groups.values[slot] = .list([first, part])
-            case .list(let parts): groups.values[slot] = .list(parts + [part])
-            case .none: groups.values[slot] = .list([part])
-            }
-        }
-    }
-}
-
-/// What a named group of a failure holds.
-package enum GroupValue: Equatable, Sendable {
-    /// The group took no part in the match.
-    case none
-    case text(String)
-    case list([String])
-
-    var isFilled: Bool {
-        switch self {
-        case .none: false
-        case .text(let text): !text.isEmpty
-        case .list(let parts): !parts.isEmpty
+            groups.append(slot, String(lossy: text.slice(range.lowerBound, range.upperBound)))
         }
     }
 }

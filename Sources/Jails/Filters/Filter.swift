@@ -41,7 +41,6 @@ package final class Filter: LineFilter {
     /// Dates lines by the filter's `datepattern`.
     let dater: LineDater
     private let prefilter: LiteralPrefilter
-    private let names: GroupNames
     /// Few patterns to ignore are asked first, many only where there is something to ignore.
     private let ignoresFirst: Bool
     @exclusivity(unchecked) private var sessions = SessionCache()
@@ -51,6 +50,7 @@ package final class Filter: LineFilter {
     @exclusivity(unchecked) private var repaired = ByteBuffer()
     @exclusivity(unchecked) private var lines = ByteBuffer()
     @exclusivity(unchecked) private var content = ByteBuffer()
+    @exclusivity(unchecked) private var scratch: FailureGroups
 
     /// Longer lines are cut.
     package static let longestLine = 64 << 10
@@ -100,7 +100,8 @@ package final class Filter: LineFilter {
         ignoresFirst = ignorePatterns.count < failurePatterns.count - 2
         window = LineWindow(capacity: definition.maximumLines)
         let patterns = failurePatterns + (prefix.map { [$0] } ?? [])
-        names = GroupNames(patterns.flatMap(\.groupNames))
+        let names = GroupNames(patterns.flatMap(\.groupNames))
+        scratch = FailureGroups(names)
         for pattern in patterns { pattern.bind(names) }
     }
 
@@ -198,7 +199,10 @@ package final class Filter: LineFilter {
         _ text: borrowing ByteBuffer, _ subject: borrowing ByteBuffer, _ line: RawSpan, _ time: Double, _ now: Double,
         _ prefilter: LiteralPrefilter, _ first: Int, _ body: (Failure) -> Void
     ) {
-        for index in failurePatterns.indices where prefilter.isCandidate(first + index) {
+        var next = 0
+        while let candidate = prefilter.candidate(from: first + next, below: first + failurePatterns.count) {
+            let index = candidate - first
+            next = index + 1
             let pattern = failurePatterns[index]
             guard pattern.match(text.bytes, now: now) else { continue }
             if !ignoresFirst, isIgnored(text.bytes, now) {
@@ -209,28 +213,32 @@ package final class Filter: LineFilter {
             }
             pattern.matchCount &+= 1
             outcome = .matched
-            var failure = Failure(time: time, groups: FailureGroups(names), pattern: index)
+            scratch.removeAll()
+            prefixPattern?.fill(&scratch, subject.bytes)
+            pattern.fill(&scratch, text.bytes)
+            var failure = Failure(time: time, groups: scratch, pattern: index)
             if index < definition.weights.count { failure.weight = definition.weights[index] }
-            prefixPattern?.fill(&failure.groups, subject.bytes)
-            pattern.fill(&failure.groups, text.bytes)
-            if complete(&failure, line, pattern, now) { body(failure) }
+            complete(failure, line, pattern, now, body)
             if !settings.triesAllPatterns || isMultiline { break }
         }
     }
 
-    /// Puts together who failed; false where nobody is told about.
-    private func complete(_ failure: inout Failure, _ line: RawSpan, _ pattern: FailurePattern, _ now: Double) -> Bool {
-        guard let name = failure.text(GroupNames.mlfid) else {
+    /// Puts together who failed.
+    private func complete(
+        _ found: Failure, _ line: RawSpan, _ pattern: FailurePattern, _ now: Double, _ body: (Failure) -> Void
+    ) {
+        guard let name = found.text(GroupNames.mlfid) else {
+            var failure = found
             failure.matches = isMultiline ? takeLines(pattern) : [String(lossy: line)]
-            failure.isNoFail = failure.text(GroupNames.noFail) != nil
+            failure.isNoFail = failure.groups.isFilled(GroupNames.noFail)
             failure.identify()
             // Nobody, and no session that could tell who.
-            return failure.id != nil
+            if failure.id != nil { body(failure) }
+            return
         }
-        let session = sessions.merge(failure, session: name, line: line, now: now)
+        let session = sessions.merge(found, session: name, line: line, now: now)
         if session.failure.id == nil, !session.failure.isNoFail { session.isPending = true }
-        failure = session.failure
-        return true
+        body(session.failure)
     }
 
     private func isIgnored(_ text: RawSpan, _ now: Double) -> Bool {

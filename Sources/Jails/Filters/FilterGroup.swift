@@ -52,7 +52,8 @@ package final class FilterGroup {
             }
             parts.append(
                 Part(
-                    dater: leader.dater, cutsDates: leader.definition.cutsDates, prefilter: LiteralPrefilter(literals), members: single,
+                    dater: leader.dater, cutsDates: leader.definition.cutsDates, prefilter: LiteralPrefilter(literals),
+                    members: single,
                     multiline: members.filter(\.filter.isMultiline)))
         }
         self.parts = parts

@@ -6,7 +6,7 @@ final class LiteralPrefilter {
     private struct Literal {
         /// Where in `texts`.
         var text: Range<Int>
-        /// Where in it the two bytes stand by which it is found.
+        /// Where in it two bytes stand by which it is found.
         var pairOffset: Int
         var pattern: Int
         var isCaseless: Bool
@@ -20,6 +20,8 @@ final class LiteralPrefilter {
     private let chains: [Range<Int>]
     /// Bits of the patterns without literals.
     private let always: [UInt64]
+    /// Every so many bytes two are looked at: literals of three bytes and more are found at either of two pairs.
+    private let stride: Int
     /// Whether any line must be tried.
     private let hasAlways: Bool
     /// Bits of the patterns that may match the last line.
@@ -28,6 +30,9 @@ final class LiteralPrefilter {
     init(_ patterns: [RequiredLiterals?]) {
         var always = [UInt64](repeating: 0, count: (patterns.count + 63) / 64)
         var texts: [UInt8] = []
+        let shortest = patterns.compactMap { $0?.anyOf.map(\.count).min() }.min() ?? 0
+        let stride = shortest > 2 ? 2 : 1
+        self.stride = stride
         var bySlot: [Int: [Literal]] = [:]
         for (index, required) in patterns.enumerated() {
             guard let required else {
@@ -35,16 +40,19 @@ final class LiteralPrefilter {
                 continue
             }
             for bytes in required.anyOf {
-                let literal = Literal(
-                    text: texts.count..<(texts.count + bytes.count), pairOffset: Self.rarestPair(bytes), pattern: index,
-                    isCaseless: required.isCaseless)
+                let text = texts.count..<(texts.count + bytes.count)
                 texts += bytes
-                let (a, b) = (bytes[literal.pairOffset], bytes[literal.pairOffset + 1])
-                var slots: Set<Int> = []
-                for first in required.isCaseless ? Self.cases(a) : [a] {
-                    for second in required.isCaseless ? Self.cases(b) : [b] { slots.insert(Self.slot(first, second)) }
+                for offset in Self.rarest(bytes, stride) {
+                    let literal = Literal(
+                        text: text, pairOffset: offset, pattern: index, isCaseless: required.isCaseless)
+                    var slots: Set<Int> = []
+                    for first in required.isCaseless ? Self.cases(bytes[offset]) : [bytes[offset]] {
+                        for second in required.isCaseless ? Self.cases(bytes[offset + 1]) : [bytes[offset + 1]] {
+                            slots.insert(Self.slot(first, second))
+                        }
+                    }
+                    for slot in slots { bySlot[slot, default: []].append(literal) }
                 }
-                for slot in slots { bySlot[slot, default: []].append(literal) }
             }
         }
         var table = [UInt16](repeating: 0, count: 4096)
@@ -62,15 +70,15 @@ final class LiteralPrefilter {
         (self.table, self.chains, self.literals, self.texts) = (table, chains, literals, texts)
     }
 
-    /// Letters are everywhere, capitals and marks are not.
-    private static func rarestPair(_ bytes: [UInt8]) -> Int {
+    /// Where the rarest `count` pairs in a row begin: letters are everywhere, capitals and marks are not.
+    private static func rarest(_ bytes: [UInt8], _ count: Int) -> Range<Int> {
         var best = 0
         var bestCommonness = Int.max
-        for offset in 0..<(bytes.count - 1) {
-            let commonness = Self.commonness(bytes[offset]) + Self.commonness(bytes[offset + 1])
+        for offset in 0..<(bytes.count - count) {
+            let commonness = bytes[offset...(offset + count)].reduce(0) { $0 + Self.commonness($1) }
             if commonness < bestCommonness { (best, bestCommonness) = (offset, commonness) }
         }
-        return best
+        return best..<(best + count)
     }
 
     private static func cases(_ byte: UInt8) -> [UInt8] { ASCII.isLetter(byte) ? [byte | 0x20, byte & 0xdf] : [byte] }
@@ -89,12 +97,12 @@ final class LiteralPrefilter {
         for index in candidates.indices { candidates[index] = always[index] }
         var isAny = hasAlways
         guard text.byteCount > 1, !literals.isEmpty else { return isAny }
-        var previous = text.byte(at: 0)
-        for index in 1..<text.byteCount {
-            let byte = text.byte(at: index)
-            let entry = table[Self.slot(previous, byte)]
-            previous = byte
-            if entry != 0, check(text, at: index - 1, chain: Int(entry) - 1) { isAny = true }
+        var index = 0
+        let last = text.byteCount - 1
+        while index < last {
+            let entry = table[Self.slot(text.byte(at: index), text.byte(at: index + 1))]
+            if entry != 0, check(text, at: index, chain: Int(entry) - 1) { isAny = true }
+            index += stride
         }
         return isAny
     }
@@ -103,6 +111,20 @@ final class LiteralPrefilter {
     func hasCandidate(from first: Int, count: Int) -> Bool {
         for word in (first / 64)..<((first + count + 63) / 64) where candidates[word] != 0 { return true }
         return false
+    }
+
+    /// The next one.
+    func candidate(from first: Int, below end: Int) -> Int? {
+        var index = first
+        while index < end {
+            let word = candidates[index / 64] >> UInt64(index % 64)
+            if word != 0 {
+                index += word.trailingZeroBitCount
+                return index < end ? index : nil
+            }
+            index = (index / 64 + 1) * 64
+        }
+        return nil
     }
 
     func isCandidate(_ pattern: Int) -> Bool { candidates[pattern / 64] & (1 << UInt64(pattern % 64)) != 0 }
@@ -115,20 +137,21 @@ final class LiteralPrefilter {
             let start = index - literal.pairOffset
             let count = literal.text.count
             guard start >= 0, start + count <= text.byteCount, !isCandidate(literal.pattern) else { continue }
-            let first = literal.text.lowerBound
-            var place = 0
-            if literal.isCaseless {
-                while place < count, ASCII.lowercased(text.byte(at: start + place)) == texts[first + place] {
-                    place += 1
-                }
-            } else {
-                while place < count, text.byte(at: start + place) == texts[first + place] { place += 1 }
-            }
-            if place == count {
+            if isText(literal, in: text.slice(start, start + count)) {
                 candidates[literal.pattern / 64] |= 1 << UInt64(literal.pattern % 64)
                 isAny = true
             }
         }
         return isAny
+    }
+
+    @inline(__always)
+    private func isText(_ literal: Literal, in text: RawSpan) -> Bool {
+        let texts = texts
+        let wanted = texts.span.bytes.slice(literal.text.lowerBound, literal.text.upperBound)
+        guard literal.isCaseless else { return wanted.byte(at: 0) == text.byte(at: 0) && wanted.equals(text) }
+        var place = 0
+        while place < text.byteCount, ASCII.lowercased(text.byte(at: place)) == wanted.byte(at: place) { place += 1 }
+        return place == text.byteCount
     }
 }

@@ -38,10 +38,11 @@ struct SessionCache {
     /// - Parameter line: the line as it is kept with failures.
     mutating func merge(_ new: Failure, session name: String, line: RawSpan, now: Double) -> Session {
         expire(now)
-        let isGained = new.text(GroupNames.gained) != nil
-        var isHelper = isGained || new.text(GroupNames.noFail) != nil
+        let isGained = new.groups.isFilled(GroupNames.gained)
+        let isNoFail = new.groups.isFilled(GroupNames.noFail)
+        var isHelper = isGained || isNoFail
         var gains = isGained
-        let isForgotten = new.text(GroupNames.forget) != nil
+        let isForgotten = new.groups.isFilled(GroupNames.forget)
         let session: Session
         if let known = sessions[name] {
             session = known
@@ -61,10 +62,9 @@ struct SessionCache {
         }
         session.failure.isNoFail = isHelper
         session.isGained = isGained
-        for slot in [GroupNames.noFail, GroupNames.gained] where new.text(slot) == nil {
-            session.failure.groups.values[slot] = .none
-        }
-        session.failure.groups.values[GroupNames.forget] = .none
+        if !isNoFail { session.failure.groups.remove(GroupNames.noFail) }
+        if !isGained { session.failure.groups.remove(GroupNames.gained) }
+        session.failure.groups.remove(GroupNames.forget)
         if let user = new.text(GroupNames.user), !session.failure.users.contains(user),
             session.failure.users.count < Failure.mostMatches
         {

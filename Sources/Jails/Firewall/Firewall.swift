@@ -29,6 +29,7 @@ package final class Firewall: Sendable {
     private let readiness: Readiness
     private let clock: @Sendable () -> Double
     let note: @Sendable (String) -> Void
+    private let registrations = Atomic<Int>(0)
     private let restores: Counter
     private let errors: Counter
 
@@ -51,13 +52,19 @@ package final class Firewall: Sendable {
         metrics.provide(Self.part) { [weak self] in self?.families() ?? [] }
     }
 
-    /// Tells of a jail before any is started, so that none's bans are taken for superfluous before it has told of them.
-    package func register(_ jail: String, ports: PortSelection?, rejects: Bool) {
-        core.withLock {
+    /// Tells of a jail before any is started, so that none's bans are taken for superfluous before it has told of them. One of the same
+    /// name is replaced; where it had the same scope, its bans stay until the new one tells of its own.
+    /// - Returns: a number to take it away with.
+    func register(_ jail: String, ports: PortSelection?, rejects: Bool) -> Int {
+        core.withLock { core in
+            registrations.wrappingAdd(1, ordering: .relaxed)
+            let number = registrations.load(ordering: .relaxed)
             let scope = FirewallScope(ports: ports, rejects: rejects)
-            guard $0.holders[jail]?.scope != scope else { return }
-            $0.holders[jail] = FirewallCore.Holder(scope: scope)
-            $0.doubt()
+            var holder = FirewallCore.Holder(scope: scope, registration: number)
+            if let before = core.holders[jail], before.scope == scope { holder.table = before.table }
+            core.holders[jail] = holder
+            core.doubt()
+            return number
         }
     }
 
@@ -145,12 +152,23 @@ package final class Firewall: Sendable {
         }
     }
 
-    /// Takes a jail's elements away.
-    func remove(_ jail: String) throws(BanActionError) {
+    /// Takes a jail's elements away, unless another of its name has come.
+    func remove(_ jail: String, _ registration: Int) throws(BanActionError) {
         let now = clock()
         try perform { core throws(NetfilterError) in
-            guard core.holders.removeValue(forKey: jail) != nil else { return }
+            guard core.holders[jail]?.registration == registration else { return }
+            core.holders[jail] = nil
             try core.reconcile(now: now)
+        }
+    }
+
+    /// Forgets all jails but these; what others have in the kernel goes with the next `restore`.
+    package func retain(_ jails: Set<String>) {
+        core.withLock { core in
+            for jail in core.holders.keys where jail != FirewallCore.allowed && !jails.contains(jail) {
+                core.holders[jail] = nil
+            }
+            core.doubt()
         }
     }
 
@@ -194,12 +212,14 @@ package final class Firewall: Sendable {
         _ body: (FirewallCore) throws(NetfilterError) -> Result
     ) throws(BanActionError) -> Result {
         do throws(NetfilterError) {
-            let result = try core.withLock { core throws(NetfilterError) in try body(core) }
-            readiness.set(Self.part, .ok)
+            let (result, isInStep) = try core.withLock { core throws(NetfilterError) in (try body(core), core.isInStep)
+            }
+            // What only asked has mended nothing.
+            if isInStep { readiness.set(Self.part, .ok) }
             return result
         } catch {
             errors.add()
-            let text = "\(error); nobody is kept out by the firewall until this is mended"
+            let text = "\(error); bans that come are not enforced by the firewall until this is mended"
             readiness.set(Self.part, .failed(text))
             throw BanActionError(text)
         }

@@ -5,13 +5,14 @@ package final class FirewallAction: BanAction {
     package let name: String
     private let jail: String
     private let firewall: Firewall
+    private let registration: Int
 
     /// Make those of all jails before the first is started.
     package init(_ jail: JailSettings, _ firewall: Firewall) {
         self.jail = jail.name
         self.firewall = firewall
         name = "firewall/\(jail.name)"
-        firewall.register(jail.name, ports: jail.ports, rejects: jail.rejects)
+        registration = firewall.register(jail.name, ports: jail.ports, rejects: jail.rejects)
     }
 
     package func start(restoring bans: [Ban], now: Double) throws(BanActionError) {
@@ -45,7 +46,7 @@ package final class FirewallAction: BanAction {
     /// What the kernel has goes on without the agent, and ends when its time-outs do.
     package func stop(isRemoved: Bool) {
         guard isRemoved else { return }
-        do throws(BanActionError) { try firewall.remove(jail) } catch {
+        do throws(BanActionError) { try firewall.remove(jail, registration) } catch {
             firewall.note("jail \(jail) is gone, its bans are still in the firewall: \(error)")
         }
     }

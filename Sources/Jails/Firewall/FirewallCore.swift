@@ -8,6 +8,7 @@ final class FirewallCore {
     /// Who wants networks in the table: a jail, or the list of who is allowed.
     struct Holder {
         let scope: FirewallScope
+        var registration = 0
         var table = ElementTable()
         /// It has told what it wants. Until all have, nothing is taken for superfluous.
         var isStarted = false

@@ -36,6 +36,9 @@ package final class BanThrottle: Sendable {
         self.note = note
     }
 
+    /// Whether any wait.
+    package var isHolding: Bool { state.withLock { !$0.waiting.isEmpty } }
+
     /// Those of `bans` that are to be made now; the others wait. `now` in seconds, of any clock that goes on evenly.
     package func admit(_ bans: [Ban], now: Double) -> [Ban] {
         let (admitted, text) = state.withLock { state -> ([Ban], String?) in

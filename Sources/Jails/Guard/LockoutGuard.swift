@@ -90,15 +90,26 @@ package final class LockoutGuard: Sendable {
         if network.length < fewest || network.isUnspecified { return .tooWide(fewest) }
         if network.isLoopback { return .loopback }
         if let hit = Self.first(settings.allowed, network) { return .allowed(hit) }
-        let known = snapshot.withLock { known -> Snapshot in
-            if known.taken.map({ now.seconds(since: $0) > Self.longestAge }) ?? true { known = look(now) }
-            return known
-        }
+        let known = current(now)
         if let hit = Self.first(known.own, network) { return .own(hit) }
         if let hit = Self.first(known.gateways, network) { return .gateway(hit) }
         if let hit = Self.first(known.resolvers, network) { return .resolver(hit) }
         if let hit = Self.first(known.administrators, network) { return .administrator(hit) }
         return nil
+    }
+
+    /// What a firewall lets pass whatever is banned: who is allowed, and the host's own addresses, gateways and name servers. They
+    /// change; ask again now and then.
+    package func standing(now: Timestamp = .monotonic) -> [IPNetwork] {
+        let known = current(now)
+        return Set(settings.allowed + known.own + known.gateways + known.resolvers).sorted()
+    }
+
+    private func current(_ now: Timestamp) -> Snapshot {
+        snapshot.withLock { known in
+            if known.taken.map({ now.seconds(since: $0) > Self.longestAge }) ?? true { known = look(now) }
+            return known
+        }
     }
 
     private static func first(_ protected: [IPNetwork], _ network: IPNetwork) -> IPNetwork? {

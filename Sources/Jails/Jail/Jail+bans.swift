@@ -219,7 +219,6 @@ extension Failure {
         var texts: [String: String] = [:]
         for (name, value) in groups {
             switch value {
-            case .none: continue
             case .text(let text): texts[name] = text
             case .list(let parts): texts[name] = parts.joined(separator: ", ")
             }

@@ -46,6 +46,8 @@ extension BanEvent {
         json.number(ban.duration)
         json.key("banned_at")
         json.string(Self.text(ban.time))
+        json.key("end")
+        if ban.duration < 0 { json.null() } else { json.string(Self.text(ban.end)) }
         json.key("count")
         json.integer(ban.count)
         json.key("failures")

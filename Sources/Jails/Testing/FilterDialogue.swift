@@ -45,7 +45,6 @@ package struct FilterDialogue: ~Copyable {
         for (name, value) in failure.groups.sorted(by: { $0.key < $1.key }) {
             writer.key(name)
             switch value {
-            case .none: writer.null()
             case .text(let text): writer.string(text)
             case .list(let parts): list(parts, &writer)
             }

@@ -20,11 +20,13 @@ package struct FilterReport: Sendable {
     /// Takes one line through the filter.
     package mutating func take(_ line: RawSpan, _ filter: any LineFilter, now: Double) {
         lines += 1
-        let found = filter.failures(in: line, time: nil, now: now)
-        let counted = found.filter { $0.id != nil && !$0.isNoFail }
-        if !counted.isEmpty {
+        var isMatched = false
+        for failure in filter.failures(in: line, time: nil, now: now) where failure.id != nil && !failure.isNoFail {
+            isMatched = true
+            if failures.count < Self.mostFailures { failures.append(failure) }
+        }
+        if isMatched {
             matched += 1
-            if failures.count < Self.mostFailures { failures += counted }
         } else if filter.outcome != .missed {
             ignored += 1
         } else {

@@ -228,8 +228,8 @@ final class ShellRecorder {
 
     var path: String { files.path + "/bin:/usr/sbin:/usr/bin:/sbin:/bin" }
 
-    var runner: ShellRunner {
-        ShellRunner(environment: ["PATH=\(path)", "REC=\(files.path)", "GREETING=hello there"])
+    var runner: CommandRunner {
+        CommandRunner(environment: ["PATH=\(path)", "REC=\(files.path)", "GREETING=hello there"])
     }
 
     /// The commands so far, which it then forgets.

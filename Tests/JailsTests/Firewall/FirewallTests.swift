@@ -138,6 +138,25 @@ import Testing
         }
     }
 
+    @Test("a jail that comes anew with other ports has its bans there, and the old one takes nothing of them away")
+    func otherPorts() async throws {
+        try await NetworkNamespace.run {
+            let rig = FirewallRig()
+            let ports = PortSelection(ranges: [22...22])
+            let (old, other) = (rig.action("a"), rig.action("b"))
+            let ban = rig.ban("192.0.2.1", 60)
+            try old.start(restoring: [ban], now: rig.now)
+            try other.start(restoring: [], now: rig.now)
+            let new = rig.action("a", ports: ports)
+            old.stop(isRemoved: true)
+            try new.start(restoring: [ban], now: rig.now)
+            try #require(try rig.remaining("192.0.2.1", "a") != nil)
+            try #require(try rig.remaining("192.0.2.1", "b") == nil)
+            new.stop(isRemoved: true)
+            try #require(!NetworkNamespace.shell("nft list ruleset").contains("bans_tcp_22"))
+        }
+    }
+
     @Test("where there is no room for more bans, that is said and the others hold")
     func full() async throws {
         try await NetworkNamespace.run {

@@ -139,7 +139,12 @@ import Testing
     }
 
     @Test("addresses of this host are found")
-    func ownAddresses() {
+    func ownAddresses() throws {
+        let root = try ConfigurationFiles(["etc/resolv.conf": "nameserver 192.0.2.53\n"])
+        var settings = LockoutGuard.Settings()
+        settings.allowed = [IPNetwork("10.0.0.0/8")].compactMap(\.self)
+        let lockout = LockoutGuard(settings, root: root.path) { [IPNetwork("192.0.2.10")].compactMap(\.self) }
+        #expect(lockout.standing().map(\.description) == ["10.0.0.0/8", "192.0.2.10", "192.0.2.53"])
         #expect(HostNetwork.ownAddresses().contains { $0.isLoopback })
     }
 }

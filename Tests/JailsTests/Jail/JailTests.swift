@@ -9,7 +9,7 @@ struct JailTests {
     func bans() throws {
         let scene = try JailScene()
         #expect(scene.fail("192.0.2.1", at: 1000, 1010, 1020, 1030).bans.isEmpty)
-        let user = ["user": GroupValue.text("root"), "none": .none]
+        let user = ["user": GroupValue.text("root")]
         let ban = try #require(scene.fail("192.0.2.1", at: 1040, groups: user).bans.first)
         #expect(ban.target == "192.0.2.1" && ban.time == 1040 && ban.duration == 600 && ban.end == 1640)
         #expect(ban.failures == 5 && ban.count == 1 && ban.groups == ["user": "root"])

@@ -26,6 +26,9 @@ package final class ShellAction: WakingBanAction, CheckingBanAction, @unchecked 
         var ban: Ban
         var attempts = 1
         var nextTime: Double
+
+        /// A clock that was set back must not keep it waiting.
+        func isDue(at now: Double) -> Bool { nextTime <= now || nextTime - now > 60 }
     }
 
     /// Seconds from one attempt to the next.
@@ -36,7 +39,7 @@ package final class ShellAction: WakingBanAction, CheckingBanAction, @unchecked 
     private static let workTime = 1.0
 
     package init(
-        _ definition: ActionDefinition, jail: String, facts: ActionFacts, runner: ShellRunner, context: ActionContext
+        _ definition: ActionDefinition, jail: String, facts: ActionFacts, runner: CommandRunner, context: ActionContext
     ) {
         name = context.name
         self.facts = facts
@@ -79,14 +82,14 @@ package final class ShellAction: WakingBanAction, CheckingBanAction, @unchecked 
             self.ban(ban, isAgain: commands.epoch > 0, now)
         }
         for (target, failure) in failures
-        where failure.nextTime <= now && Timestamp.monotonic < limit && !context.isEnding {
+        where failure.isDue(at: now) && Timestamp.monotonic < limit && !context.isEnding {
             failures[target] = nil
             self.ban(failure.ban, isAgain: true, attempts: failure.attempts + 1, now)
         }
         noteLoss()
         guard !context.isEnding else { return nil }
         if !waiting.isEmpty { return now }
-        return failures.values.filter { $0.nextTime.isFinite }.map(\.nextTime).min()
+        return failures.values.map(\.nextTime).min()
     }
 
     package func check(now: Double) {

@@ -7,7 +7,7 @@ final class ShellCommands {
     let isNotForRestored: Bool
     private let definition: ActionDefinition
     private let facts: ActionFacts
-    private let runner: ShellRunner
+    private let runner: CommandRunner
     private let context: ActionContext
     private let startsOnDemand: Bool
     private let timeout: Double
@@ -32,7 +32,7 @@ final class ShellCommands {
     private(set) var problem: String?
 
     init(
-        _ definition: ActionDefinition, jail: String, facts: ActionFacts, runner: ShellRunner, context: ActionContext
+        _ definition: ActionDefinition, jail: String, facts: ActionFacts, runner: CommandRunner, context: ActionContext
     ) {
         self.definition = definition
         self.jail = jail
@@ -247,21 +247,14 @@ final class ShellCommands {
 
     private func run(_ script: ShellScript, _ option: String) -> Bool {
         guard !script.text.isEmpty else { return true }
-        let outcome = runner.run(script, timeout: timeout, context: context)
-        guard outcome.end != .exited(0) else {
+        let arguments = ["/bin/sh", "-c", script.text] + script.parameters
+        guard
+            let reason = runner.run(arguments, timeout: timeout, context: context).problem(timeout: timeout)
+        else {
             context.trouble(nil)
             return true
         }
-        let reason =
-            switch outcome.end {
-            case .exited(let status): "exit status \(status)"
-            case .signalled(let signal): "ended by signal \(signal)"
-            case .timedOut: "not done after \(Self.number(timeout)) s"
-            case .ended: "broken off, as the agent ends"
-            case .notRun(let why): why
-            }
-        let said = String(decoding: outcome.output.prefix(300), as: UTF8.self).trimmed
-        problem = "\(option): \(reason)" + (said.isEmpty ? "" : ": " + said.replacing(each: "\n", by: " "))
+        problem = "\(option): \(reason)"
         // A check that fails is no failure yet.
         if option != "actioncheck" { context.trouble(problem) }
         return false

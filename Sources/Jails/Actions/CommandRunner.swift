@@ -2,15 +2,32 @@ import CLinux
 import Glibc
 import Telemetry
 
-/// Runs the commands of all actions of all jails, one at a time, as fail2ban does: what they change, such as a firewall's rules, is
-/// often not made for two at once. Each has a process group of its own that is ended with it. Safe from any thread.
-package final class ShellRunner: Sendable {
+/// Runs commands one at a time; each has a process group of its own that is ended with it. Safe from any thread.
+///
+/// All shell actions of all jails share one, as in fail2ban: what they change, such as a firewall's rules, is often not
+/// made for two at once.
+package final class CommandRunner: Sendable {
     struct Outcome: Equatable {
         enum End: Equatable { case exited(Int32), signalled(Int32), timedOut, ended, notRun(String) }
 
         var end: End
         /// The beginning of what it printed.
         var output: [UInt8] = []
+
+        /// What went wrong and what was printed, on one line; nil where nothing did.
+        func problem(timeout: Double) -> String? {
+            let reason: String
+            switch end {
+            case .exited(0): return nil
+            case .exited(let status): reason = "exit status \(status)"
+            case .signalled(let signal): reason = "ended by signal \(signal)"
+            case .timedOut: reason = "not done after \(timeout) s"
+            case .ended: reason = "broken off, as the agent ends"
+            case .notRun(let why): reason = why
+            }
+            let said = String(decoding: output.prefix(300), as: UTF8.self).trimmed.replacing(each: "\n", by: " ")
+            return said.isEmpty ? reason : reason + ": " + said
+        }
     }
 
     private let isBusy = Condition(false)
@@ -21,13 +38,13 @@ package final class ShellRunner: Sendable {
     package init(environment: [String]? = nil) { self.environment = environment ?? Self.inherited() }
 
     /// - Parameter timeout: seconds, from when its turn has come.
-    func run(_ script: ShellScript, timeout: Double, context: ActionContext) -> Outcome {
+    func run(_ arguments: [String], timeout: Double, context: ActionContext) -> Outcome {
         guard takeTurn(context) else { return Outcome(end: .ended) }
         defer { isBusy.change { $0 = false } }
         let input = open("/dev/null", O_RDONLY | O_CLOEXEC)
         guard input >= 0 else { return Outcome(end: .notRun("/dev/null: \(Self.problem(errno))")) }
         defer { close(input) }
-        let words = (["/bin/sh", "-c", script.text] + script.parameters).map { strdup($0) }
+        let words = arguments.map { strdup($0) }
         let variables = environment.map { strdup($0) }
         defer { for word in words + variables { free(word) } }
         var pipe: Int32 = -1
@@ -35,7 +52,7 @@ package final class ShellRunner: Sendable {
         let problem = clinux_spawn(
             words.map { UnsafePointer($0) } + [nil], variables.map { UnsafePointer($0) } + [nil], input, &pipe,
             &process)
-        guard problem == 0 else { return Outcome(end: .notRun("/bin/sh: \(Self.problem(problem))")) }
+        guard problem == 0 else { return Outcome(end: .notRun("\(arguments[0]): \(Self.problem(problem))")) }
         defer { close(pipe) }
         var running = RunningCommand(process: process, stream: pipe)
         let limit = Timestamp.monotonic.adding(seconds: timeout)
@@ -96,7 +113,7 @@ private struct RunningCommand {
         self.stream = stream
     }
 
-    mutating func ended() -> ShellRunner.Outcome.End? {
+    mutating func ended() -> CommandRunner.Outcome.End? {
         var status: Int32 = 0
         let result = waitpid(process, &status, WNOHANG)
         guard result != 0, !(result < 0 && errno == EINTR) else { return nil }
