@@ -29,7 +29,8 @@ package struct NativeFilter: Sendable, Equatable, ConfigurationSection {
         ConfigurationKey("ignore", "list of patterns", "A line that one of these matches is no failure after all."),
         ConfigurationKey(
             "programs", "list of strings",
-            "Programs of which the lines are, where they come with `host program[pid]: ` before the message."),
+            "Programs whose `host program[pid]: ` may stand before the message, as in syslog's files and in the journal; `*` for any."
+        ),
         ConfigurationKey(
             "date", "string or list of strings",
             "Forms of dates as fail2ban's `datepattern`; `none` for lines without. By default all known forms are looked for."

@@ -16,8 +16,12 @@ final class NativeLineFilter: LineFilter {
 
     func failures(in line: RawSpan, time: Double?, now: Double) -> [Failure] {
         outcome = .missed
-        if let start = objectStart(line) {
-            return jsonFailures(line.slice(0, min(line.byteCount, Filter.longestLine)), start, time, now)
+        var start = 0
+        let isObject = JSONScanner.next(line, &start) == 0x7b
+        if let start = isObject ? start : embeddedObject(line) {
+            let cut = line.slice(0, min(line.byteCount, Filter.longestLine))
+            let found = jsonFailures(cut, start, time, now)
+            if isObject || !found.isEmpty || outcome == .ignored { return found }
         }
         guard let textFilter else { return [] }
         let found = textFilter.failures(in: line, time: time, now: now)
@@ -25,11 +29,10 @@ final class NativeLineFilter: LineFilter {
         return found
     }
 
-    /// Where the line's object begins: at its first byte, or behind a prefix where no pattern asks for such lines.
-    private func objectStart(_ line: RawSpan) -> Int? {
-        var start = 0
-        if JSONScanner.next(line, &start) == 0x7b { return start }
-        return textFilter == nil ? line.firstIndex(of: 0x7b) : nil
+    /// Where an object begins behind a prefix such as `host program[pid]: `, or behind any where there are no patterns.
+    private func embeddedObject(_ line: RawSpan) -> Int? {
+        guard let brace = line.firstIndex(of: 0x7b) else { return nil }
+        return textFilter == nil || brace >= 2 && line.slice(brace - 2, brace).equals(": ") ? brace : nil
     }
 
     private func jsonFailures(_ line: RawSpan, _ start: Int, _ time: Double?, _ now: Double) -> [Failure] {
