@@ -1,3 +1,4 @@
+import Bytes
 import Synchronization
 import Telemetry
 
@@ -18,12 +19,21 @@ package final class IgnoreCommands: IgnoreCommandRunner {
 
     private let state = Mutex(State())
     private let facts: ActionFacts
+    private let addressesOf: @Sendable (String) -> [IPNetwork]
     private let context = ActionContext(name: "ignorecommand")
 
     private static let mostThreads = 4
 
-    /// - Parameter facts: what tags say beside the candidate; its closures may wait.
-    package init(facts: ActionFacts = ActionFacts()) { self.facts = facts }
+    /// - Parameters:
+    ///   - facts: what tags say beside the candidate; its closures may wait.
+    ///   - addressesOf: a name's; may wait.
+    package init(
+        facts: ActionFacts = ActionFacts(),
+        addressesOf: @escaping @Sendable (String) -> [IPNetwork] = NameResolver.systemAddresses
+    ) {
+        self.facts = facts
+        self.addressesOf = addressesOf
+    }
 
     package func run(
         _ command: String, for candidate: Ban, timeout: Double, answer: @escaping @Sendable (Int32?) -> Void
@@ -52,7 +62,19 @@ package final class IgnoreCommands: IgnoreCommandRunner {
             let script = BanTags(ban: request.candidate, facts: facts).tags.script(request.command)
             let words = ["/bin/sh", "-c", script.text] + script.parameters
             let outcome = runner.run(words, timeout: request.timeout, context: context)
-            if case .exited(let status) = outcome.end { request.answer(status) } else { request.answer(nil) }
+            guard case .exited(let status) = outcome.end else {
+                request.answer(nil)
+                continue
+            }
+            // What the shell has when a command, or its interpreter, is not there.
+            if status == 126 || status == 127, GooglebotCheck.isMeant(by: request.command),
+                let address = request.candidate.target.network
+            {
+                let isGoogle = GooglebotCheck.isGoogle(address, nameOf: facts.nameOf, addressesOf: addressesOf)
+                request.answer(isGoogle ? 0 : 1)
+            } else {
+                request.answer(status)
+            }
         }
     }
 

@@ -211,6 +211,35 @@ struct IgnoreTests {
         #expect(access(files.path + "/bad", F_OK) != 0 && access(files.path + "/said", F_OK) == 0)
     }
 
+    @Test("the true Googlebot is known where fail2ban's script for it cannot run")
+    func googlebot() async throws {
+        var facts = ActionFacts()
+        facts.nameOf = {
+            [
+                "192.0.2.1": "crawl-1.googlebot.com", "192.0.2.2": "crawl-1.googlebot.com",
+                "192.0.2.3": "googlebot.com.example",
+            ][$0]
+        }
+        let commands = IgnoreCommands(
+            facts: facts, addressesOf: { _ in ["192.0.2.1", "192.0.2.3"].compactMap { IPNetwork($0) } })
+        let statuses = Mutex<[String: Int32?]>([:])
+        let script = "/nowhere/filter.d/ignorecommands/apache-fakegooglebot"
+        for target: BanTarget in ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"] {
+            let ban = Ban(jail: "bots", target: target, time: 0, duration: 0)
+            commands.run(script + " <ip>", for: ban, timeout: 5) { status in
+                statuses.withLock { $0[target.description] = .some(status) }
+            }
+        }
+        commands.run(
+            "/nowhere/other <ip>", for: Ban(jail: "bots", target: "192.0.2.1", time: 0, duration: 0), timeout: 5
+        ) { status in
+            statuses.withLock { $0["other"] = .some(status) }
+        }
+        for _ in 0..<500 where statuses.withLock({ $0.count }) < 5 { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(
+            statuses.withLock { $0 } == ["192.0.2.1": 0, "192.0.2.2": 1, "192.0.2.3": 1, "192.0.2.4": 1, "other": 127])
+    }
+
     @Test("so many failures wait, no more")
     func manyWaiting() throws {
         let scene = try scene { $0.ignoring.command = "check <ip>" }
