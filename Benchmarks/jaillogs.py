@@ -7,13 +7,16 @@ OWN = ["deploy", "alice", "bob", "backup"]
 
 
 class Clock:
-    """Hands out one time for each line; `begin` is in seconds since 1970, `seconds` what all lines take."""
+    """Hands out one time for each line; `begin` is in seconds since 1970, `seconds` what all lines take. Writes each, in whole seconds,
+    to `times`, where that is a file."""
 
-    def __init__(self, begin, seconds, lines):
-        self.now, self.step, self.text, self.shown = float(begin), seconds / max(1, lines), "", None
+    def __init__(self, begin, seconds, lines, times=None):
+        self.now, self.step, self.text, self.shown, self.times = float(begin), seconds / max(1, lines), "", None, times
 
     def stamp(self, form):
         self.now += self.step
+        if self.times:
+            self.times.write(f"{int(self.now)}\n")
         if int(self.now) != self.shown:
             self.shown, self.text = int(self.now), time.strftime(form, time.localtime(self.now))
         return self.text
@@ -32,9 +35,9 @@ def pick(rng, pool):
     return rng.choice(busy if rng.random() < 0.5 else every)
 
 
-def auth(path, lines, begin, seconds, seed=1, sources=4000):
+def auth(path, lines, begin, seconds, seed=1, sources=4000, times=None):
     """auth.log of Debian: sshd, CRON, sudo, systemd-logind, in syslog's old format."""
-    rng, clock = random.Random(seed), Clock(begin, seconds, lines)
+    rng, clock = random.Random(seed), Clock(begin, seconds, lines, times)
     pool = addresses(rng, sources)
     left, pid = lines, 1000
     with open(path, "w") as file:
@@ -80,4 +83,52 @@ def auth(path, lines, begin, seconds, seed=1, sources=4000):
                          f"sudo: pam_unix(sudo:session): session closed for user root"]
             for text in texts[:left]:
                 file.write(f"{clock.stamp('%b %e %H:%M:%S')} web1 {text}\n")
+            left -= len(texts)
+
+
+def nginx(path, lines, begin, seconds, seed=2, sources=4000, times=None):
+    """nginx's error.log: wrong passwords, limited requests, files that are not there."""
+    rng, clock = random.Random(seed), Clock(begin, seconds, lines, times)
+    pool = addresses(rng, sources)
+    with open(path, "w") as file:
+        for number in range(lines):
+            ip, user, kind = pick(rng, pool), rng.choice(USERS), rng.random()
+            tail = f'client: {ip}, server: www.example.com, request: "GET /{user} HTTP/1.1", host: "www.example.com"'
+            if kind < 0.25:
+                text = f'user "{user}": password mismatch, {tail}'
+            elif kind < 0.35:
+                text = f'user "{user}" was not found in "/etc/nginx/htpasswd", {tail}'
+            elif kind < 0.6:
+                text = f'limiting requests, excess: {rng.random() * 20:.3f} by zone "login", {tail}'
+            elif kind < 0.9:
+                text = f'open() "/var/www/html/{user}.php" failed (2: No such file or directory), {tail}'
+            else:
+                text = f"upstream timed out (110: Connection timed out) while reading response header from upstream, {tail}"
+            file.write(f"{clock.stamp('%Y/%m/%d %H:%M:%S')} [error] {rng.randrange(700, 720)}#0: *{number} {text}\n")
+
+
+def postfix(path, lines, begin, seconds, seed=3, sources=400, times=None):
+    """mail.log of Postfix, with rejected mail, failed logins and mail that passes, in syslog's old format."""
+    rng, clock = random.Random(seed), Clock(begin, seconds, lines, times)
+    pool = addresses(rng, sources)
+    left = lines
+    with open(path, "w") as file:
+        while left > 0:
+            ip, user, pid, kind = pick(rng, pool), rng.choice(USERS), rng.randrange(1000, 99999), rng.random()
+            smtpd = f"postfix/smtpd[{pid}]: "
+            texts = [f"{smtpd}connect from unknown[{ip}]"]
+            if kind < 0.35:
+                texts += [f"{smtpd}warning: unknown[{ip}]: SASL LOGIN authentication failed: UGFzc3dvcmQ6",
+                          f"{smtpd}disconnect from unknown[{ip}] ehlo=1 auth=0/1 quit=1 commands=2/3"]
+            elif kind < 0.65:
+                texts += [
+                    f"{smtpd}NOQUEUE: reject: RCPT from unknown[{ip}]: 554 5.7.1 <{user}@example.net>: Relay access denied; "
+                    f"from=<{user}@example.org> to=<{user}@example.net> proto=ESMTP helo=<[{ip}]>",
+                    f"{smtpd}lost connection after RCPT from unknown[{ip}]",
+                    f"{smtpd}disconnect from unknown[{ip}] ehlo=1 mail=1 rcpt=0/1 commands=2/3"]
+            else:
+                texts += [f"{smtpd}{pid:010X}: client=unknown[{ip}]", f"postfix/qmgr[911]: {pid:010X}: from=<{user}@example.org>, size=3211, nrcpt=1",
+                          f"postfix/qmgr[911]: {pid:010X}: removed", f"{smtpd}disconnect from unknown[{ip}] ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5"]
+            for text in texts[:left]:
+                file.write(f"{clock.stamp('%b %e %H:%M:%S')} mx1 {text}\n")
             left -= len(texts)

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Scanning of configuration text, byte by byte: a `Character` would take CR LF for one.
 extension Array where Element == UInt8 {
     init(_ text: String) { self = Array(text.utf8) }
@@ -25,15 +27,12 @@ extension String {
         let replacement = [UInt8](other)
         var result: [UInt8] = []
         var index = 0
-        while index < bytes.count {
-            if bytes.count - index >= wanted.count, bytes[index..<index + wanted.count].elementsEqual(wanted) {
-                result += replacement
-                index += wanted.count
-            } else {
-                result.append(bytes[index])
-                index += 1
-            }
+        while let found = bytes.span.bytes.firstRange(of: wanted.span.bytes, from: index) {
+            result += bytes[index..<found]
+            result += replacement
+            index = found + wanted.count
         }
+        result += bytes[index...]
         return String(result)
     }
 }

@@ -70,6 +70,19 @@ extension ConfigurationLayers {
         return String(result)
     }
 
+    /// The names, in small letters, that `%(known/name)s` asks for anywhere in the files.
+    var namesAskedAsKnown: Set<String> {
+        var names: Set<String> = []
+        let mark = [UInt8]("%(known/".utf8)
+        for value in sections.values.flatMap(\.values) + defaults.values where value.text.utf8.contains(0x25) {
+            let bytes = [UInt8](value.text.lowercasedASCII)
+            for index in bytes.indices where bytes[index...].starts(with: mark) {
+                names.insert(String(bytes[(index + mark.count)...].prefix { $0 != 0x29 }))
+            }
+        }
+        return names
+    }
+
     private func reference(_ name: String, _ section: String, _ variables: InterpolationVariables) -> Value? {
         if let value = raw(name.lowercasedASCII, in: section, variables) { return value }
         guard let slash = name.utf8.firstIndex(of: 0x2f) else {

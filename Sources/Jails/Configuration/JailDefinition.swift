@@ -48,7 +48,8 @@ package struct JailDefinition: Sendable, Equatable {
     private static let ownOptions = ["port", "protocol"]
 
     init(
-        _ name: String, _ configuration: ConfigurationLayers, directory: String, surroundings: ConfigurationSurroundings
+        _ name: String, _ configuration: ConfigurationLayers, known: Set<String>, directory: String,
+        surroundings: ConfigurationSurroundings
     ) throws(JailConfigurationError) {
         var layers = configuration
         self.name = name
@@ -80,7 +81,7 @@ package struct JailDefinition: Sendable, Equatable {
             let options = try DefinitionOptions(filterLayers, parameters: used.parameters)
             var definition = try FilterDefinition(name: used.name, options: options)
             // `failregex = %(known/failregex)s` in a jail is about its filter's.
-            for option in Set(Self.filterOptions).union(options.ownNames) {
+            for option in Set(Self.filterOptions).union(options.ownNames) where known.contains(option) {
                 guard let value = try options.value(of: option) else { continue }
                 layers.set(
                     "known/" + option, in: name,
@@ -175,16 +176,20 @@ package struct JailsConfiguration: Sendable {
         layers.setDefault("fail2ban_confpath", to: .init(text: directory, file: directory, line: 0))
         // Of the release whose configuration we read.
         layers.setDefault("fail2ban_version", to: .init(text: "1.1.1", file: directory, line: 0))
+        // Hardly any jail asks for one, and each would cost as much as its option costs to put together.
+        let known = layers.namesAskedAsKnown
         for name in layers.names where only?.contains(name) ?? true {
             if only != nil { layers.set("enabled", in: name, to: .init(text: "true", file: directory, line: 0)) }
             do throws(JailConfigurationError) {
-                let jail = try JailDefinition(name, layers, directory: directory, surroundings: surroundings)
+                let jail = try JailDefinition(
+                    name, layers, known: known, directory: directory, surroundings: surroundings)
                 guard jail.readsJournalInstead else {
                     jails.append(jail)
                     continue
                 }
                 layers.set("backend", in: name, to: .init(text: "systemd", file: directory, line: 0))
-                jails.append(try JailDefinition(name, layers, directory: directory, surroundings: surroundings))
+                jails.append(
+                    try JailDefinition(name, layers, known: known, directory: directory, surroundings: surroundings))
             } catch {
                 problems.append((name, error))
             }

@@ -52,6 +52,9 @@ package struct FailureGroups: Sendable {
         return .text(String(decoding: text[Int(place.lower)..<Int(place.upper)], as: UTF8.self))
     }
 
+    /// Bytes of text.
+    var size: Int { text.count }
+
     /// Whether a group took some text.
     func isFilled(_ slot: Int) -> Bool { places[slot].upper > places[slot].lower || lists?[slot]?.isEmpty == false }
 
