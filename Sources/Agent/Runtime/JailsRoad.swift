@@ -124,7 +124,7 @@ final class JailsRoad: Sendable {
         switch action {
         case .firewall: return nil
         case .shell(let definition):
-            context = ActionContext(name: "\(jail.name)/\(definition.parameters["actname"] ?? definition.name)")
+            context = ActionContext(name: "\(jail.name)/\(definition.identifier)")
             made = ShellAction(definition, jail: jail.name, facts: facts(jail), runner: runner, context: context)
         case .other(let name, let make):
             context = ActionContext(name: "\(jail.name)/\(name)")
@@ -144,7 +144,7 @@ final class JailsRoad: Sendable {
             counts.banned = store.bans(of: jail.name).count
             return counts
         }
-        facts.holding = { [store] in store.bans(of: jail.name) }
+        facts.holding = { [store] in store.bans(of: jail.name, withGroups: true) }
         facts.merged = { [store] target, isOfAllJails in
             var query = BanEventQuery()
             query.target = target
