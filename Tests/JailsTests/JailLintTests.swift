@@ -42,6 +42,16 @@ struct JailLintTests {
         arguments: [#"^(?:[^,]+,)+ <ip>$"#, #"^(?:[^"\\]|\\.)* <ip>$"#, #"^(?:\d+\.)* <ip>$"#])
     func separated(_ pattern: String) { #expect(JailLint.loops(of: pattern) == []) }
 
+    @Test("filters of fail2ban are looked through as well, their prefix taken for an anchor")
+    func fail2ban() {
+        var filter = FilterDefinition(
+            name: "f", path: "f.conf", failurePatterns: ["^a <HOST>$", "b <HOST>$", "^.* from <HOST>"])
+        #expect(
+            JailLint.remarks(on: filter).map { $0.prefix(21) } == ["failregex \"b <HOST>$\"", "failregex \"^.* from <"])
+        filter.prefixPattern = "^x <F-CONTENT>.*</F-CONTENT>$"
+        #expect(JailLint.remarks(on: filter).count == 1)
+    }
+
     @Test("nothing that is written as a pattern does harm to the lint")
     func fuzz() {
         var state: UInt64 = 7

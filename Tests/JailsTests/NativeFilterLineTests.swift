@@ -44,7 +44,7 @@ struct NativeFilterLineTests {
         let definition = try #require(try NativeFilters.filter(name))
         let cases = try cases(name)
         #expect(cases.contains { $0.isFailure } && cases.contains { !$0.isFailure })
-        let filter = try NativeLineFilter(definition, name: name, path: name, zone: .utc, now: Self.now)
+        let filter = try definition.makeFilter(name: name, path: name, zone: .utc, now: Self.now)
         for one in cases {
             let place = "\(name).txt:\(one.number): \(one.line)"
             let bytes = [UInt8](one.line)
@@ -58,7 +58,7 @@ struct NativeFilterLineTests {
             if let user = value("user", one.expectation) { #expect(failure.text("user") ?? "" == user, "\(place)") }
             if let time = value("time", one.expectation) { #expect(failure.time == Double(time), "\(place)") }
         }
-        for pattern in filter.text?.failurePatterns ?? [] {
+        for pattern in filter.textFilter?.failurePatterns ?? [] {
             #expect(pattern.matchCount > 0, "no line of \(name).txt is for \(pattern.text)")
         }
     }

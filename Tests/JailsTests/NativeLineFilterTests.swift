@@ -8,9 +8,9 @@ import Testing
 
 @Suite("What reads the lines of native jails")
 struct NativeLineFilterTests {
-    private func filter(_ name: String) throws -> NativeLineFilter {
+    private func filter(_ name: String) throws -> any LineFilter {
         let definition = try #require(try NativeFilters.filter(name))
-        return try NativeLineFilter(definition, name: name, path: name, zone: .utc, now: 0)
+        return try definition.makeFilter(name: name, path: name, zone: .utc, now: 0)
     }
 
     @Test(
@@ -67,8 +67,9 @@ struct NativeLineFilterTests {
     @Test(
         "short forms stand for groups, and ^ for the beginning of the message",
         arguments: [
-            ("^a <ip>$", [], #"^\s*(?:a <ADDR>$)"#), ("a (?<x>b) <ip>", [], "a (?P<x>b) <ADDR>"),
-            ("^<user>", ["a/b"], #"^\s*(?:(?:\S+ )?(?:a\/b)(?:\[\d+\])?: )?(?:(?P<user>.*?))"#),
+            ("^a <ip>$", [], #"^\s*+(?:a <ADDR>$)"#), ("a (?<x>b) <ip>", [], "a (?P<x>b) <ADDR>"),
+            ("^<user>", ["a/b"], #"^\s*+(?:(?:\S+ )?(?:a\/b)(?:\[\d+\])?: \s*+)?(?:(?P<user>.*?))"#),
+            ("^<ip>", ["*"], #"^\s*+(?:(?:\S+ )?[^\s\[\]:]+\[\d+\]: \s*+)?(?:<ADDR>)"#),
             (#"[<ip>] \<ip> (?<!x)<ip>"#, [], #"[<ip>] \<ip> (?<!x)<ADDR>"#),
             ("(?P<ip>x) <id> <port> a<b", [], #"(?P<ip>x) (?P<fid>\S+) (?P<fport>\d{1,5}) a<b"#),
             ("<HOST> <F-USER>x</F-USER>", [], "<HOST> <F-USER>x</F-USER>"),

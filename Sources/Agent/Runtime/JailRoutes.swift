@@ -90,7 +90,8 @@ extension Router {
             let lines = try await road.answer { core in
                 core.explanation(of: target, now: Timestamp.now.secondsSince1970)
             }
-            return .text(lines.joined(separator: "\n") + "\n")
+            let kernel = try await Blocking.run { road.enforcement(of: target) }
+            return .text((lines + kernel).joined(separator: "\n") + "\n")
         }
     }
 }

@@ -111,6 +111,8 @@ package final class Filter: LineFilter {
     /// The forms of dates, and how often each was found.
     package var dateTemplates: [(name: String, hits: Int)] { dater.templates }
 
+    package var textFilter: Filter? { self }
+
     /// Whether it matches the last lines together.
     var isMultiline: Bool { definition.maximumLines > 1 }
 

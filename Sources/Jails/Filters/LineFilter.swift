@@ -9,4 +9,7 @@ package protocol LineFilter: AnyObject {
 
     /// What became of the last line.
     var outcome: Filter.Outcome { get }
+
+    /// What has its patterns, itself or a part of it; nil where it has none.
+    var textFilter: Filter? { get }
 }

@@ -69,8 +69,8 @@ extension Jail {
         _ events: inout [JailEvent]
     ) {
         let since = since ?? now
-        let values = IgnoreValues(jail: settings.name, target: target, failure: failure, time: time)
-        if let isIgnored = ignoreCommand.cached(values, now: now) {
+        let candidate = ignoreCommand.isUsed ? candidate(target, failure, time) : nil
+        if let candidate, let isIgnored = ignoreCommand.cached(candidate, now: now) {
             if isIgnored {
                 events.append(.ignored(target, .command))
             } else {
@@ -82,7 +82,7 @@ extension Jail {
         let address = target.network ?? (failure.text("ip4") ?? failure.text("ip6")).flatMap { IPNetwork($0) }
         switch ignoreList.answer(target.description, address: address, now: now) {
         case .ignored(let reason):
-            ignoreCommand.remember(true, for: values, now: now)
+            if let candidate { ignoreCommand.remember(true, for: candidate, now: now) }
             events.append(.ignored(target, reason))
             return
         case .pending where now - since < Self.listTimeout:
@@ -90,8 +90,8 @@ extension Jail {
             return
         case .pending, .counted: break
         }
-        if ignoreCommand.isThere {
-            switch ignoreCommand.answer(values, answers, now: now, wake: surroundings.wake) {
+        if let candidate {
+            switch ignoreCommand.answer(candidate, answers, now: now, wake: surroundings.wake) {
             case .ignored:
                 events.append(.ignored(target, .command))
                 return
@@ -100,10 +100,16 @@ extension Jail {
                 return
             case .pending, .counted: break
             }
-        } else {
-            ignoreCommand.remember(false, for: values, now: now)
         }
         count(target, failure, time: time, now: now, &events)
+    }
+
+    /// Who would be counted, for the tags of commands.
+    private func candidate(_ target: BanTarget, _ failure: Failure, _ time: Double) -> Ban {
+        var ban = Ban(jail: settings.name, target: target, time: time, duration: settings.banTime)
+        (ban.count, ban.failures) = (0, 1)
+        (ban.matches, ban.groups) = (failure.matches, failure.textGroups)
+        return ban
     }
 
     /// Takes up those whose answers are there, or whose time is over.

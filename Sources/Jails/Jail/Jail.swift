@@ -52,7 +52,7 @@ package final class Jail {
     /// Those that need an answer, in their order. At most `mostWaiting`; a further one is refused.
     var waiting: [Waiting] = []
     /// Of ignore commands, while `tick` takes failures up again.
-    var answers: [FilledCommand: Bool] = [:]
+    var answers: [String: Bool] = [:]
     private var nextCleanUp = -Double.infinity
 
     static let mostWaiting = 1000
@@ -146,9 +146,9 @@ package final class Jail {
 
     /// Seconds since 1970 at which `tick` is to be called at the latest; nil where nothing is due.
     package var nextTick: Double? {
-        let deadline = waiting.map(\.deadline).min()
-        guard let end = bans.nextEnd else { return deadline }
-        return min(end, deadline ?? .infinity)
+        // Who no longer fails is to be forgotten though nobody else fails; that is in no hurry.
+        let cleanUp = failures.count > 0 ? nextCleanUp + 60 : nil
+        return [waiting.map(\.deadline).min(), bans.nextEnd, cleanUp].compactMap { $0 }.min()
     }
 
     /// Forgets old failures, as often as that is worth it.

@@ -21,7 +21,7 @@ extension PortSelection {
         text.utf8.split { $0 == 0x2c || ASCII.isSpace($0) }.map { String($0) }
     }
 
-    private static func range(_ text: String) throws(ParameterError) -> ClosedRange<UInt16> {
+    static func range(_ text: String) throws(ParameterError) -> ClosedRange<UInt16> {
         if let port = port(text) { return port...port }
         // A service may have a hyphen in its name, but no part of such a name is a number.
         let parts = text.utf8.split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == 0x3a || $0 == 0x2d }

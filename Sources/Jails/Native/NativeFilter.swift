@@ -29,7 +29,8 @@ package struct NativeFilter: Sendable, Equatable, ConfigurationSection {
         ConfigurationKey("ignore", "list of patterns", "A line that one of these matches is no failure after all."),
         ConfigurationKey(
             "programs", "list of strings",
-            "Programs of which the lines are, where they come with `host program[pid]: ` before the message."),
+            "Programs whose `host program[pid]: ` may stand before the message, as in syslog's files and in the journal; `*` for any."
+        ),
         ConfigurationKey(
             "date", "string or list of strings",
             "Forms of dates as fail2ban's `datepattern`; `none` for lines without. By default all known forms are looked for."
@@ -132,7 +133,34 @@ package struct NativeFilter: Sendable, Equatable, ConfigurationSection {
         json += other.json
     }
 
-    var isEmpty: Bool { patterns.isEmpty && json.isEmpty }
+    /// What reads lines with it. An error names the file.
+    ///
+    /// - Parameters:
+    ///   - name: of the jail.
+    ///   - path: of the file that says so.
+    ///   - zone: for dates without one.
+    ///   - now: seconds since 1970.
+    package func makeFilter(name: String, path: String, zone: ZoneFile, now: Double) throws(JailConfigurationError)
+        -> any LineFilter
+    {
+        let definition: FilterDefinition
+        var rules: [JSONLineFilter] = []
+        var exceptions: [TextMatcher] = []
+        do throws(PatternError) {
+            definition = try self.definition(name: name, path: path)
+            for rule in json { rules.append(try JSONLineFilter(rule, zone: zone)) }
+            for pattern in json.isEmpty ? [] : ignored {
+                exceptions.append(try TextMatcher(FailureTags.expand(pattern, usesDNS: false)))
+            }
+        } catch {
+            throw JailConfigurationError(file: path, message: "jail \(name): \(error)")
+        }
+        let text =
+            patterns.isEmpty ? nil : try Filter(definition, now: now, settings: Filter.Settings(zone: zone))
+        // Those of text alone read together with fail2ban's.
+        if let text, rules.isEmpty { return text }
+        return NativeLineFilter(text: text, json: rules, ignored: exceptions)
+    }
 
     /// The same for the engine that runs fail2ban's filters.
     func definition(name: String, path: String) throws(PatternError) -> FilterDefinition {

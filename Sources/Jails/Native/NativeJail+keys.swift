@@ -1,5 +1,4 @@
 import Configuration
-import Glibc
 
 extension NativeJail {
     package static let configurationKeys =
@@ -100,29 +99,14 @@ extension PortSelection {
         var ranges: [ClosedRange<UInt16>] = []
         for item in reader.value("ports")?.items() ?? [] {
             guard let text = item.string() else { continue }
-            if let range = range(text) {
-                ranges.append(range)
-            } else {
-                item.report(
-                    "expected a port from 1 to 65535, a range such as 8000-8100 or a name such as ssh, found \"\(text)\""
-                )
+            do {
+                ranges.append(try range(text))
+            } catch {
+                item.report(error.message)
             }
         }
         guard reader.has("ports") || transports != nil else { return nil }
         return PortSelection(
             ranges: ranges, isTCP: transports?.contains(.tcp) ?? true, isUDP: transports?.contains(.udp) ?? false)
-    }
-
-    private static func range(_ text: String) -> ClosedRange<UInt16>? {
-        let parts = text.split(separator: "-" as Character, omittingEmptySubsequences: false)
-        if let first = UInt16(parts[0]), first > 0 {
-            guard parts.count == 2 else { return parts.count == 1 ? first...first : nil }
-            guard let last = UInt16(parts[1]), last >= first else { return nil }
-            return first...last
-        }
-        // From /etc/services.
-        guard let entry = getservbyname(text, "tcp") ?? getservbyname(text, "udp") else { return nil }
-        let port = UInt16(truncatingIfNeeded: entry.pointee.s_port).byteSwapped
-        return port...port
     }
 }

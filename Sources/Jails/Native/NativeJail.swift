@@ -67,7 +67,7 @@ package struct NativeJail: Sendable, Equatable, ConfigurationSection {
     ///   - now: seconds since 1970.
     ///   - zone: for dates without one.
     package func makeFilter(now: Double, zone: ZoneFile = .utc) throws(JailConfigurationError) -> any LineFilter {
-        try NativeLineFilter(filter, name: settings.name, path: file, zone: zone, now: now)
+        try filter.makeFilter(name: settings.name, path: file, zone: zone, now: now)
     }
 
     /// Reads `jails.native:`, a list of jails with a name each.

@@ -1,62 +1,38 @@
 import Bytes
-import Telemetry
 
-/// A native jail's filter at work.
+/// A native jail's filter at work that reads JSON lines, and lines of text where it has patterns too.
 final class NativeLineFilter: LineFilter {
     private(set) var outcome = Filter.Outcome.missed
-    /// For lines of text.
-    let text: Filter?
+    let textFilter: Filter?
     private let json: [JSONLineFilter]
     /// Of JSON lines; those of text are the text filter's.
     private let ignored: [TextMatcher]
 
-    init(_ filter: NativeFilter, name: String, path: String, zone: ZoneFile, now: Double)
-        throws(JailConfigurationError)
-    {
-        do {
-            let definition = try filter.definition(name: name, path: path)
-            text =
-                filter.patterns.isEmpty
-                ? nil : try Filter(definition, now: now, settings: Filter.Settings(zone: zone))
-            var rules: [JSONLineFilter] = []
-            for rule in filter.json { rules.append(try JSONLineFilter(rule, zone: zone)) }
-            json = rules
-            var matchers: [TextMatcher] = []
-            for pattern in json.isEmpty ? [] : filter.ignored {
-                matchers.append(try TextMatcher(FailureTags.expand(pattern, usesDNS: false)))
-            }
-            ignored = matchers
-        } catch let error as PatternError {
-            throw JailConfigurationError(file: path, message: "jail \(name): \(error)")
-        } catch let error as JailConfigurationError {
-            throw error
-        } catch {
-            throw JailConfigurationError(file: path, message: "jail \(name): \(error)")
-        }
+    init(text: Filter?, json: [JSONLineFilter], ignored: [TextMatcher]) {
+        textFilter = text
+        self.json = json
+        self.ignored = ignored
     }
 
     func failures(in line: RawSpan, time: Double?, now: Double) -> [Failure] {
         outcome = .missed
-        if !json.isEmpty, let start = objectStart(line) {
-            return jsonFailures(line.slice(0, min(line.byteCount, Filter.longestLine)), start, time, now)
+        var start = 0
+        let isObject = JSONScanner.next(line, &start) == 0x7b
+        if let start = isObject ? start : embeddedObject(line) {
+            let cut = line.slice(0, min(line.byteCount, Filter.longestLine))
+            let found = jsonFailures(cut, start, time, now)
+            if isObject || !found.isEmpty || outcome == .ignored { return found }
         }
-        guard let text else { return [] }
-        let found = text.failures(in: line, time: time, now: now)
-        outcome = text.outcome
-        guard !found.isEmpty else { return found }
-        // `999.1.1.1` matches <ip> and is nobody.
-        let kept = found.filter { failure in
-            failure.groups["fid"] != nil || failure.id.map { IPNetwork($0) != nil } ?? true
-        }
-        if kept.isEmpty { outcome = .missed }
-        return kept
+        guard let textFilter else { return [] }
+        let found = textFilter.failures(in: line, time: time, now: now)
+        outcome = textFilter.outcome
+        return found
     }
 
-    /// Where the line's object begins: at its first byte, or behind a prefix where no pattern asks for such lines.
-    private func objectStart(_ line: RawSpan) -> Int? {
-        var start = 0
-        if JSONScanner.next(line, &start) == 0x7b { return start }
-        return text == nil ? line.firstIndex(of: 0x7b) : nil
+    /// Where an object begins behind a prefix such as `host program[pid]: `, or behind any where there are no patterns.
+    private func embeddedObject(_ line: RawSpan) -> Int? {
+        guard let brace = line.firstIndex(of: 0x7b) else { return nil }
+        return textFilter == nil || brace >= 2 && line.slice(brace - 2, brace).equals(": ") ? brace : nil
     }
 
     private func jsonFailures(_ line: RawSpan, _ start: Int, _ time: Double?, _ now: Double) -> [Failure] {

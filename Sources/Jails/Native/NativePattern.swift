@@ -16,7 +16,7 @@ enum NativePattern {
         var index = 0
         if bytes.first == 0x5e {
             index = 1
-            result += [UInt8]("^\\s*" + prefix(programs) + "(?:")
+            result += [UInt8]("^\\s*+" + prefix(programs) + "(?:")
         }
         var isInClass = false
         while index < bytes.count {
@@ -66,9 +66,13 @@ enum NativePattern {
 
     private static func prefix(_ programs: [String]) -> String {
         guard !programs.isEmpty else { return "" }
+        if programs.contains(anyProgram) { return "(?:(?:\\S+ )?[^\\s\\[\\]:]+\\[\\d+\\]: \\s*+)?" }
         let names = programs.map { escaped($0) }.joined(separator: "|")
-        return "(?:(?:\\S+ )?(?:\(names))(?:\\[\\d+\\])?: )?"
+        return "(?:(?:\\S+ )?(?:\(names))(?:\\[\\d+\\])?: \\s*+)?"
     }
+
+    /// Any, but with its number.
+    static let anyProgram = "*"
 
     /// As a regular expression that matches this text.
     static func escaped(_ text: String) -> String {

@@ -6,10 +6,10 @@ import Bytes
 /// `[{"id", "time", "nofail", "groups", "matches", "pattern"}]`: `id` is null while a session belongs to nobody yet, `matches` counts the
 /// lines of the failure, `pattern` counts from 0.
 package struct FilterDialogue: ~Copyable {
-    private let filter: Filter
+    private let filter: any LineFilter
     private var writer = JSONWriter()
 
-    package init(_ filter: Filter) { self.filter = filter }
+    package init(_ filter: any LineFilter) { self.filter = filter }
 
     /// The answer to one line, with its line feed.
     ///

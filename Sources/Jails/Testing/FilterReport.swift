@@ -18,11 +18,10 @@ package struct FilterReport: Sendable {
     package init() {}
 
     /// Takes one line through the filter.
-    package mutating func take(_ line: RawSpan, _ filter: Filter, now: Double) {
+    package mutating func take(_ line: RawSpan, _ filter: any LineFilter, now: Double) {
         lines += 1
         var isMatched = false
-        filter.read(line, now: now) { failure in
-            guard failure.id != nil, !failure.isNoFail else { return }
+        for failure in filter.failures(in: line, time: nil, now: now) where failure.id != nil && !failure.isNoFail {
             isMatched = true
             if failures.count < Self.mostFailures { failures.append(failure) }
         }
@@ -37,7 +36,8 @@ package struct FilterReport: Sendable {
     }
 
     /// For people, without a line feed at the end.
-    package func text(_ filter: Filter) -> String {
+    package func text(_ reader: any LineFilter) -> String {
+        let filter = reader.textFilter
         var parts = ["Lines: \(lines), \(matched) matched, \(ignored) ignored, \(missed) missed"]
         func list(_ title: String, _ patterns: [FailurePattern]) {
             guard !patterns.isEmpty else { return }
@@ -47,10 +47,10 @@ package struct FilterReport: Sendable {
                 parts.append("  \(index): [\(pattern.matchCount)]\(limit) \(pattern.text)")
             }
         }
-        list("prefregex", filter.prefixPattern.map { [$0] } ?? [])
-        list("failregex", filter.failurePatterns)
-        list("ignoreregex", filter.ignorePatterns)
-        let dates = filter.dateTemplates.filter { $0.hits > 0 }
+        list("prefregex", filter?.prefixPattern.map { [$0] } ?? [])
+        list("failregex", filter?.failurePatterns ?? [])
+        list("ignoreregex", filter?.ignorePatterns ?? [])
+        let dates = (filter?.dateTemplates ?? []).filter { $0.hits > 0 }
         if !dates.isEmpty {
             parts.append("\nDates:")
             for date in dates { parts.append("  [\(date.hits)] \(date.name)") }
@@ -63,15 +63,17 @@ package struct FilterReport: Sendable {
         return parts.joined(separator: "\n")
     }
 
-    package func write(_ filter: Filter, into writer: inout JSONWriter) {
+    package func write(_ reader: any LineFilter, into writer: inout JSONWriter) {
         writer.beginObject()
         for (name, count) in [("lines", lines), ("matched", matched), ("ignored", ignored), ("missed", missed)] {
             writer.key(name)
             writer.integer(count)
         }
-        let prefix = filter.prefixPattern.map { [$0] } ?? []
+        let filter = reader.textFilter
+        let prefix = filter?.prefixPattern.map { [$0] } ?? []
         for (name, patterns) in [
-            ("prefregex", prefix), ("failregex", filter.failurePatterns), ("ignoreregex", filter.ignorePatterns),
+            ("prefregex", prefix), ("failregex", filter?.failurePatterns ?? []),
+            ("ignoreregex", filter?.ignorePatterns ?? []),
         ] {
             writer.key(name)
             writer.beginArray()
@@ -89,7 +91,7 @@ package struct FilterReport: Sendable {
         }
         writer.key("dates")
         writer.beginArray()
-        for date in filter.dateTemplates where date.hits > 0 {
+        for date in filter?.dateTemplates ?? [] where date.hits > 0 {
             writer.beginObject()
             writer.key("template")
             writer.string(date.name)

@@ -1,5 +1,6 @@
 import Bytes
 import Glibc
+import Synchronization
 import TestSupport
 import Testing
 
@@ -157,13 +158,13 @@ struct IgnoreTests {
 
     @Test("a failure waits for the command, which is asked once for the same thing")
     func command() throws {
-        let scene = try scene { $0.ignoring.command = "check <ip> <F-USER> <family> <ip-rev>x <nothing>" }
+        let scene = try scene { $0.ignoring.command = "check <ip> <F-USER> <ip-host>" }
         let groups: [String: GroupValue] = ["user": .text("a;rm -rf / $(x)")]
         #expect(scene.fail("192.0.2.1", at: 1000, 1000, groups: groups).isEmpty)
         let call = try #require(scene.commands.calls.first)
         #expect(scene.commands.calls.count == 1 && scene.jail.counts.waiting == 2)
-        #expect(call.command == "check 192.0.2.1 $f2bV_F_USER inet4 1.2.0.192.x <nothing>")
-        #expect(call.environment == ["f2bV_F_USER": "a;rm -rf / $(x)"])
+        #expect(call.candidate.target == "192.0.2.1" && call.candidate.groups["user"] == "a;rm -rf / $(x)")
+        #expect(call.candidate.failures == 1 && call.candidate.matches == ["1000 192.0.2.1"])
         #expect(scene.jail.tick(now: 1001).isEmpty)
         scene.commands.end(with: 0)
         #expect(scene.jail.tick(now: 1002) == [.ignored("192.0.2.1", .command), .ignored("192.0.2.1", .command)])
@@ -183,6 +184,31 @@ struct IgnoreTests {
         #expect(scene.jail.tick(now: 1003).bans.count == 1 && scene.jail.ignoreCommand.failures == 2)
         _ = scene.fail("192.0.2.3", at: 1010)
         #expect(scene.jail.tick(now: 1074).isEmpty && scene.jail.tick(now: 1076).bans.count == 1)
+    }
+
+    @Test("the shell runs commands, and nothing in a value is a command")
+    func shell() async throws {
+        let files = try ConfigurationFiles([:])
+        let commands = IgnoreCommands()
+        let statuses = Mutex<[String: Int32?]>([:])
+        var ban = Ban(jail: "sshd", target: "192.0.2.1", time: 1000, duration: 600)
+        ban.groups = ["user": "a; touch \(files.path)/bad; $(touch \(files.path)/bad)"]
+        let asked = [
+            "test <ip> = 192.0.2.1 -a <family> = inet4": Int32?.some(0), "exit 1": 1, "kill -9 $$": nil,
+            "sleep 20": nil,
+        ]
+        for (command, _) in asked {
+            commands.run(command, for: ban, timeout: 0.5) { status in statuses.withLock { $0[command] = .some(status) }
+            }
+        }
+        commands.run("echo <F-USER> > '\(files.path)/said'", for: ban, timeout: 5) { status in
+            statuses.withLock { $0["said"] = .some(status) }
+        }
+        for _ in 0..<500 where statuses.withLock({ $0.count }) < 5 { try await Task.sleep(for: .milliseconds(10)) }
+        let got = statuses.withLock { $0 }
+        #expect(got.count == 5 && got["said"] == .some(0))
+        for (command, status) in asked { #expect(got[command] == .some(status), "\(command)") }
+        #expect(access(files.path + "/bad", F_OK) != 0 && access(files.path + "/said", F_OK) == 0)
     }
 
     @Test("so many failures wait, no more")

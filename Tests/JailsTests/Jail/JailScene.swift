@@ -64,23 +64,22 @@ final class FixedNames: NameResolving {
 final class HeldCommands: IgnoreCommandRunner {
     struct Call: Sendable {
         let command: String
-        let environment: [String: String]
+        let candidate: Ban
         let answer: @Sendable (Int32?) -> Void
     }
 
     private let held = Mutex<[Call]>([])
     var calls: [Call] { held.withLock { $0 } }
 
-    func run(
-        _ command: String, environment: [String: String], timeout: Double, answer: @escaping @Sendable (Int32?) -> Void
-    ) {
-        held.withLock { $0.append(Call(command: command, environment: environment, answer: answer)) }
+    func run(_ command: String, for candidate: Ban, timeout: Double, answer: @escaping @Sendable (Int32?) -> Void) {
+        held.withLock { $0.append(Call(command: command, candidate: candidate, answer: answer)) }
     }
 
     func end(with status: Int32?) {
-        for call in held.withLock({ calls in
+        let calls = held.withLock { calls in
             defer { calls = [] }
             return calls
-        }) { call.answer(status) }
+        }
+        for call in calls { call.answer(status) }
     }
 }

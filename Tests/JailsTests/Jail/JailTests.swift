@@ -67,6 +67,15 @@ struct JailTests {
         #expect(take(.nan, now: 5600, true).bans.count == 1)
     }
 
+    @Test("who no longer fails is forgotten, even where nobody else fails")
+    func forgets() throws {
+        let scene = try JailScene()
+        _ = scene.fail("192.0.2.1", at: 1000)
+        let next = try #require(scene.jail.nextTick)
+        #expect(next > 1000 && next < 1100 && scene.jail.tick(now: next).isEmpty && scene.jail.counts.failed == 1)
+        #expect(scene.jail.tick(now: 1601).isEmpty && scene.jail.counts.failed == 0 && scene.jail.nextTick == nil)
+    }
+
     @Test("a ban for ever stays")
     func forEver() throws {
         let scene = try JailScene {

@@ -1,0 +1,239 @@
+"""Bans that hold: a real kernel, real packets, a real sshd, in network namespaces."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import threading
+import time
+
+from context import Skip, case
+from journals import Journald
+from netlab import ATTACKER, HOST, Lab, OTHER, PUBLISHED
+
+NFT = shutil.which("nft") or "/usr/sbin/nft"
+SSHD = "/usr/sbin/sshd"
+
+
+def lab(c):
+    if os.geteuid() != 0 or not os.path.exists(NFT):
+        raise Skip("needs root and nft")
+    made = Lab()
+    made.__enter__()
+    c.closing.append(lambda: made.__exit__(None, None, None))
+    return made
+
+
+class Host:
+    """The agent on the lab's host."""
+
+    def __init__(self, c, network, **jails):
+        self.network = network
+        self.agent = c.agent([], [], jails={"mode": "enforce", **jails}, rules={"default_pack": False})
+        self.start()
+
+    def start(self):
+        with self.network.within("host"):
+            self.agent.start()
+
+    def get(self, path):
+        with self.network.within("host"):
+            return self.agent.get(path)[1]
+
+    def command(self, *words, check=True):
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.network.names["host"], self.agent.binary, *words, "--config", self.agent.path],
+            capture_output=True, text=True, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError("%s: %s" % (" ".join(words), done.stderr))
+        return done.stdout + done.stderr
+
+    def bans(self, jail=None):
+        return json.loads(self.get("/api/bans" + ("?jail=" + jail if jail else "")))["bans"]
+
+
+def door(c, **more):
+    """A jail over a file of our own."""
+    c.folder("logs")
+    open(c.path("logs", "door.log"), "w").close()
+    return {"name": "door", "files": [c.path("logs", "door.log")], "patterns": ["^doord: no entry from <ip>$"],
+            "max_retry": 3, "ban_time": "1h", **more}
+
+
+def knock(c, *addresses, times=3):
+    """When the last line was written."""
+    with open(c.path("logs", "door.log"), "a") as file:
+        stamp = int(time.time())
+        file.write("".join("%d doord: no entry from %s\n" % (stamp, one) for one in addresses for _ in range(times)))
+    return time.monotonic()
+
+
+@case("bans-packets")
+def bans_packets(c):
+    """Bans cut connections that are open and new ones, to the host and to a container behind a published port, over IPv4 and
+    IPv6; nobody else. They stay while the agent restarts, come back when the ruleset is flushed, and end on time though the
+    agent is dead."""
+    network = lab(c)
+    network.listen("host", 2222)
+    network.listen("container", 80)
+    host = Host(c, network, native=[door(c, ban_time="8s", ban_time_increment=False)])
+    c.require(all(network.reaches(port, version) for port in (2222, PUBLISHED) for version in (4, 6)), "the lab does not work")
+    took = []
+    for version in (4, 6):
+        opened = [network.connect(port, version) for port in (2222, PUBLISHED)]
+        c.require(all(opened), "no connections over IPv%d" % version)
+        element, name = (ATTACKER[4], "bans_ip4_32") if version == 4 else ("2001:db8:1::", "bans_ip6_64")
+        written = knock(c, ATTACKER[version])
+        c.eventually(lambda: network.is_banned(name, element), 5, "the kernel has no ban over IPv%d" % version)
+        took.append(time.monotonic() - written)
+        c.require(not any(network.is_alive(one) for one in opened), "open connections go on over IPv%d" % version)
+        c.require(not network.reaches(2222, version) and not network.reaches(PUBLISHED, version), "new connections work")
+    c.require(network.reaches(2222, 4, OTHER[4]), "somebody else is cut off as well")
+    # Away with everything, as a reload of a firewall does it.
+    network.run("host", "nft", "flush", "ruleset")
+    flushed = time.monotonic()
+    c.eventually(lambda: network.is_banned("bans_ip4_32", ATTACKER[4]), 3, "the bans do not come back")
+    back = time.monotonic() - flushed
+    c.require(not network.reaches(2222), "they are back and do not hold")
+    first = host.bans()
+    host.agent.kill()
+    c.require(not network.reaches(2222), "the ban does not hold without the agent")
+    host.start()
+    c.require(sorted(one["ip"] for one in host.bans()) == sorted(one["ip"] for one in first), "a restart changes bans")
+    c.require(not network.reaches(2222), "the ban does not hold after a restart")
+    # One more, and then nobody is there to lift it.
+    knock(c, OTHER[4])
+    c.eventually(lambda: network.is_banned("bans_ip4_32", OTHER[4]), 5, "no ban after a restart")
+    since = time.monotonic()
+    host.agent.kill()
+    c.require(not network.reaches(2222, 4, OTHER[4]), "the ban does not hold without the agent")
+    c.eventually(lambda: network.reaches(2222, 4, OTHER[4]), 12, "the ban does not end without the agent")
+    lasted = time.monotonic() - since
+    c.require(5 < lasted < 11, "a ban of 8 s lasted %.1f" % lasted)
+    return "banned within %.0f and %.0f ms of the line, back %.0f ms after a flush" % (took[0] * 1000, took[1] * 1000, back * 1000)
+
+
+@case("bans-commands")
+def bans_commands(c):
+    """Bans by hand, by network, refused ones, forgiveness, history, explanations; a jail's own port; a jail that only observes; what
+    goes with a reload."""
+    network = lab(c)
+    network.listen("host", 2222)
+    network.listen("host", 2223)
+    host = Host(c, network, native=[
+        door(c, ports=[2222]), {**door(c), "name": "watch", "mode": "observe"}])
+    c.eventually(lambda: "f2b_jail_count 3" in host.get("/metrics"), 5, "there are not three jails")
+    knock(c, ATTACKER[4])
+    c.eventually(lambda: network.is_banned("bans_tcp_2222_ip4_32", ATTACKER[4]), 5, "no ban for the jail's port")
+    c.require(not network.reaches(2222) and network.reaches(2223), "the ban is not for the jail's port alone")
+    page = host.get("/metrics")
+    for line in ('f2b_jail_banned_current{jail="door"} 1', 'f2b_jail_banned_current{jail="watch"} 0',
+                 'tocsin_jail_observed_current{jail="watch"} 1', 'f2b_jail_failed_total{jail="door"} 3', "f2b_up 1"):
+        c.require(line in page, "the page lacks " + line)
+    c.require(ATTACKER[4] not in page, "an address is in the metrics")
+    told = host.command("bans", "explain", ATTACKER[4])
+    c.require("[door] is banned for another" in told and "[watch] would be banned" in told, told)
+    c.require("[door] the kernel keeps it out" in told, told)
+    c.require(host.command("bans", "remove", ATTACKER[4]).startswith("2 bans are ended"), "two jails have no ban to end")
+    c.eventually(lambda: network.reaches(2222), 5, "forgiven, and still kept out")
+    for refused, why in ((HOST[4], "address of this host"), ("127.0.0.1", "loopback"), ("0.0.0.0/0", "wider"), ("bob", "")):
+        told = host.command("bans", "add", refused, check=False)
+        c.require("tocsin bans add:" in told and why in told, "%s: %s" % (refused, told))
+    c.require("is banned until" in host.command("bans", "add", "198.51.100.0/31", "--for", "1h"), "a network is not banned")
+    c.require("observes" in host.command("bans", "add", ATTACKER[4], "--jail", "watch", check=False), "an observer bans")
+    c.require("door" in host.command("bans", "add", ATTACKER[4], "--jail", "dor", check=False), "no hint at the jails there are")
+    host.command("bans", "add", "2001:db8:1::/64", "--for", "ever", "--comment", "enough")
+    c.require(not network.reaches(2223, 6), "a network by hand is not kept out")
+    listed = host.command("bans")
+    c.require("for ever" in listed and "manual: enough" in listed, listed)
+    history = host.command("bans", "history", "--jail", "door")
+    c.require("banned" in history and "forgotten" in history, history)
+    # Without the jail its bans go, those by hand stay.
+    knock(c, ATTACKER[4])
+    c.eventually(lambda: network.is_banned("bans_tcp_2222_ip4_32", ATTACKER[4]), 5, "no second ban")
+    host.agent.config["jails"]["native"] = [door(c, name="other")]
+    host.agent.write()
+    with network.within("host"):
+        c.require(host.agent.request("POST", "/-/reload")[0] == 200, "it does not reload")
+    c.eventually(lambda: network.reaches(2222), 5, "the jail is gone and its ban is not")
+    c.require(not network.reaches(2223, 6), "a reload lifts bans by hand")
+    c.require(host.command("bans", "remove", "--all").strip() == "1 ban is ended", "what is left is not one ban")
+    c.eventually(lambda: network.reaches(2223, 6), 5, "all are forgiven, and one is kept out")
+
+
+class Sshd:
+    """A real sshd on the lab's host; what it says goes to a file as syslog daemons write it, and to a journal."""
+
+    def __init__(self, c, network, journal):
+        if not os.path.exists(SSHD) or not shutil.which("ssh"):
+            raise Skip("needs openssh-server and openssh-client")
+        self.network, self.journal = network, journal
+        folder = c.folder("sshd")
+        os.makedirs("/run/sshd", exist_ok=True)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", os.path.join(folder, "key")], check=True)
+        self.askpass = os.path.join(folder, "askpass")
+        with open(self.askpass, "w") as file:
+            file.write("#!/bin/sh\necho wrong\n")
+        os.chmod(self.askpass, stat.S_IRWXU)
+        self.log = open(c.path("logs", "auth.log"), "w", buffering=1)
+        self.process = network.popen(
+            "host", SSHD, "-D", "-e", "-f", "/dev/null", "-p", "2200", "-o", "HostKey=" + os.path.join(folder, "key"), "-o", "UsePAM=no",
+            "-o", "PidFile=none", "-o", "MaxStartups=100", stderr=subprocess.PIPE, text=True)
+        c.closing.append(self.close)
+        threading.Thread(target=self.relay, daemon=True).start()
+
+    def relay(self):
+        for line in self.process.stderr:
+            line = line.rstrip("\r\n")
+            self.log.write("%s host sshd[%d]: %s\n" % (time.strftime("%b %e %H:%M:%S"), self.process.pid, line))
+            self.journal.send(line.encode(), SYSLOG_IDENTIFIER=b"sshd", SYSLOG_PID=b"%d" % self.process.pid)
+
+    def attack(self, version):
+        """One login with wrong passwords; whether there was anybody to talk to."""
+        done = self.network.popen(
+            "attacker", "ssh", "-p", "2200", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=3",
+            "-o", "NumberOfPasswordPrompts=3", "-o", "PubkeyAuthentication=no", "-b", ATTACKER[version], "root@" + HOST[version],
+            env={**os.environ, "SSH_ASKPASS": self.askpass, "SSH_ASKPASS_REQUIRE": "force", "DISPLAY": ":0"},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            return "Permission denied" in done.communicate(timeout=6)[1]
+        except subprocess.TimeoutExpired:
+            # Cut off in the middle: nobody answers any more.
+            done.kill()
+            done.communicate()
+            return False
+
+    def close(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+@case("bans-sshd", needs="journald")
+def bans_sshd(c):
+    """A real sshd is attacked with wrong passwords: through a file with our own filter over IPv4, and through a journal with fail2ban's
+    over IPv6, it ends in a ban that the kernel enforces."""
+    source = "/etc/fail2ban"
+    if not os.path.exists(source + "/filter.d/sshd.conf"):
+        raise Skip("fail2ban is not installed")
+    network = lab(c)
+    journal = Journald(c)
+    c.folder("logs")
+    sshd = Sshd(c, network, journal)
+    settings = c.path("fail2ban")
+    shutil.copytree(source, settings)
+    with open(os.path.join(settings, "jail.local"), "w") as file:
+        file.write("[sshd]\nenabled = true\nbackend = systemd[namespace=%s]\njournalmatch = SYSLOG_IDENTIFIER=sshd\n"
+                   "port = 2200\nmaxretry = 3\nbanaction = nftables\n" % journal.name)
+    host = Host(
+        c, network, fail2ban={"config_dir": settings},
+        native=[{"name": "ssh-file", "files": [c.path("logs", "auth.log")], "filter": "sshd", "max_retry": 3, "mode": "observe"}])
+    c.eventually(lambda: len(json.loads(host.get("/api/jails"))["jails"]) == 3, 10, "there are not three jails")
+    for version in (4, 6):
+        c.eventually(lambda: not sshd.attack(version), 30, "the attacker is never kept out over IPv%d" % version)
+        banned = host.bans("sshd")
+        c.require(ATTACKER[version] in [one["ip"] for one in banned], "the journal leads to no ban: %s" % banned)
+    seen = [one["ip"] for one in host.bans("ssh-file")]
+    c.require(sorted(seen) == sorted([ATTACKER[4], "2001:db8:1::/64"]), "by the file there would be %s" % seen)
+    return "sshd=%d lines" % sum(1 for _ in open(c.path("logs", "auth.log")))
