@@ -48,6 +48,9 @@ struct JailsDocumentTests {
         let sections = [
             ("native", NativeJail.configurationKeys), ("ban_time_increment", BanTimeIncrement.configurationKeys),
             ("scope", BanScope.configurationKeys), ("json", JSONRule.configurationKeys),
+            ("action", ActionConfiguration.configurationKeys), ("webhook", WebhookActionSettings.ownKeys),
+            ("file", FileActionSettings.configurationKeys), ("http_list", HTTPListActionSettings.ownKeys),
+            ("request", HTTPListActionSettings.Request.configurationKeys),
         ]
         let (filled, strangers) = ConfigurationDocument.filled(text, with: sections)
         let expected = try withFilters(filled)
@@ -110,12 +113,16 @@ struct JailsDocumentTests {
 
     private struct Section: ConfigurationSection {
         var jails: [NativeJail]
-        static let configurationKeys = [ConfigurationKey("native", "list", "Jails.")]
+        var actions: [ActionConfiguration] = []
+        static let configurationKeys = [
+            ConfigurationKey("native", "list", "Jails."), ConfigurationKey("actions", "list", "Actions."),
+        ]
 
         init(jails: [NativeJail]) { self.jails = jails }
 
         init(_ reader: MappingReader) {
-            jails = NativeJail.read(reader.value("native"))
+            jails = reader.value("native").map { NativeJail.read($0) } ?? []
+            actions = reader.sections("actions") ?? []
             reader.finish()
         }
     }

@@ -102,10 +102,18 @@ final class JailsRoad: Sendable {
         let names = Set(enforcing.map(\.name))
         let guarding = plan.section.firewall.guarding(
             allowed: plan.section.ignored.compactMap { IPNetwork($0) })
+        let shared = Mutex<[String: ActionLane]>([:])
         let surroundings = CrewSurroundings(
             store: store, streams: streams, observer: observer, guarding: guarding, commands: ignoreCommands,
             makeLane: { [self] action, jail in
-                lane(action, plan.jails.first { $0.settings.name == jail }?.settings ?? JailSettings(name: jail))
+                if case .other(let name, let make) = action {
+                    return shared.withLock { lanes in
+                        let lane: ActionLane = lanes[name] ?? self.lane(name, of: plan, make)
+                        lanes[name] = lane
+                        return lane
+                    }
+                }
+                return lane(action, plan.jails.first { $0.settings.name == jail }?.settings ?? JailSettings(name: jail))
             },
             firewallLane: firewalls.lane(
                 enforcing, plan.section.firewall, guarding: guarding,
@@ -118,18 +126,23 @@ final class JailsRoad: Sendable {
         running.withLock { $0 = Running(crew: crew, plans: plan.jails, guarding: guarding) }
     }
 
+    /// A file or a list is one, whatever number of jails name it: they share a lane.
+    private func lane(_ name: String, of plan: Plan, _ make: (ActionContext) -> any BanAction) -> ActionLane {
+        let users = plan.jails.filter { jail in
+            !jail.settings.isObserving
+                && jail.actions.contains { if case .other(let other, _) = $0 { other == name } else { false } }
+        }.map(\.settings.name)
+        let context = ActionContext(name: name)
+        return ActionLane(
+            make(context), context: context, metrics: metrics, readiness: readiness,
+            holding: { [store] in users.flatMap { store.bans(of: $0, withGroups: true) } })
+    }
+
+    /// Of one jail alone.
     private func lane(_ action: JailAction, _ jail: JailSettings) -> ActionLane? {
-        let context: ActionContext
-        let made: any BanAction
-        switch action {
-        case .firewall: return nil
-        case .shell(let definition):
-            context = ActionContext(name: "\(jail.name)/\(definition.parameters["actname"] ?? definition.name)")
-            made = ShellAction(definition, jail: jail.name, facts: facts(jail), runner: runner, context: context)
-        case .other(let name, let make):
-            context = ActionContext(name: "\(jail.name)/\(name)")
-            made = make(context)
-        }
+        guard case .shell(let definition) = action else { return nil }
+        let context = ActionContext(name: "\(jail.name)/\(definition.identifier)")
+        let made = ShellAction(definition, jail: jail.name, facts: facts(jail), runner: runner, context: context)
         return ActionLane(
             made, context: context, metrics: metrics, readiness: readiness,
             holding: { [store] in store.bans(of: jail.name, withGroups: true) })
@@ -144,7 +157,7 @@ final class JailsRoad: Sendable {
             counts.banned = store.bans(of: jail.name).count
             return counts
         }
-        facts.holding = { [store] in store.bans(of: jail.name) }
+        facts.holding = { [store] in store.bans(of: jail.name, withGroups: true) }
         facts.merged = { [store] target, isOfAllJails in
             var query = BanEventQuery()
             query.target = target

@@ -85,15 +85,21 @@ package final class ActionLane: Sendable {
     /// The configuration was read again. Never waits.
     package func reload() { state.change { $0.mustReload = true } }
 
+    /// Has the action end without waiting for it, so that several end at the same time; `stop` waits.
+    package func end(isRemoved: Bool, within seconds: Double) {
+        state.change { state in
+            guard state.isRemoved == nil else { return }
+            context.end(within: seconds)
+            state.isRemoved = isRemoved
+        }
+    }
+
     /// Ends the action: what waits is done first, as far as the time suffices. Returns when it is over, or `seconds` have passed;
     /// false in the latter case.
     @discardableResult
     package func stop(isRemoved: Bool, within seconds: Double) -> Bool {
-        context.end(within: seconds)
-        let isRunning = state.change { state in
-            if state.isRemoved == nil { state.isRemoved = isRemoved }
-            return state.isStarted
-        }
+        end(isRemoved: isRemoved, within: seconds)
+        let isRunning = state.withLock { $0.isStarted }
         guard isRunning else { return true }
         let deadline = Timestamp.monotonic.adding(seconds: seconds)
         func waits(until time: Timestamp) -> Bool { state.wait(until: time) { $0.isOver ? true : nil } ?? false }

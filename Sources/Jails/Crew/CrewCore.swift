@@ -133,13 +133,15 @@ package final class CrewCore {
         flush(now)
         surroundings.store.commit()
         surroundings.banLog?.write()
-        let deadline = Timestamp.monotonic.adding(seconds: 2)
+        // All at the same time: one that hangs takes none of the others' time.
+        let (deadline, lanes) = (Timestamp.monotonic.adding(seconds: 2), lanes)
         for lane in lanes {
             let users = members.filter { $0.lanes.contains { $0 === lane } }
             let isRemoved =
                 lane !== surroundings.firewallLane && users.allSatisfy { removed.contains($0.plan.settings.name) }
-            lane.stop(isRemoved: isRemoved, within: max(0.1, deadline.seconds(since: .monotonic)))
+            lane.end(isRemoved: isRemoved, within: 2)
         }
+        for lane in lanes { lane.stop(isRemoved: false, within: max(0.1, deadline.seconds(since: .monotonic))) }
         reader?.stop()
     }
 
