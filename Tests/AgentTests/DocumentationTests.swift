@@ -2,7 +2,6 @@ import Alerting
 import Configuration
 import Exporter
 import Glibc
-import Jails
 import Testing
 import Transport
 
@@ -34,10 +33,6 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("jails", JailsSection.configurationKeys),
     ("fail2ban", Fail2banSection.configurationKeys),
     ("firewall", FirewallSection.configurationKeys),
-    ("actions", ActionConfiguration.configurationKeys),
-    ("ban_webhook", own(WebhookActionSettings.configurationKeys)),
-    ("ban_file", FileActionSettings.configurationKeys),
-    ("ban_http_list", own(HTTPListActionSettings.configurationKeys)),
 ]
 
 /// Without the HTTP client's keys, which have a table of their own.
@@ -54,10 +49,6 @@ private let places: [String: String] = [
     "queue_config": "metrics: {remote_write: [{url: \"http://a/\", queue_config: {%}}]}",
     "metadata_config": "metrics: {remote_write: [{url: \"http://a/\", metadata_config: {%}}]}",
     "fail2ban": "jails: {fail2ban: {%}}", "firewall": "jails: {firewall: {%}}",
-    "actions": "jails: {actions: [{file: {path: /a}, %}]}",
-    "ban_webhook": "jails: {actions: [{webhook: {url: \"http://a/\", %}}]}",
-    "ban_file": "jails: {actions: [{file: {path: /a, %}}]}",
-    "ban_http_list": "jails: {actions: [{http_list: {add: {url: \"http://a/\"}, remove: {url: \"http://a/\"}, %}}]}",
     "history": "alerting: {history: {%}}", "flapping": "alerting: {flapping: {%}}",
     "heartbeat": "alerting: {heartbeat: {url: \"http://a/\", %}}",
     "alerting": "alerting: {alertmanagers: [{static_configs: [{targets: [a]}]}], %}",
