@@ -46,7 +46,7 @@ def jails(folder, names, log):
     folder.mkdir()
     for part in ("filter.d", "action.d"):
         (folder / part).symlink_to(pathlib.Path(folder.parent / "stock" / part).resolve())
-    text = "[DEFAULT]\nmode = normal\nbackend = polling\nmaxretry = 5\nfindtime = 10m\nbantime = 10m\n"
+    text = "[DEFAULT]\nmode = normal\nbackend = polling\nusedns = no\nignoreself = false\nmaxretry = 5\nfindtime = 10m\nbantime = 10m\n"
     text += "".join(f"[{name}]\nenabled = true\nfilter = {name}\nlogpath = {log}\n" for name in names)
     (folder / "jail.conf").write_text(text)
     return folder
@@ -60,7 +60,8 @@ def main():
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--fail2ban-lines", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--backtest", default="jails backtest", help="the command that runs a whole configuration")
+    parser.add_argument("--backtest", default="jails backtest --confdir",
+                        help="the command that judges a configuration's logs; the directory is put behind it")
     parser.add_argument("--no-backtest", action="store_true", help="leave ten jails out")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -107,7 +108,7 @@ def main():
             failed |= ratio < bound
             print(f"{ratio:.2f} times {other}; bound {bound}")
         if not arguments.no_backtest:
-            backtest = [arguments.binary] + arguments.backtest.split() + ["--confdir"]
+            backtest = [arguments.binary] + arguments.backtest.split()
             one, ten = jails(folder / "one", FILTERS[:1], log), jails(folder / "ten", FILTERS, log)
             costs = [[run(backtest + [directory])[1] for directory in (one, ten)] for _ in range(arguments.rounds)]
             ratio = statistics.median(b / a for a, b in costs)
