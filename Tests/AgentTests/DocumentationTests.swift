@@ -2,6 +2,7 @@ import Alerting
 import Configuration
 import Exporter
 import Glibc
+import Jails
 import Testing
 import Transport
 
@@ -30,6 +31,13 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("heartbeat", HeartbeatConfiguration.configurationKeys),
     ("maintenance", AlertingSection.maintenanceKeys),
     ("alertmanagers", AlertmanagerGroup.ownKeys),
+    ("jails", JailsSection.configurationKeys),
+    ("fail2ban", Fail2banSection.configurationKeys),
+    ("firewall", FirewallSection.configurationKeys),
+    ("actions", ActionConfiguration.configurationKeys),
+    ("ban_webhook", own(WebhookActionSettings.configurationKeys)),
+    ("ban_file", FileActionSettings.configurationKeys),
+    ("ban_http_list", own(HTTPListActionSettings.configurationKeys)),
 ]
 
 /// Without the HTTP client's keys, which have a table of their own.
@@ -45,6 +53,11 @@ private let places: [String: String] = [
     "remote_write": "metrics: {remote_write: [{url: \"http://a/\", %}]}",
     "queue_config": "metrics: {remote_write: [{url: \"http://a/\", queue_config: {%}}]}",
     "metadata_config": "metrics: {remote_write: [{url: \"http://a/\", metadata_config: {%}}]}",
+    "fail2ban": "jails: {fail2ban: {%}}", "firewall": "jails: {firewall: {%}}",
+    "actions": "jails: {actions: [{file: {path: /a}, %}]}",
+    "ban_webhook": "jails: {actions: [{webhook: {url: \"http://a/\", %}}]}",
+    "ban_file": "jails: {actions: [{file: {path: /a, %}}]}",
+    "ban_http_list": "jails: {actions: [{http_list: {add: {url: \"http://a/\"}, remove: {url: \"http://a/\"}, %}}]}",
     "history": "alerting: {history: {%}}", "flapping": "alerting: {flapping: {%}}",
     "heartbeat": "alerting: {heartbeat: {url: \"http://a/\", %}}",
     "alerting": "alerting: {alertmanagers: [{static_configs: [{targets: [a]}]}], %}",
@@ -90,6 +103,7 @@ struct DocumentationTests {
                 #expect(written.logs == plain.logs, "\(section): \(key.name)")
                 #expect(written.metrics == plain.metrics, "\(section): \(key.name)")
                 #expect(written.rules == plain.rules, "\(section): \(key.name)")
+                #expect(written.jails == plain.jails, "\(section): \(key.name)")
                 #expect(written.alerting.forwarding == plain.alerting.forwarding, "\(section): \(key.name)")
             }
         }

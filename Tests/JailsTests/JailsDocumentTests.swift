@@ -48,9 +48,6 @@ struct JailsDocumentTests {
         let sections = [
             ("native", NativeJail.configurationKeys), ("ban_time_increment", BanTimeIncrement.configurationKeys),
             ("scope", BanScope.configurationKeys), ("json", JSONRule.configurationKeys),
-            ("action", ActionConfiguration.configurationKeys), ("webhook", WebhookActionSettings.ownKeys),
-            ("file", FileActionSettings.configurationKeys), ("http_list", HTTPListActionSettings.ownKeys),
-            ("request", HTTPListActionSettings.Request.configurationKeys),
         ]
         let (filled, strangers) = ConfigurationDocument.filled(text, with: sections)
         let expected = try withFilters(filled)

@@ -5,7 +5,7 @@ import Jails
 import Telemetry
 
 /// `jails:` of the configuration file.
-struct JailsSection: Sendable, ConfigurationSection {
+struct JailsSection: Sendable, Equatable, ConfigurationSection {
     /// What jails do that do not say.
     enum Mode: String, CaseIterable, Sendable {
         /// Everything but the ban.
@@ -34,12 +34,12 @@ struct JailsSection: Sendable, ConfigurationSection {
         ConfigurationKey("fail2ban", "mapping", "fail2ban's jails, run as they are: see [fail2ban](#fail2ban)."),
         ConfigurationKey(
             "native", "list of jails",
-            "Jails of our own: see [native](#native). Without this key and `fail2ban`: one for sshd."),
+            "Jails of our own: see [jails.md](jails.md#native-jails). Without this key and `fail2ban`: one for sshd."),
         ConfigurationKey(
             "actions", "list of actions", default: "[]",
-            "What native jails may name in `actions` beside `firewall`: see [actions](#actions)."),
+            "What native jails may name in `actions` beside `firewall`: see [Actions of jails](#actions-of-jails)."),
         ConfigurationKey(
-            "ignore", "list of addresses", default: "[]",
+            "ignore", "list of strings", default: "[]",
             "Whom no jail bans: addresses, networks, names of hosts, `file:/path` of such a list."),
         ConfigurationKey(
             "ban_log", "path", "A file to which bans are also written, a line each, as fail2ban's log has them."),

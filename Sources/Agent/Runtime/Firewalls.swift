@@ -26,7 +26,7 @@ final class Firewalls: Sendable {
 
     /// One lane for all jails that enforce with the firewall; nil where none does.
     func lane(
-        _ jails: [JailSettings], _ section: FirewallSection, allowed: [IPNetwork],
+        _ jails: [JailSettings], _ section: FirewallSection, guarding: LockoutGuard,
         holding: @escaping @Sendable () -> [Ban]
     ) -> ActionLane? {
         guard !jails.isEmpty else {
@@ -39,14 +39,20 @@ final class Firewalls: Sendable {
             start(section)
         }
         guard let firewall = running.withLock({ $0?.firewall }) else { return nil }
-        do throws(BanActionError) { try firewall.allow(allowed) } catch {
-            // Readiness shows it, and the lane tries again.
-            logger.error("firewall: \(error)")
-        }
+        allow(guarding)
         firewall.retain(Set(jails.map(\.name)))
         let action = JointFirewallAction(jails, firewall)
         return ActionLane(
             action, context: ActionContext(name: action.name), metrics: metrics, readiness: readiness, holding: holding)
+    }
+
+    /// Lets pass whom nobody may keep out: who that is changes.
+    func allow(_ guarding: LockoutGuard) {
+        guard let firewall = running.withLock({ $0?.firewall }) else { return }
+        do throws(BanActionError) { try firewall.allow(guarding.standing()) } catch {
+            // Readiness shows it, and the lane tries again.
+            logger.error("firewall: \(error)")
+        }
     }
 
     private func start(_ section: FirewallSection) {

@@ -20,7 +20,7 @@ final class JailsRoad: Sendable {
     private struct Running: Sendable {
         var crew: JailCrew
         var plans: [JailPlan]
-        var section: JailsSection
+        var guarding: LockoutGuard
     }
 
     let store: BanStore
@@ -100,11 +100,11 @@ final class JailsRoad: Sendable {
     private func start(_ plan: Plan) {
         let enforcing = plan.jails.filter(\.usesFirewall).map(\.settings)
         let names = Set(enforcing.map(\.name))
-        let allowed = plan.section.ignored.compactMap { IPNetwork($0) }
         let shared = Mutex<[String: ActionLane]>([:])
+        let guarding = plan.section.firewall.guarding(
+            allowed: plan.section.ignored.compactMap { IPNetwork($0) })
         let surroundings = CrewSurroundings(
-            store: store, streams: streams, observer: observer,
-            guarding: plan.section.firewall.guarding(allowed: allowed), commands: ignoreCommands,
+            store: store, streams: streams, observer: observer, guarding: guarding, commands: ignoreCommands,
             makeLane: { [self] action, jail in
                 if case .other(let name, let make) = action {
                     return shared.withLock { lanes in
@@ -116,14 +116,14 @@ final class JailsRoad: Sendable {
                 return lane(action, plan.jails.first { $0.settings.name == jail }?.settings ?? JailSettings(name: jail))
             },
             firewallLane: firewalls.lane(
-                enforcing, plan.section.firewall, allowed: allowed,
+                enforcing, plan.section.firewall, guarding: guarding,
                 holding: { [store] in store.bans(of: nil).filter { names.contains($0.jail) } }),
             throttle: BanThrottle(
                 perMinute: plan.section.firewall.bansPerMinute, metrics: metrics,
                 note: { [logger] text in logger.warning("\(text)") }),
             banLog: plan.section.banLog.map { BanLog(path: $0, zone: plan.section.zone ?? .utc) })
         let crew = JailCrew(plan.jails, surroundings)
-        running.withLock { $0 = Running(crew: crew, plans: plan.jails, section: plan.section) }
+        running.withLock { $0 = Running(crew: crew, plans: plan.jails, guarding: guarding) }
     }
 
     /// A file or a list is one, whatever number of jails name it: they share a lane.
@@ -172,6 +172,7 @@ final class JailsRoad: Sendable {
     }
 
     func look() {
+        if let guarding = running.withLock({ $0?.guarding }) { firewalls.allow(guarding) }
         let failure = store.numbers.failure
         readiness.set("bans", failure.map { .degraded("the state of bans cannot be written: \($0)") } ?? .ok)
     }

@@ -48,6 +48,10 @@ extension CrewCore {
             return .failure(
                 BanActionError("jail \(jail) only observes: nobody is banned before jails.mode is enforce"))
         }
+        if target.network == nil, members[index].plan.actions.allSatisfy(\.isFirewall) {
+            return .failure(
+                BanActionError("\"\(target)\" is not banned: expected an address or a network for jail \(jail)"))
+        }
         if let reason = surroundings.guarding.refusal(of: target) {
             return .failure(BanActionError("\(target) is not banned: \(reason)"))
         }

@@ -174,6 +174,8 @@ package final class CrewCore {
                 self.take(failure, jail, now, isLive)
             }
         }
+        // Compiled before the first line that matters.
+        for number in reader.sets.indices where sets[number] == nil { _ = set(number) }
         for index in members.indices where members[index].lines > 0 {
             surroundings.observer.read(lines: members[index].lines, in: members[index].plan.settings.name)
             members[index].lines = 0

@@ -71,7 +71,10 @@ enum FirewallRule: Sendable {
             // NF_ACCEPT, NF_DROP
             case .accept: batch.verdict(1)
             case .drop: batch.verdict(0)
+            case .reject where set.scope.protocols == [6]:
+                batch.expression("reject") { $0.number(NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST.rawValue) }
             case .reject:
+                // Seen to be sent for IPv4 only at this hook (Linux 6.18); dropped it is in any case.
                 batch.expression("reject") {
                     $0.number(NFTA_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH.rawValue)
                     $0.bytes(NFTA_REJECT_ICMP_CODE, [UInt8(NFT_REJECT_ICMPX_PORT_UNREACH.rawValue)])

@@ -114,12 +114,12 @@ package final class BlockList: Sendable {
             if stop?.isStopped == true { return false }
             failure = "the list \(settings.name) (\(settings.source.description)) \(error.description)"
         }
+        if failure == nil { enforce() }
         state.withLock { state in
             state.status.attempts += 1
             state.status.failure = failure
             if failure == nil { state.status.lastSuccess = now } else { state.status.failures += 1 }
         }
-        if failure == nil { enforce() }
         return failure == nil
     }
 

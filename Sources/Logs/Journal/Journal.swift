@@ -115,7 +115,9 @@ package struct Journal: ~Copyable {
     }
 
     /// What was added since the last conjunction or disjunction OR what follows.
-    package func addDisjunction() throws(JournalError) { try Self.check(sd_journal_add_disjunction(handle), "join matches") }
+    package func addDisjunction() throws(JournalError) {
+        try Self.check(sd_journal_add_disjunction(handle), "join matches")
+    }
 
     /// Everything added before AND what follows.
     func addConjunction() throws(JournalError) { try Self.check(sd_journal_add_conjunction(handle), "join matches") }
@@ -126,7 +128,9 @@ package struct Journal: ~Copyable {
         try Self.check(failure(.seek) ?? sd_journal_seek_head(handle), "seek the journal's head")
     }
 
-    package func seekTail() throws(JournalError) { try Self.check(sd_journal_seek_tail(handle), "seek the journal's tail") }
+    package func seekTail() throws(JournalError) {
+        try Self.check(sd_journal_seek_tail(handle), "seek the journal's tail")
+    }
 
     package func seek(realtime microseconds: UInt64) throws(JournalError) {
         try Self.check(failure(.seek) ?? sd_journal_seek_realtime_usec(handle, microseconds), "seek by time")

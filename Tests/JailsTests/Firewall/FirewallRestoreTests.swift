@@ -105,6 +105,28 @@ import Testing
         }
     }
 
+    @Test("a change is seen also where the kernel tells of more than there is room for")
+    func overflow() async throws {
+        try await NetworkNamespace.run {
+            let rig = FirewallRig()
+            let jail = rig.action("a")
+            try jail.start(restoring: [rig.ban("192.0.2.1", -1)], now: rig.now)
+            let elements = (0..<40_000).map { "10.0.\($0 / 256).\($0 % 256)" }.joined(separator: ",")
+            let path = "/tmp/tocsin-elements-\(getpid())"
+            let file = try #require(fopen(path, "w"))
+            defer { unlink(path) }
+            fputs(
+                "table ip other {\n set s {\n type ipv4_addr\n elements = { \(elements) }\n }\n }\nflush ruleset\n",
+                file)
+            fclose(file)
+            try rig.monitored {
+                try #require(try NetworkNamespace.shell("nft -f \(path)").isEmpty)
+                try #require(NetworkNamespace.await(2) { rig.restores == 1 }, "not restored")
+                try #require(try rig.remaining("192.0.2.1", "a") != nil)
+            }
+        }
+    }
+
     @Test("own changes and those of other tables restore nothing")
     func noLoop() async throws {
         try await NetworkNamespace.run {

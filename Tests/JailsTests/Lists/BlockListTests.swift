@@ -3,6 +3,7 @@ import Configuration
 import Glibc
 import PushServer
 import Synchronization
+import Telemetry
 import Testing
 import Transport
 
@@ -123,6 +124,19 @@ struct BlockListTests {
         #expect(again.networks.isEmpty)
         #expect(again.refresh(now: 4, stop: nil))
         #expect(again.networks.count == 2)
+    }
+
+    @Test("lists run until they are told to end")
+    func running() throws {
+        try files.write("list.txt", "192.0.2.0/24\n")
+        let lists = BlockLists([list(.file(files.path + "/list.txt"))])
+        lists.start()
+        for _ in 0..<500 where lists.states[0].state == .starting { usleep(10_000) }
+        #expect(lists.states[0].name == "bans/list/test")
+        #expect(lists.states[0].state == .ok)
+        #expect(lists.list(with: IPNetwork(ipv4: 0xc000_0207)) != nil)
+        #expect(lists.list(with: IPNetwork(ipv4: 1)) == nil)
+        lists.stop()
     }
 
     @Test("settings are read, and what is wrong with them is told")

@@ -3,6 +3,7 @@ import Configuration
 import Glibc
 import PushServer
 import Synchronization
+import Telemetry
 import TestSupport
 import Testing
 
@@ -172,6 +173,40 @@ struct BanFeedTests {
         #expect(emitted.all.isEmpty)
         host.box.tamper.withLock { $0 = nil }
         #expect(reader.poll(now: Self.now, stop: nil))
+        #expect(emitted.targets == ["192.0.2.1"])
+    }
+
+    @Test("two hosts with each its threads hear of one another, and end when they are told to")
+    func together() throws {
+        let files = try ConfigurationFiles([:])
+        let now = Timestamp.now.secondsSince1970
+        func sharing(_ name: String, peer: String?, _ emitted: EmittedBans) -> BanSharing {
+            var settings = SharingSettings()
+            settings.secret = Self.secret
+            if let peer { settings.peers = [PeerSettings(name: "one", url: peer)] }
+            return BanSharing(
+                settings, host: name, userAgent: "tocsin", store: BanStore(directory: files.path + "/" + name),
+                exempt: { [] }, emit: emitted.emit)
+        }
+        let kept = BanStore(directory: files.path + "/one")
+        kept.add(Ban(jail: "sshd", target: BanTarget("192.0.2.1"), time: now, duration: 600))
+        kept.commit()
+        let one = sharing("one", peer: nil, EmittedBans())
+        let server = PushServer { request in
+            let since = request.line.split(separator: " ")[1].split(separator: "=").dropFirst().first ?? ""
+            let answer = one.answer(
+                since: String(since), signature: request.headers[BanFeed.header.lowercased()], now: now)
+            return .bytes(answer.body, headers: [])
+        }
+        defer { server.stop() }
+        let emitted = EmittedBans()
+        let two = sharing("two", peer: "http://127.0.0.1:\(server.port)/api/bans/feed", emitted)
+        #expect(two.states.map(\.name) == ["bans/peer/one"])
+        two.start()
+        for _ in 0..<500 where two.states[0].state == .starting { usleep(10_000) }
+        #expect(two.states[0].state == .ok)
+        two.stop()
+        // What stood in the store of the one is where the feed begins.
         #expect(emitted.targets == ["192.0.2.1"])
     }
 

@@ -44,7 +44,7 @@ struct BanEventTests {
         #expect(
             text
                 == #"{"time":"1970-01-12T13:46:40.000Z","event":"banned","jail":"sshd","target":"192.0.2.1","duration":600.0,"#
-                + #""banned_at":"1970-01-12T13:45:00.000Z","count":1,"failures":5,"origin":"failures","matches":["one","two"]}"#
+                + #""banned_at":"1970-01-12T13:45:00.000Z","end":"1970-01-12T13:55:00.000Z","count":1,"failures":5,"origin":"failures","matches":["one","two"]}"#
         )
     }
 
