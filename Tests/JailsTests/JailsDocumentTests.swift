@@ -113,6 +113,8 @@ struct JailsDocumentTests {
         var actions: [ActionConfiguration] = []
         static let configurationKeys = [
             ConfigurationKey("native", "list", "Jails."), ConfigurationKey("actions", "list", "Actions."),
+            // The agent's to read.
+            ConfigurationKey("mode", "string", "Mode."), ConfigurationKey("fail2ban", "mapping", "fail2ban."),
         ]
 
         init(jails: [NativeJail]) { self.jails = jails }
