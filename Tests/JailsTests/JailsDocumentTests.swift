@@ -48,9 +48,6 @@ struct JailsDocumentTests {
         let sections = [
             ("native", NativeJail.configurationKeys), ("ban_time_increment", BanTimeIncrement.configurationKeys),
             ("scope", BanScope.configurationKeys), ("json", JSONRule.configurationKeys),
-            ("action", ActionConfiguration.configurationKeys), ("webhook", WebhookActionSettings.ownKeys),
-            ("file", FileActionSettings.configurationKeys), ("http_list", HTTPListActionSettings.ownKeys),
-            ("request", HTTPListActionSettings.Request.configurationKeys),
         ]
         let (filled, strangers) = ConfigurationDocument.filled(text, with: sections)
         let expected = try withFilters(filled)
@@ -116,6 +113,8 @@ struct JailsDocumentTests {
         var actions: [ActionConfiguration] = []
         static let configurationKeys = [
             ConfigurationKey("native", "list", "Jails."), ConfigurationKey("actions", "list", "Actions."),
+            // The agent's to read.
+            ConfigurationKey("mode", "string", "Mode."), ConfigurationKey("fail2ban", "mapping", "fail2ban."),
         ]
 
         init(jails: [NativeJail]) { self.jails = jails }

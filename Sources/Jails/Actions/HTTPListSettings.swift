@@ -56,8 +56,7 @@ package struct HTTPListActionSettings: ConfigurationSection, Equatable {
     var timeout = 10.0
     var http = HTTPClientConfiguration()
 
-    package static let configurationKeys = ownKeys + HTTPClientConfiguration.configurationKeys
-    static let ownKeys: [ConfigurationKey] =
+    package static let configurationKeys: [ConfigurationKey] =
         [
             ConfigurationKey("add", "mapping", "The request for a ban: method, url, body."),
             ConfigurationKey("remove", "mapping", "The request for its end: method, url, body."),
@@ -69,7 +68,7 @@ package struct HTTPListActionSettings: ConfigurationSection, Equatable {
             ConfigurationKey("rate", "float", default: "4", "Requests in a second, at most."),
             ConfigurationKey("tries", "int", default: "5", "How often a request is tried before it is given up."),
             ConfigurationKey("timeout", "duration", default: "10s", "How long one request may take."),
-        ]
+        ] + HTTPClientConfiguration.configurationKeys
 
     package init(_ reader: MappingReader) {
         if let request: Request = reader.section("add") { add = request }

@@ -18,8 +18,7 @@ package struct WebhookActionSettings: ConfigurationSection, Equatable {
     package var sendsMatches = false
     package var mostTries = 5
 
-    package static let configurationKeys = ownKeys + HTTPClientConfiguration.configurationKeys
-    static let ownKeys: [ConfigurationKey] =
+    package static let configurationKeys: [ConfigurationKey] =
         [
             ConfigurationKey("url", "secret", "Where changes are posted."),
             ConfigurationKey("url_file", "secret file", "A file with the URL."),
@@ -30,7 +29,7 @@ package struct WebhookActionSettings: ConfigurationSection, Equatable {
             ConfigurationKey("unbans", "bool", default: "true", "Whether the ends of bans are told of."),
             ConfigurationKey("matches", "bool", default: "false", "Whether log lines that led to a ban go along."),
             ConfigurationKey("tries", "int", default: "5", "How often a request is tried before it is given up."),
-        ]
+        ] + HTTPClientConfiguration.configurationKeys
 
     package init() {}
 
