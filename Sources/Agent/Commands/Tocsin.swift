@@ -10,7 +10,8 @@ struct Tocsin: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             RunCommand.self, CheckCommand.self, LogsCommand.self, QueryCommand.self, MetricsCommand.self,
-            AlertsCommand.self, SilenceCommand.self, RulesCommand.self, BansCommand.self, HashPasswordCommand.self,
+            AlertsCommand.self, SilenceCommand.self, RulesCommand.self, BansCommand.self, JailsCommand.self,
+            HashPasswordCommand.self,
             TestCommand.self,
             VersionCommand.self,
         ])

@@ -28,8 +28,14 @@ final class JailSet {
     }
 
     /// Reads a line; `body` gets the jail's number and what failed in it.
-    func read(_ line: RawSpan, time: Double?, now: Double, _ body: (Int, Failure) -> Void) {
-        if !places.isEmpty { group.read(line, time: time, now: now) { body(places[$0], $1) } }
+    ///
+    /// - Parameter dateNow: what dates without a year count from, where that is another time than `now`.
+    func read(
+        _ line: RawSpan, time: Double?, now: Double, dateNow: Double? = nil, _ body: (Int, Failure) -> Void
+    ) {
+        if !places.isEmpty {
+            group.read(line, time: time, now: now, dateNow: dateNow) { body(places[$0], $1) }
+        }
         for (jail, filter) in others {
             for failure in filter.failures(in: line, time: time, now: now) { body(jail, failure) }
         }

@@ -65,13 +65,16 @@ package final class FilterGroup {
     /// - Parameters:
     ///   - time: of the line where its source knows it, as the journal does; seconds since 1970.
     ///   - now: seconds since 1970.
-    package func read(_ line: RawSpan, time: Double?, now: Double, _ body: (Int, Failure) -> Void) {
+    ///   - dateNow: what dates without a year count from, where that is another time than `now`.
+    package func read(
+        _ line: RawSpan, time: Double?, now: Double, dateNow: Double? = nil, _ body: (Int, Failure) -> Void
+    ) {
         line.withText(&repaired, longest: Filter.longestLine) { text in
             // By index: an iterator of an array allocates where nothing is optimised, and tests count.
             for index in parts.indices {
                 let part = parts[index]
                 let dater = part.dater
-                dater.read(text, given: time, cuts: part.cutsDates, now: now)
+                dater.read(text, given: time, cuts: part.cutsDates, now: dateNow ?? now)
                 for index in part.multiline.indices {
                     let member = part.multiline[index]
                     member.filter.readLines(text, dater, now: now) { body(member.place, $0) }

@@ -70,7 +70,7 @@ extension BanEvent {
     }
 
     /// RFC 3339 with milliseconds.
-    static func text(_ seconds: Double) -> String {
+    package static func text(_ seconds: Double) -> String {
         RFC3339.text(Int64(min(max(seconds, 0), 9e9) * 1e9)).prefix(23) + "Z"
     }
 }
