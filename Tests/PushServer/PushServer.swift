@@ -58,7 +58,13 @@ package final class PushServer: Sendable {
         Self.thread { [self] in
             while true {
                 let connection = accept(descriptor, nil, nil)
-                guard connection >= 0 else { return }
+                if connection < 0, errno == EINTR || errno == ECONNABORTED { continue }
+                guard connection >= 0 else {
+                    // Only here: whoever else closed it could have this thread take a connection of the next that gets
+                    // the number.
+                    Glibc.close(descriptor)
+                    return
+                }
                 let number = state.withLock { state -> Int? in
                     guard !state.isClosed else { return nil }
                     state.connections[connection] = state.count
@@ -84,7 +90,6 @@ package final class PushServer: Sendable {
             for connection in state.connections.keys { shutdown(connection, Int32(SHUT_RDWR)) }
         }
         shutdown(listener, Int32(SHUT_RDWR))
-        Glibc.close(listener)
     }
 
     private func serve(_ connection: Int32, _ number: Int) {
