@@ -134,7 +134,10 @@ def bans_commands(c):
     c.require(not network.reaches(2222) and network.reaches(2223), "the ban is not for the jail's port alone")
     page = host.get("/metrics")
     for line in ('f2b_jail_banned_current{jail="door"} 1', 'f2b_jail_banned_current{jail="watch"} 0',
-                 'tocsin_jail_observed_current{jail="watch"} 1', 'f2b_jail_failed_total{jail="door"} 3', "f2b_up 1"):
+                 'tocsin_jail_observed_current{jail="watch"} 1', 'f2b_firewall_elements{jail="door"} 1',
+                 "f2b_firewall_restores_total 0", "f2b_firewall_errors_total 0", 'f2b_firewall_packets_total{set="bans_tcp_2222_ip4_32"}',
+                 'tocsin_ban_action_changes_total{action="firewall",change="ban",result="ok"} 1', 'tocsin_ban_action_queued{action="firewall"} 0',
+                 'f2b_jail_failed_total{jail="door"} 3', "f2b_up 1"):
         c.require(line in page, "the page lacks " + line)
     c.require(ATTACKER[4] not in page, "an address is in the metrics")
     told = host.command("bans", "explain", ATTACKER[4])

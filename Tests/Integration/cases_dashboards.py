@@ -28,6 +28,10 @@ LATER = {
     "alertmanager_notifications_failed_total": "no notification was given up",
     "alertmanager_notifications_suppressed_total": "no notification was held back",
     "tocsin_alert_flapping_changes_suppressed_total": "no alert flapped",
+    # The cases bans-… have these.
+    "f2b_firewall_packets_total": "no jail enforces", "f2b_firewall_elements": "no jail enforces",
+    "f2b_firewall_restores_total": "no jail enforces", "f2b_firewall_errors_total": "no jail enforces",
+    "tocsin_ban_action_changes_total": "no jail enforces", "tocsin_ban_action_queued": "no jail enforces",
 }
 
 # Names in a query without data here, and what this host or this moment lacks. The names themselves must be served for
@@ -42,6 +46,7 @@ ABSENT = {
 }
 # The same for queries that tell something only in some states: what marks them, and the state.
 STATES = {
+    "f2b_jail_banned_total{job=\"node\", instance=~\".+\"}[1h])) > 0": "nobody is banned",
     "deriv(": "no file system fills up",
     "node_scrape_collector_success{job=\"node\", instance=~\".+\"} == 0": "no collector fails",
     "node_disk_read_time_seconds_total": "nothing was read from a disk",
@@ -138,12 +143,15 @@ def dashboards_queries(c):
     agent = c.agent([server], [c.files(), journal], metrics={"collectors": {
         "containers": {"enabled": True, "docker_data_root": [daemon.data]}, "tcpstat": {"enabled": True},
         "processes": {"enabled": True}, "textfile": {"enabled": True, "directory": [c.folder("textfile")]}}},
+        jails={"native": [{"name": "door", "files": [c.path("door.log")], "patterns": ["^doord: no entry from <ip>$"]}]},
         alerting=dict(alerting(webhook), heartbeat={"url": pings.url, "interval": "1s"})).start()
     begun(c, agent)
     post(agent, [{"labels": {"alertname": "A"}}])
     prometheus = Prometheus(c, "127.0.0.1:%d" % agent.port, job_name="node", scrape_interval="2s", scrape_timeout="2s")
-    with open(c.path("logs", "a.log"), "a") as file:
+    with open(c.path("logs", "a.log"), "a") as file, open(c.path("door.log"), "a") as door:
         for number in range(8):
+            door.write("%d doord: no entry from 203.0.113.9\n" % time.time())
+            door.flush()
             file.write("line %d\n" % number)
             file.flush()
             time.sleep(2)

@@ -26,9 +26,9 @@ LACKING = {
     "sysctl": "node_sysctl_", "wifi": "node_wifi_", "xfrm": "node_xfrm_", "zoneinfo": "node_zoneinfo_",
 }
 OPTIONAL = ["buddyinfo", "cgroups", "interrupts", "processes", "softirqs"]
-# Names of node_exporter, Promtail and cAdvisor that promtool finds fault with.
+# Names of node_exporter, Promtail, cAdvisor and fail2ban's exporters that promtool finds fault with.
 NOISE = ("node_entropy_", "node_memory_", "node_netstat_", "node_wifi_station_", "promtail_targets_active_total ",
-         "container_memory_failcnt ")
+         "container_memory_failcnt ", "f2b_jail_count ")
 # Families that we have, as the fixtures' newer node_exporter does, and 1.5.0 has not; and why it has not.
 NEWER = {
     "node_btrfs_commit_seconds_total": "btrfs does not read commit_stats",
@@ -108,7 +108,7 @@ def documented(c, text, foreign=()):
     """Requires docs/metrics.md to list the families of this page with their types and all their labels."""
     types, samples = read(text)
     with open(DOCUMENT, encoding="utf-8") as file:
-        lines = re.findall(r"^\| `((?:node|tocsin|process|container|machine|promtail|probe|logentry)_[^`]*)` \| (\w+) \|(.*?)\|", file.read(), re.M)
+        lines = re.findall(r"^\| `((?:node|tocsin|f2b|process|container|machine|promtail|probe|logentry)_[^`]*)` \| (\w+) \|(.*?)\|", file.read(), re.M)
     rows = [row[:2] for row in lines]
     listed = {name: set(re.findall(r"`([^`]+)`", labels)) for name, _, labels in lines}
     exact = {name: kind for name, kind in rows if "*" not in name}
