@@ -164,7 +164,7 @@ def unit_systemd(c):
             "journalctl", "-u", "tocsin", "-o", "cat", "-n", "5", check=False)))
     c.require('"ready":true,"degraded":false' in system.run("curl", "-s", "http://127.0.0.1:9464/-/ready"), "not ready")
     status = system.run("cat", "/proc/%s/status" % shows("MainPID"))
-    for line in ("CapEff:\t0000000000000004", "CapBnd:\t0000000000000004", "NoNewPrivs:\t1", "Seccomp:\t2"):
+    for line in ("CapEff:\t0000000000001004", "CapBnd:\t0000000000001004", "NoNewPrivs:\t1", "Seccomp:\t2"):
         c.require(line in status, "expected %r in the process's status" % line)
     c.require("\nUid:\t0" not in status, "it runs as root")
     system.run("systemctl", "start", "chatty")
