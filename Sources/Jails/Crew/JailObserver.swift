@@ -3,7 +3,7 @@ package protocol JailObserver: AnyObject, Sendable {
     /// `place` is the jail's name.
     func observed(_ event: JailEvent, in jail: String, now: Double)
 
-    /// How long a line took from its reading to the end of its evaluation does not matter to anybody; how many were read does.
+    /// So many lines were read for a jail since the last time.
     func read(lines: Int, in jail: String)
 
     /// What is wrong with what the jails read, by place; all that is wrong at the moment.
