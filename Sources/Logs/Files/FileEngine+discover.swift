@@ -24,8 +24,9 @@ extension FileEngine {
     func discover(_ now: Timestamp) throws(SourceError) {
         lastDiscovery = now
         nextDiscovery = now.adding(watcher.isExhausted ? tuning.idleSweep : tuning.discoveryInterval)
-        let wanted = wantedFiles()
-        dropVanished(wanted, now)
+        let (wanted, unclear) = wantedFiles()
+        if !unclear.isEmpty { nextDiscovery = min(nextDiscovery, now.adding(tuning.discoverySpacing)) }
+        dropVanished(wanted, now, but: unclear)
         // Rotated names after the names they derive from: those may claim them.
         var names: [String: Set<String>] = [:]
         for path in wanted.keys {
@@ -40,7 +41,7 @@ extension FileEngine {
         }
         var later: [(path: String, base: String)] = []
         for path in wanted.keys.sorted() {
-            guard let one = wanted[path] else { continue }
+            guard let one = wanted[path], !unclear.contains(path) else { continue }
             if let file = filesByPath[path], file.isRotatedName, file.active == nil, file.queue.isEmpty { drop(file) }
             if let file = filesByPath[path] {
                 update(file, one, now)
@@ -55,18 +56,6 @@ extension FileEngine {
         for key in problems.keys where key.hasPrefix(Self.labelProblem) {
             if wanted[String(key.dropFirst(Self.labelProblem.count))] == nil { setProblem(key, nil) }
         }
-    }
-
-    /// All jobs' targets, by path.
-    private func wantedFiles() -> [String: WantedFile] {
-        var wanted: [String: WantedFile] = [:]
-        for job in jobs {
-            let found = job.job.discovery.discover()
-            watch(Set(found.watchedDirectories), of: job)
-            setProblem("job \(job.name)", found.problems.first)
-            for target in found.targets { wanted[target.path, default: WantedFile()].targets.append((job, target)) }
-        }
-        return wanted
     }
 
     /// The path among the targets of which this one is a rotated generation, by its name.
@@ -230,8 +219,8 @@ extension FileEngine {
     }
 
     /// Lets go of the files that are no targets any more. One that is gone is read to its end first.
-    private func dropVanished(_ wanted: [String: WantedFile], _ now: Timestamp) {
-        for file in files where wanted[file.path] == nil {
+    private func dropVanished(_ wanted: [String: WantedFile], _ now: Timestamp, but unclear: Set<String>) {
+        for file in files where wanted[file.path] == nil && !unclear.contains(file.path) {
             look(at: file, now)
             if file.active != nil || file.queue.isEmpty { drop(file) }
         }
@@ -262,7 +251,7 @@ extension FileEngine {
 
     // MARK: Directories
 
-    private func watch(_ wanted: Set<String>, of job: FileReadingJob) {
+    func watch(_ wanted: Set<String>, of job: FileReadingJob) {
         let gone = job.directories.subtracting(wanted)
         job.directories = wanted
         for directory in gone { forgetDirectory(directory, besides: job) }

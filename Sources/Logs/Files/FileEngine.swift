@@ -16,6 +16,8 @@ final class FileEngine {
     var files: [FollowedFile] = []
     var filesByPath: [String: FollowedFile] = [:]
     var known = KnownFiles()
+    /// As of the last look at the file system.
+    var sightings: [String: Sighting] = [:]
     /// To be saved with the next commit; nothing forgets.
     private(set) var changes: [FileIdentity: [UInt8]] = [:]
     /// Since when known files are gone (monotonic).
