@@ -80,6 +80,11 @@ extension FileEngine {
     private func takeUnread(of file: FollowedFile, _ status: FileStatus, _ now: Timestamp) {
         let found = search(file, active: status.identity, checkpoints(of: file), now)
         take(found, file)
+        if let active = file.active, !found.generations.isEmpty {
+            // What was found came before it, whenever it was found.
+            active.sequence = file.takeSequence()
+            active.isDirty = true
+        }
         if let active = file.active, status.size < active.size, found.generations.isEmpty {
             countLost(file.path, from: 0, to: active.size, "was truncated")
         }
@@ -177,12 +182,14 @@ extension FileEngine {
         if let saved {
             let sequence = active.sequence
             active.resume(at: saved, file.keys)
-            if saved.path != file.path { active.sequence = sequence }
+            if saved.path != file.path || !older.generations.isEmpty { active.sequence = sequence }
         }
         active.size = status.size
         active.modified = status.modified
         // So that a rotation while we are down is seen even if nothing was read by then.
-        active.isDirty = !active.isReplaying && (saved == nil || saved?.path != file.path)
+        active.isDirty =
+            !active.isReplaying
+            && (saved == nil || saved?.path != file.path || saved?.sequence != active.sequence)
         take(older, file)
         if !known.hasPosition(status.identity) {
             active.noteHead()

@@ -1,3 +1,4 @@
+import Logging
 import Telemetry
 import Testing
 
@@ -71,5 +72,44 @@ struct MovingCopyTests {
             #expect(try generation.content?.status().identity == generation.identity)
             #expect(try FileStatus.of(path: generation.path).identity == generation.identity)
         }
+    }
+
+    /// Copies and truncations come between two looks, in this order; `look` and `serve` are the engine's own.
+    @Test("one that is being made after one that was never seen in its place: neither is read twice")
+    func afterAnUnseenOne() throws {
+        let bench = FileBench()
+        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let context = SourceContext(
+            store: bench.sink, metrics: bench.metrics, readiness: bench.readiness, logger: logger, stop: StopToken())
+        let engine = FileEngine(
+            name: "files", context: context, tuning: bench.tuning, watcher: try ChangeWatcher(descriptors: []))
+        engine.configure([bench.job])
+        bench.write("app.log", "one\n")
+        try engine.discover(.monotonic)
+        let file = try #require(engine.files.first)
+        func step() throws {
+            engine.look(at: file, .monotonic)
+            try engine.serve(file, .monotonic)
+            try engine.commit()
+        }
+        func rotate() {
+            bench.move("app.log.1", "app.log.2")
+            bench.copy("app.log", "app.log.1")
+        }
+        try step()
+        rotate()
+        bench.truncate("app.log")
+        try step()
+        bench.write("app.log", "two\n")
+        rotate()
+        bench.truncate("app.log")
+        try step()
+        #expect(bench.sink.texts == ["one", "two"])
+        bench.write("app.log", "three\n")
+        rotate()
+        try step()
+        bench.truncate("app.log")
+        try step()
+        #expect(bench.sink.texts == ["one", "two", "three"])
     }
 }

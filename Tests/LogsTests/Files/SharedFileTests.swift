@@ -30,8 +30,9 @@ struct SharedFileTests {
         bench.write("x.log", "ee\n")
         let all = ["one", "two", "three"]
         #expect(expect(bench, ["a": all, "b": all]))
-        #expect(
-            bench.wait { bench.metrics.gauge("tocsin_file_open_files", help: "", ["source": "files"]).current == 1 })
+        let open = bench.metrics.gauge("tocsin_file_open_files", help: "", ["source": "files"])
+        let isOpenOnce = bench.wait { open.current == 1 }
+        #expect(isOpenOnce, "\(open.current) open, \(bench.readiness.all), \(bench.failure.text ?? "running")")
         #expect(bench.readiness.all.first?.state == .ok)
         bench.restart()
         bench.write("x.log", "four\n")
