@@ -23,6 +23,8 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
     var ignored: [String] = []
     /// Where bans are also written as fail2ban logs them.
     var banLog: String?
+    /// Whether bans and their ends become lines of the log store, too.
+    var isLogged = true
     /// Of dates without a zone.
     var timeZone = "Local"
     var firewall = FirewallSection()
@@ -44,6 +46,10 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
         ConfigurationKey(
             "ban_log", "path", "A file to which bans are also written, a line each, as fail2ban's log has them."),
         ConfigurationKey(
+            "log", "bool", default: "true",
+            "Whether bans, their ends and refusals are also lines of the log store: `{job=\"tocsin\", stream=\"bans\"}`."
+        ),
+        ConfigurationKey(
             "time_zone", "zone", default: "Local",
             "Of dates in logs that name none: `Europe/Oslo`, or a POSIX text such as `CET-1CEST,M3.5.0,M10.5.0`."),
         ConfigurationKey("firewall", "mapping", "How bans are enforced: see [firewall](#firewall)."),
@@ -59,6 +65,7 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
         checkActions(reader)
         ignored = reader.strings("ignore") ?? ignored
         banLog = reader.path("ban_log")
+        isLogged = reader.bool("log") ?? isLogged
         timeZone = reader.string("time_zone") ?? timeZone
         if zone == nil {
             reader.report(

@@ -123,7 +123,7 @@ final class Agent: Sendable {
             let logs = try road.plan(configuration.logs, store: configuration.store)
             metricsRoad.apply(metrics)
             road.apply(logs)
-            road.follow(configuration.alerting.history.isLogged ? history.log : nil)
+            followHistories(configuration)
             jailsRoad.apply(configuration.jails)
             // Before rules have anything to say.
             alertingRoad.apply(
@@ -155,7 +155,7 @@ final class Agent: Sendable {
                 try access?.reload()
                 metricsRoad.apply(metrics)
                 road.apply(logs)
-                road.follow(new.alerting.history.isLogged ? history.log : nil)
+                followHistories(new)
                 alertingRoad.apply(
                     new.alerting, externalURL: RulesRoad.externalURL(new),
                     externalLabels: new.metrics.global.externalLabels)
@@ -173,6 +173,13 @@ final class Agent: Sendable {
                 throw error
             }
         }
+    }
+
+    /// What became of alerts and bans is told in the logs as well, where that is wanted.
+    private func followHistories(_ configuration: AgentConfiguration) {
+        road.follow(
+            "alerts", configuration.alerting.history.isLogged ? AlertHistoryFeed(log: history.log) : nil)
+        road.follow("bans", configuration.jails.isLogged ? BanHistoryFeed(jailsRoad.store) : nil)
     }
 
     private func routes(_ counters: WebMetrics) -> Router {
