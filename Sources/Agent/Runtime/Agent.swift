@@ -70,8 +70,8 @@ final class Agent: Sendable {
             stateDirectory: configuration.stateDirectory, store: configuration.store, metrics: metrics,
             readiness: readiness, logger: logger)
         jailsRoad = JailsRoad(
-            stateDirectory: configuration.stateDirectory, logs: road.store, metrics: metrics, readiness: readiness,
-            logger: logger)
+            stateDirectory: configuration.stateDirectory, logs: road.store, alerts: alertingRoad, metrics: metrics,
+            readiness: readiness, logger: logger)
     }
 
     /// The configuration as `origin` says, with its overrides.
@@ -124,7 +124,7 @@ final class Agent: Sendable {
             metricsRoad.apply(metrics)
             road.apply(logs)
             followHistories(configuration)
-            jailsRoad.apply(configuration.jails)
+            jailsRoad.apply(configuration.jails, labels: ["instance": configuration.metrics.own.instance])
             // Before rules have anything to say.
             alertingRoad.apply(
                 configuration.alerting, externalURL: RulesRoad.externalURL(configuration),
@@ -161,7 +161,7 @@ final class Agent: Sendable {
                     externalLabels: new.metrics.global.externalLabels)
                 rulesRoad.apply(new)
                 heartbeat.apply(new.alerting)
-                jailsRoad.apply(new.jails)
+                jailsRoad.apply(new.jails, labels: ["instance": new.metrics.own.instance])
                 current.withLock { $0 = new }
                 reloads.succeeded()
                 logger.info("configuration reloaded", metadata: ["because": "\(reason)"])
