@@ -34,6 +34,9 @@ def names_in(expression):
 
 def expressions(node):
     if isinstance(node, dict):
+        # What is put to Loki names labels and streams.
+        if node.get("datasource") == {"type": "loki", "uid": "${loki}"}:
+            return
         for key, value in node.items():
             if key == "expr" and isinstance(value, str):
                 yield value

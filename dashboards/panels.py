@@ -2,6 +2,7 @@
 description and a data source variable, as Grafana's dashboard linter asks."""
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+LOKI = {"type": "loki", "uid": "${loki}"}
 COLUMNS = 24
 
 
@@ -22,21 +23,21 @@ def quantile(q, histogram, *by):
     return "histogram_quantile(%s, %s)" % (q, total(rate(histogram + "_bucket"), "le", *by))
 
 
-def _panel(kind, title, description, targets, unit, width, height, defaults, options):
+def _panel(kind, title, description, targets, unit, width, height, defaults, options, source=DATASOURCE):
     fields = {"unit": unit, "mappings": [], "thresholds": {"mode": "absolute", "steps": [{"color": "green", "value": None}]}}
     fields.update(defaults)
     return {
         "type": kind,
         "title": title,
         "description": description,
-        "datasource": DATASOURCE,
+        "datasource": source,
         "gridPos": {"w": width, "h": height},
         "fieldConfig": {"defaults": fields, "overrides": []},
         "options": options,
         "targets": [
             {
                 "refId": chr(ord("A") + index),
-                "datasource": DATASOURCE,
+                "datasource": source,
                 "editorMode": "code",
                 "expr": expression,
                 "legendFormat": legend,
@@ -86,8 +87,28 @@ def stat(title, description, *targets, unit="short", width=4, height=4, bad_abov
     return _panel("stat", title, description, targets, unit, width, height, defaults, options)
 
 
+def ranking(title, description, *targets, unit="short", width=12, height=8):
+    """Bars, one for each series of a query that is put to Loki."""
+    options = {
+        "displayMode": "basic",
+        "orientation": "horizontal",
+        "showUnfilled": False,
+        "valueMode": "color",
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+    }
+    return _panel("bargauge", title, description, targets, unit, width, height, {}, options, source=LOKI)
+
+
 def row(title, *panels):
     return (title, panels)
+
+
+def loki():
+    """The choice of a Loki, for dashboards with a `ranking`."""
+    return {
+        "name": "loki", "label": "Loki", "type": "datasource", "query": "loki",
+        "current": {}, "hide": 0, "includeAll": False, "multi": False, "options": [], "refresh": 1, "regex": "",
+    }
 
 
 def variable(name, label, query, every=".+"):

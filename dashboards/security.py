@@ -1,6 +1,6 @@
 """The dashboard of jails: who fails, who is banned, and whether bans keep them out."""
 
-from panels import dashboard, graph, rate, row, select, stat, total
+from panels import dashboard, graph, loki, ranking, rate, row, select, stat, total
 
 
 def number(expression):
@@ -34,6 +34,9 @@ def build():
                   (total(select("f2b_jail_banned_current"), "jail"), "{{jail}}"), width=12, stacked=True),
             graph("Would be banned", "Bans that would hold, of jails that only observe.",
                   (total(select("tocsin_jail_observed_current"), "jail"), "{{jail}}"), width=12, stacked=True),
+            ranking("Top networks", "The /24 and /64 with most bans, those that are only observed among them: from the log of bans, in Loki.",
+                    ('topk(10, sum by (network) (count_over_time({job="tocsin", stream="bans"} | logfmt'
+                     ' | event=~"banned|observed" | network!="" [$__range])))', "{{network}}"), width=24),
         ),
         row(
             "Whether it helps",
@@ -59,4 +62,5 @@ def build():
             graph("Waiting for actions", "Changes that wait for an action.",
                   (total(select("tocsin_ban_action_queued"), "action"), "{{action}}"), width=12),
         ),
+        variables=(loki(),),
     )

@@ -39,6 +39,11 @@ class Dashboards(unittest.TestCase):
                     continue
                 self.assertTrue(panel["title"] and panel["description"])
                 self.assertTrue(panel["fieldConfig"]["defaults"]["unit"], panel["title"])
+                if panel["datasource"]["type"] == "loki":
+                    self.assertIn("loki", variables)
+                    for target in panel["targets"]:
+                        self.assertIn('{job="tocsin", stream="bans"}', target["expr"], panel["title"])
+                    continue
                 for target in panel["targets"]:
                     expression = target["expr"]
                     self.assertIn('job=~"$job", instance=~"$instance"', expression, panel["title"])
@@ -46,7 +51,7 @@ class Dashboards(unittest.TestCase):
                     for span in re.findall(r"\brate\(\w+(?:\{[^}]*\})?(\[[^\]]*\])", unquoted):
                         self.assertEqual(span, "[$__rate_interval]", panel["title"])
                     self.assertEqual(unquoted.count("rate("), unquoted.count("[$__rate_interval]")
-                                     - unquoted.count("increase(") + unquoted.count("[$__range]"), panel["title"])
+                                     - unquoted.count("increase(") + unquoted.count("[$__range]") + unquoted.count("[1h]"), panel["title"])
                     self.assertEqual(expression.count('job=~"$job"'), expression.count("{job"), panel["title"])
             self.assertEqual(len(numbers), len(dashboard["panels"]))
 

@@ -105,6 +105,12 @@ extension LabelSet: CustomStringConvertible {
 
 /// Go's `strconv.Quote`.
 package enum GoQuoted {
+    /// As a value of logfmt: as it is where nothing in it needs quotes.
+    package static func logfmt(_ value: String) -> String {
+        let isPlain = value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x3d && $0 != 0x5c }
+        return isPlain && !value.isEmpty ? value : quote(value)
+    }
+
     package static func quote(_ value: String) -> String {
         var text = "\""
         for scalar in value.unicodeScalars {

@@ -50,7 +50,8 @@ struct CommandTests {
             ("silence while A --lease x -- true", "--lease"),
             ("silence until-resolved", "matchers"), ("alerts ack A --at-most 0", "--at-most"),
             ("test route 'a!=b'", "label=value"), ("test notify", "receiver"), ("test notify r 'a=~b'", "label=value"),
-            ("test rules", "files"), ("test rules --run '(' r.yaml", "--run"), ("test promql", "files"),
+            ("test rules", "files"), ("test jail", "--filter NAME or --jail NAME"),
+            ("test rules --run '(' r.yaml", "--run"), ("test promql", "files"),
             ("test rules /nowhere/t.yaml", "/nowhere/t.yaml: No such file"),
             ("test promql /nowhere/t.test", "/nowhere/t.test: No such file"), ("test promql /", "/: Is a directory"),
         ])

@@ -441,3 +441,62 @@ def alerting_trials(c):
     c.require("quiet" in shown(c, agent, "test", "route", "team=db"), "the agent's silence is not seen")
     agent.stop()
     webhook.stop()
+
+
+@case("alerting-bans")
+def alerting_bans(c):
+    """What jails do is a stream of the logs, each event once over a kill, and reaches Loki; bans raise one alert, whatever their number."""
+    webhook, server = Webhook(), c.server()
+    c.folder("doors")
+    section = {"alert": {"team": "doors"}, "native": [
+        {"name": "door", "files": [c.path("doors", "door.log")], "patterns": ["^doord: no entry from <ip>$"], "max_retry": 1,
+         "alert": {"severity": "warning"}, "silent_after": "90m"},
+        {"name": "calm", "files": [c.path("doors", "door.log")], "patterns": ["^doord: out with <ip>$"], "max_retry": 1, "alert": False}]}
+    agent = begun(c, c.agent([server], [], rules={"default_pack": False}, alerting=alerting(webhook, group_wait="3s"), jails=section).start())
+
+    def knock(*lines):
+        with open(c.path("doors", "door.log"), "a") as file:
+            file.write("".join("%d doord: %s\n" % (time.time(), line) for line in lines))
+
+    def logged():
+        return sorted(entry["line"].split(" until=")[0] for entry in agent.logs('{job="tocsin", stream="bans"}'))
+
+    def expected(*addresses):
+        return sorted("event=observed jail=%s address=%s network=%s" % address for address in addresses)
+
+    first = [("door", "203.0.113.%d" % number, "203.0.113.0/24") for number in range(1, 200)]
+    first += [("door", "2001:db8:1:2::/64", "2001:db8:1:2::/64"), ("calm", "198.51.100.7", "198.51.100.0/24")]
+    knock(*("no entry from 203.0.113.%d" % number for number in range(1, 200)), "no entry from 2001:db8:1:2::3", "out with 198.51.100.7")
+    c.eventually(lambda: logged() == expected(*first), 10, lambda: "in the logs are %d lines" % len(logged()))
+    entry = agent.logs('{job="tocsin", stream="bans"} |= "2001:db8:1:2::/64"')[0]
+    known = {**entry.get("labels", {}), **entry.get("metadata", {})}
+    c.require(known.get("network") == "2001:db8:1:2::/64" and known.get("event") == "observed" and known.get("jail") == "door", entry)
+    c.eventually(lambda: webhook.told("firing"), 10, "no alert")
+    time.sleep(2)
+    c.require(len(webhook.taken) == 1 and webhook.told() == [("JailBans", "firing")], "200 bans are told by %s" % webhook.told())
+    told = webhook.taken[0]["alerts"][0]
+    labels = {name: told["labels"].get(name) for name in ("alertname", "jail", "severity", "team")}
+    c.require(labels == {"alertname": "JailBans", "jail": "door", "severity": "warning", "team": "doors"} and told["labels"].get("instance"),
+              "labels: %s" % told["labels"])
+    c.require(told["annotations"]["top_networks"].startswith("203.0.113.0/24 (") and "would ban" in told["annotations"]["summary"], told)
+    values = {(name, found.get("jail")): value for name, found, value in agent.metrics() if name.startswith("tocsin_jail_")}
+    c.require(values["tocsin_jail_silent_after_seconds", "door"] == 5400 and values["tocsin_jail_silent_after_seconds", "calm"] == 86400
+              and abs(values["tocsin_jail_last_line_timestamp_seconds", "door"] - time.time()) < 60
+              and values["tocsin_jail_undated_lines_total", "door"] == 0, values)
+    agent.kill()
+    begun(c, agent.start())
+    knock("no entry from 192.0.2.77")
+    # What a jail only observed is not kept: its bans are found, and told, again.
+    again = ("door", "192.0.2.77", "192.0.2.0/24")
+    c.eventually(lambda: len(logged()) == 2 * len(first) + 1, 10, lambda: "after a kill there are %d lines" % len(logged()))
+    c.require(logged() == expected(*first, *first, again), "after a kill there are other lines")
+    c.eventually(lambda: any(b'stream="bans"' in stream.raw for _, stream in server.loki.streams()), 10, "nothing reaches Loki")
+    agent.config["jails"]["log"] = False
+    agent.write()
+    c.require(agent.request("POST", "/-/reload")[0] == 200, "it does not reload")
+    knock("no entry from 192.0.2.78")
+    c.eventually(lambda: len(json.loads(agent.get("/api/bans?jail=door")[1])["bans"]) == 202, 10, "no ban without a log")
+    time.sleep(1.5)
+    c.require(len(logged()) == 2 * len(first) + 1, "told in the log that is switched off")
+    webhook.stop()
+    agent.stop()

@@ -86,6 +86,81 @@ def jails_test_command(c):
     c.require(run("--filter", "door", "--option", "strict", log).returncode not in (0, 1), "a wrong option was taken")
 
 
+@case("jails-native-test-command")
+def jails_native_test_command(c):
+    """`tocsin test jail` with a filter of the agent's own: which comes first where fail2ban's has the same name; a jail's filter."""
+    folder = c.folder("fail2ban", "filter.d")
+    with open(os.path.join(folder, "sshd.conf"), "w", encoding="utf-8") as file:
+        file.write("[Definition]\nfailregex = ^\\s*nobody from <HOST>$\n")
+    log, settings = c.path("auth.log"), c.path("tocsin.yaml")
+    with open(log, "w", encoding="utf-8") as file:
+        file.write("Aug 14 11:59:58 gate sshd[7]: Failed password for root from 203.0.113.7 port 4711 ssh2\n"
+                   "Aug 14 11:59:59 nobody from 203.0.113.8\nAug 14 11:59:59 doord: no entry from 203.0.113.9\n")
+    with open(settings, "w", encoding="utf-8") as file:
+        json.dump({"jails": {"native": [{"name": "door", "files": [log], "patterns": ["doord: no entry from <ip>$"]}]}}, file)
+
+    def run(*arguments):
+        done = subprocess.run([c.binary, "test", "jail", "--confdir", os.path.dirname(folder), "--json", *arguments, log],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return done.returncode, done.stderr
+        return [failure["id"] for failure in json.loads(done.stdout)["failures"]], done.stderr
+
+    c.require(run("--filter", "sshd") == (["203.0.113.8"], ""), "fail2ban's does not come first: %s" % (run("--filter", "sshd"),))
+    c.require(run("--filter", "native:sshd") == (["203.0.113.7"], ""), "not the agent's own: %s" % (run("--filter", "native:sshd"),))
+    os.unlink(os.path.join(folder, "sshd.conf"))
+    found, told = run("--filter", "sshd")
+    c.require(found == ["203.0.113.7"] and "filter.d has no sshd; this is the filter that comes with the agent" in told, (found, told))
+    c.require(run("--jail", "door", "--config", settings) == (["203.0.113.9"], ""), run("--jail", "door", "--config", settings))
+    for words, code, why in (
+            (("--filter", "native:nowhere"), 1, "expected one of apache, "), (("--filter", "nowhere"), 1, "nowhere"),
+            (("--jail", "dor", "--config", settings), 1, "expected a jail dor, found door"),
+            (("--filter", "native:sshd", "--option", "mode=x"), 2, "--option is for filters of filter.d"),
+            (("--filter", "sshd", "--all-patterns"), 2, "--all-patterns is for filters of filter.d"),
+            (("--filter", "sshd", "--jail", "door"), 2, "expected --filter NAME or --jail NAME")):
+        got, told = run(*words)
+        c.require(got == code and why in told, "%s: %s, %s" % (words, got, told))
+
+
+@case("jails-check")
+def jails_check(c):
+    """`tocsin check` tells what is wrong with jails of either kind, with file and line, and which actions are not run."""
+    folder, settings = c.folder("fail2ban"), c.path("tocsin.yaml")
+    for name, text in (
+            ("jail.conf", "[DEFAULT]\nenabled = true\nlogpath = /var/log/a\n[good]\nfilter = door\naction = smtp.py[x=1]\n"
+                          "[broken]\nmaxretry = many\nfilter = door\n[pattern]\nfilter = bad\n"),
+            ("filter.d/door.conf", "[Definition]\nfailregex = ^no entry from <HOST>$\n"),
+            ("filter.d/bad.conf", "[Definition]\nfailregex = (<HOST>\n")):
+        with open(c.path("fail2ban", *name.split("/")), "w", encoding="utf-8") as file:
+            file.write(text)
+    native = [{"name": "web", "files": ["/var/log/w"], "patterns": ["no entry from <ip>"]},
+              {"name": "refusing", "files": ["/var/log/w"], "filter": "sshd", "reject": True, "mode": "enforce"},
+              {"name": "tcp", "files": ["/var/log/w"], "filter": "sshd", "reject": True, "mode": "enforce", "ports": [22]}]
+
+    def check(*arguments, **jails):
+        with open(settings, "w", encoding="utf-8") as file:
+            json.dump({"jails": jails}, file)
+        done = subprocess.run([c.binary, "check", *arguments, settings], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    code, out, err = check("--json", native=native, fail2ban={"config_dir": folder})
+    told = json.loads(out)
+    c.require(code == 1 and not told["ok"], "it is no error: %s %s" % (out, err))
+    for text in (folder + "/jail.conf:8: jail [broken]: maxretry:", folder + "/filter.d/bad.conf:2: failregex"):
+        c.require(sum(problem.startswith(text) for problem in told["errors"]) == 1, "errors lack %s: %s" % (text, told["errors"]))
+    c.require(len(told["errors"]) == 2, told["errors"])
+    for text in ("begin it with ^", "action.d/smtp.py: jail [good]: it is written in Python and is not run",
+                 "jail refusing: over IPv6 it drops in silence"):
+        c.require(sum(text in warning for warning in told["warnings"]) == 1, "warnings lack %s: %s" % (text, told["warnings"]))
+    c.require(len(told["warnings"]) == 3, told["warnings"])
+    code, out, err = check(native=native, fail2ban={"config_dir": folder})
+    c.require(code == 1 and "bad.conf:2: failregex" in err and "warning: " in err and "ok" not in out, "%s %s" % (out, err))
+    code, out, err = check(native=native[:1])
+    c.require(code == 0 and out.endswith("ok\n") and "begin it with ^" in err, "%s %s" % (out, err))
+    code, out, err = check(fail2ban={"config_dir": folder + "/nowhere"})
+    c.require(code == 1 and "nowhere" in err, "no directory is all right: %s %s" % (out, err))
+
+
 # What interpolation, tags, parameters and families of addresses can come to; fail2ban's own files use less.
 TRICKY = {
     "jail.local": """[DEFAULT]

@@ -48,6 +48,19 @@ import Testing
         #expect(try lines(log) == ["three"])
     }
 
+    @Test func `turns what is not UTF-8 into it, line by line`() throws {
+        let directory = try ConfigurationFiles([:])
+        let path = directory.path + "/a.log"
+        let file = try #require(fopen(path, "w"))
+        fwrite([0x4a, 0xf6, 0x72, 0x67, 0x0a, 0x6f, 0x6e, 0x65, 0x0d, 0x0a] as [UInt8], 1, 10, file)
+        fclose(file)
+        for (encoding, first) in [("latin-1", "J\u{f6}rg"), ("koi8-r", "J\u{416}rg"), ("", "J\u{fffd}rg")] {
+            let log = FollowedLog(path: path, encoding: encoding)
+            try log.open(.time(0, timeOf: { _ in nil }))
+            #expect(try lines(log) == [first, "one"], "\(encoding)")
+        }
+    }
+
     @Test func `begins in the file before, where that is of the time too`() throws {
         let directory = try ConfigurationFiles([:])
         try directory.write("a.log.1", "1 one\n2 two\n")

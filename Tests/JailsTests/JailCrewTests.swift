@@ -7,7 +7,7 @@ import Testing
 @testable import Jails
 
 /// Remembers what it was asked for.
-private final class RecordingAction: BanAction {
+private final class RecordingAction: CheckingBanAction {
     let name = "recorder"
     let changes = Condition<[BanChange]>([])
     let restored = Mutex<[Ban]>([])
@@ -15,6 +15,9 @@ private final class RecordingAction: BanAction {
     func start(restoring bans: [Ban], now: Double) { restored.withLock { $0 += bans } }
     func apply(_ new: [BanChange], now: Double) { changes.change { $0 += new } }
     func stop(isRemoved: Bool) {}
+    let reloads = Condition(0)
+    func check(now: Double) {}
+    func reload(now: Double) { reloads.change { $0 += 1 } }
 
     func first(within seconds: Double = 10, _ isWanted: @escaping (BanChange) -> Bool) -> BanChange? {
         changes.wait(until: Timestamp.monotonic.adding(seconds: seconds)) { $0.first(where: isWanted) }
@@ -24,9 +27,13 @@ private final class RecordingAction: BanAction {
 private final class Observer: JailObserver {
     let events = Mutex<[String]>([])
     let lines = Mutex(0)
+    let undated = Mutex(0)
     let problems = Mutex<[String: String]>([:])
     func observed(_ event: JailEvent, in jail: String, now: Double) { events.withLock { $0.append(event.name) } }
-    func read(lines count: Int, in jail: String) { lines.withLock { $0 += count } }
+    func read(lines count: Int, undated: Int, in jail: String) {
+        self.undated.withLock { $0 += undated }
+        lines.withLock { $0 += count }
+    }
     func troubled(_ new: [String: String]) { problems.withLock { $0 = new } }
 }
 
@@ -172,6 +179,29 @@ private final class Observer: JailObserver {
         rename(files.path + "/log/new.log", files.path + "/log/new.log.1")
         try fail("203.0.113.6", times: 1, log: "log/new.log")
         #expect(action.first { _ in true }?.ban.target == BanTarget("203.0.113.6"))
+        crew.stop(within: 2)
+    }
+
+    @Test func `counts lines without a date that can be read`() throws {
+        let (crew, _) = crew([try plan()])
+        _ = crew.ask { _ in }
+        try files.append("log/door.log", "doord: no entry\ndoord: no entry\n")
+        wait(crew, lines: 2)
+        #expect(observer.undated.withLock { $0 } == 2)
+        try fail("203.0.113.8", times: 1)
+        wait(crew, lines: 3)
+        #expect(observer.undated.withLock { $0 } == 2)
+        // For a minute a line has the date of the one before.
+        try files.append("log/door.log", "doord: no entry\n")
+        wait(crew, lines: 4)
+        #expect(observer.undated.withLock { $0 } == 2)
+        crew.stop(within: 2)
+    }
+
+    @Test func `tells actions that the configuration was read again`() throws {
+        let (crew, _) = crew([try plan()])
+        _ = crew.ask { $0.reload() }
+        #expect(action.reloads.wait(until: Timestamp.monotonic.adding(seconds: 10)) { $0 == 1 ? true : nil } == true)
         crew.stop(within: 2)
     }
 

@@ -41,6 +41,26 @@ struct JailDefinitionTests {
             "[Definition]\nactionban = <tool> -A <name> <port> <ip>\n[Init]\nname = default\ntool = iptables\n[Init?family=inet6]\ntool = ip6tables\n",
     ]
 
+    @Test(
+        "the encoding of logs",
+        arguments: [
+            ("auto", ""), ("AUTO", ""), ("UTF-8", ""), ("utf8", ""), ("ascii", ""), ("latin-1", "latin-1"),
+            ("iso-8859-15", "iso-8859-15"), ("utf-16", nil), ("klingon", nil),
+        ] as [(String, String?)])
+    func encodings(name: String, encoding: String?) throws {
+        let files = try ConfigurationFiles(
+            Self.files.merging(["jail.local": "[sshd]\nenabled = true\nlogencoding = \(name)\n"]) { $1 })
+        let jail = try #require(try JailsConfiguration(directory: files.path).jails.first)
+        do throws(JailConfigurationError) {
+            guard case .files(let paths) = try jail.source() else {
+                throw JailConfigurationError(file: "", message: "")
+            }
+            #expect(paths.map(\.encoding) == [encoding])
+        } catch {
+            #expect(encoding == nil && error.message.contains("[sshd]: logencoding: expected auto, utf-8, latin-1"))
+        }
+    }
+
     @Test("layers, filters with parameters, actions by family, and what is wrong with one jail concerns no other")
     func reads() throws {
         let files = try ConfigurationFiles(Self.files)

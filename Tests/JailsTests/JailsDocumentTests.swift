@@ -115,6 +115,7 @@ struct JailsDocumentTests {
             ConfigurationKey("native", "list", "Jails."), ConfigurationKey("actions", "list", "Actions."),
             // The agent's to read.
             ConfigurationKey("mode", "string", "Mode."), ConfigurationKey("fail2ban", "mapping", "fail2ban."),
+            ConfigurationKey("alert", "bool or mapping", "Alerts."),
         ]
 
         init(jails: [NativeJail]) { self.jails = jails }
@@ -122,6 +123,7 @@ struct JailsDocumentTests {
         init(_ reader: MappingReader) {
             jails = reader.value("native").map { NativeJail.read($0) } ?? []
             actions = reader.sections("actions") ?? []
+            _ = BanAlerting(reader, "alert")
             reader.finish()
         }
     }

@@ -56,6 +56,24 @@ struct NativeJailTests {
         #expect(jail.position == SourcePosition(line: 2, column: 5))
     }
 
+    @Test("an alert by its labels, and after which silence")
+    func alerts() throws {
+        let jails = try read(
+            """
+              - {name: a, files: /a, filter: sshd}
+              - {name: b, files: /a, filter: sshd, alert: true, silent_after: 0}
+              - {name: c, files: /a, filter: sshd, alert: false, silent_after: 2h}
+              - {name: d, files: /a, filter: sshd, alert: {severity: warning, team: web}}
+            """
+        ).jails
+        #expect(jails.map { $0.alert?.isOn } == [nil, true, false, true])
+        #expect(jails.map(\.silentAfter) == [nil, 0, 7200, nil])
+        #expect(jails[3].alert?.labels == ["severity": "warning", "team": "web"])
+        #expect(
+            problems("  - {name: a, files: /a, filter: sshd, alert: soon}")
+                == ["t.yaml:2:47: alert: expected true or false, found \"soon\""])
+    }
+
     @Test("everything can be said")
     func everything() throws {
         let text = #"""

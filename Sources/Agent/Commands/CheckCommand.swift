@@ -38,6 +38,9 @@ struct CheckCommand: ParsableCommand {
                 problems += file.problems.map(\.description)
                 warnings += (file.warnings + RuleFileLint.remarks(file)).map(\.description)
             }
+            let jails = JailPlanner(configuration.jails, stateDirectory: configuration.stateDirectory).check()
+            problems += jails.problems
+            warnings += jails.warnings
             if let web = configuration.server.webConfig {
                 warnings += try WebConfiguration.read(web).warnings.map(\.description)
             }

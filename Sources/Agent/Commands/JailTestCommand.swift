@@ -1,18 +1,27 @@
 import ArgumentParser
 import Bytes
+import Configuration
 import Glibc
 import Jails
 import Telemetry
 
-/// `tocsin test jail --filter NAME [FILE…]`
+/// `tocsin test jail --filter NAME [FILE…]`, `tocsin test jail --jail NAME [FILE…]`
 struct JailTestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "jail", abstract: "Run a filter of fail2ban's over a log.",
+        commandName: "jail", abstract: "Run a filter, or that of a jail, over a log.",
         discussion:
             "Without a file it reads standard input. With --machine each line of it is a JSON object, answered by a JSON array."
     )
 
-    @Option(help: "The filter: a name in filter.d, or an absolute path without \".conf\".") var filter: String?
+    @Option(
+        help: ArgumentHelp(
+            "The filter: a name in filter.d, or an absolute path without \".conf\"; else one that comes with the agent, "
+                + "which native:NAME names where filter.d has that name too."))
+    var filter: String?
+
+    @Option(help: "The filter of this jail of the configuration, a native one or fail2ban's.") var jail: String?
+
+    @OptionGroup var source: ConfigurationOptions
 
     @Option(
         help: ArgumentHelp(
@@ -41,7 +50,12 @@ struct JailTestCommand: ParsableCommand {
     @Argument(help: "The logs.") var files: [String] = []
 
     func validate() throws {
-        if (filter == nil) == (dump == nil) { throw ValidationError("expected --filter NAME") }
+        guard [filter, jail, dump].count(where: { $0 != nil }) == 1 else {
+            throw ValidationError("expected --filter NAME or --jail NAME")
+        }
+        if jail != nil || filter?.hasPrefix(Self.nativePrefix) == true, let option = ofFail2ban.first {
+            throw ValidationError("\(option) is for filters of filter.d")
+        }
         if let now, !(now.isFinite && abs(now) < 1e11) { throw ValidationError("--now: expected seconds since 1970") }
         if machine, !files.isEmpty { throw ValidationError("--machine reads standard input, not files") }
         if zone == nil {
@@ -53,13 +67,20 @@ struct JailTestCommand: ParsableCommand {
         }
     }
 
+    private static let nativePrefix = "native:"
+
+    /// What was given and is nothing to filters of the agent's own.
+    private var ofFail2ban: [String] {
+        [(!options.isEmpty, "--option"), (rawHost, "--raw-host"), (allPatterns, "--all-patterns")].filter(\.0).map(\.1)
+    }
+
     private var zone: ZoneFile? { TimeZones.zone(named: timezone) ?? ZoneFile(rule: timezone) }
 
     private var currentTime: Double { now ?? Timestamp.now.secondsSince1970 }
 
     func run() throws {
         if let dump { return try printCommands(of: dump) }
-        let filter = try load(filter ?? "")
+        let filter = try load()
         if machine { return try converse(filter) }
         var report = FilterReport()
         if files.isEmpty { try read(STDIN_FILENO, "standard input", filter, &report) }
@@ -86,24 +107,69 @@ struct JailTestCommand: ParsableCommand {
         }
     }
 
-    private func load(_ filter: String) throws -> Filter {
-        let parameters = options.map { option in
-            let mark = option.utf8.firstIndex(of: UInt8(ascii: "=")) ?? option.endIndex
-            return (name: String(option[..<mark]), value: String(option[option.utf8.index(after: mark)...]))
-        }
+    private func load() throws -> any LineFilter {
         do {
-            let definition = try FilterDefinition(name: filter, parameters: parameters, directory: directory)
-            // Logs may be newer than the time they are judged by.
-            let latest = CalendarTime(seconds: Timestamp.now.parts.seconds).year + 3
-            let settings = Filter.Settings(zone: zone ?? .utc, triesAllPatterns: allPatterns, latestYear: latest)
-            return try Filter(definition, now: currentTime, settings: settings)
+            if let jail { return try load(jail: jail) }
+            let name = filter ?? ""
+            if name.hasPrefix(Self.nativePrefix) {
+                return try load(native: String(name.dropFirst(Self.nativePrefix.utf8.count)))
+            }
+            let isOfFail2ban =
+                name.utf8.first == 0x2f
+                || [".conf", ".local"].contains { (end: String) in
+                    access("\(directory)/filter.d/\(name)\(end)", F_OK) == 0
+                }
+            guard !isOfFail2ban, NativeFilters.names.contains(name) else { return try load(fail2ban: name) }
+            if let option = ofFail2ban.first {
+                throw ValidationError("\(option) is for filters of filter.d, and \(name) is none")
+            }
+            Terminal.complain("\(directory)/filter.d has no \(name); this is the filter that comes with the agent")
+            return try load(native: name)
+        } catch let error as ValidationError {
+            throw error
         } catch {
             Terminal.complain("tocsin test jail: \(error)")
             throw ExitCode(1)
         }
     }
 
-    private func converse(_ filter: Filter) throws {
+    private func load(native name: String) throws -> any LineFilter {
+        guard let filter = try NativeFilters.filter(name) else {
+            throw JailConfigurationError(
+                file: "native:\(name)", message: "expected one of \(NativeFilters.names.joined(separator: ", "))")
+        }
+        return try filter.makeFilter(name: name, path: "jails/\(name).yaml", zone: zone ?? .utc, now: currentTime)
+    }
+
+    private func load(jail name: String) throws -> any LineFilter {
+        var configuration = try Agent.load(Agent.Origin(path: source.path, stateDirectory: nil), logger: nil)
+        if timezone != "Local" { configuration.jails.timeZone = timezone }
+        let plan = JailPlanner(configuration.jails, stateDirectory: configuration.stateDirectory).plan()
+        let jails = plan.jails.filter { $0.settings.name != JailPlan.manualName }
+        guard let found = jails.first(where: { $0.settings.name == name }) else {
+            for problem in plan.problems { Terminal.complain(problem) }
+            throw JailConfigurationError(
+                file: source.path ?? "built-in defaults",
+                message:
+                    "expected a jail \(name), found \(jails.isEmpty ? "none" : jails.map(\.settings.name).joined(separator: ", "))"
+            )
+        }
+        return try found.makeFilter(currentTime)
+    }
+
+    private func load(fail2ban name: String) throws -> Filter {
+        let parameters = options.map { option in
+            let mark = option.utf8.firstIndex(of: UInt8(ascii: "=")) ?? option.endIndex
+            return (name: String(option[..<mark]), value: String(option[option.utf8.index(after: mark)...]))
+        }
+        let definition = try FilterDefinition(name: name, parameters: parameters, directory: directory)
+        // Logs may be newer than the time they are judged by.
+        let latest = CalendarTime(seconds: Timestamp.now.parts.seconds).year + 3
+        let settings = Filter.Settings(zone: zone ?? .utc, triesAllPatterns: allPatterns, latestYear: latest)
+        return try Filter(definition, now: currentTime, settings: settings)
+    }
+
+    private func converse(_ filter: any LineFilter) throws {
         var dialogue = FilterDialogue(filter)
         var number = 0
         while let line = readLine() {
@@ -129,7 +195,9 @@ struct JailTestCommand: ParsableCommand {
         return true
     }
 
-    private func read(_ descriptor: Int32, _ name: String, _ filter: Filter, _ report: inout FilterReport) throws {
+    private func read(_ descriptor: Int32, _ name: String, _ filter: any LineFilter, _ report: inout FilterReport)
+        throws
+    {
         var buffer = ByteBuffer(capacity: 128 << 10)
         let time = currentTime
         while true {
@@ -157,7 +225,7 @@ struct JailTestCommand: ParsableCommand {
         }
     }
 
-    private func take(_ line: RawSpan, _ filter: Filter, _ report: inout FilterReport, _ time: Double) {
+    private func take(_ line: RawSpan, _ filter: any LineFilter, _ report: inout FilterReport, _ time: Double) {
         var end = line.byteCount
         while end > 0, line.byte(at: end - 1) == 0x0d { end -= 1 }
         report.take(line.slice(0, end), filter, now: time)

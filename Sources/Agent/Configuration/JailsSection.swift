@@ -23,6 +23,12 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
     var ignored: [String] = []
     /// Where bans are also written as fail2ban logs them.
     var banLog: String?
+    /// Whether bans and their ends become lines of the log store, too.
+    var isLogged = true
+    /// Of jails that do not say.
+    var alert = BanAlerting()
+    /// Seconds, 0 for never: of jails that do not say and read more than the journal.
+    var silentAfter = 86_400.0
     /// Of dates without a zone.
     var timeZone = "Local"
     var firewall = FirewallSection()
@@ -44,6 +50,16 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
         ConfigurationKey(
             "ban_log", "path", "A file to which bans are also written, a line each, as fail2ban's log has them."),
         ConfigurationKey(
+            "log", "bool", default: "true",
+            "Whether bans, their ends and refusals are also lines of the log store: `{job=\"tocsin\", stream=\"bans\"}`."
+        ),
+        ConfigurationKey(
+            "alert", "bool or mapping of labels", default: "false",
+            "Whether bans raise an alert, one for each jail, and with which labels: see [jails.md](jails.md#alerts)."),
+        ConfigurationKey(
+            "silent_after", "duration", default: "1d",
+            "An alert tells when a jail that reads files or stored logs has read no line for so long; 0 for never."),
+        ConfigurationKey(
             "time_zone", "zone", default: "Local",
             "Of dates in logs that name none: `Europe/Oslo`, or a POSIX text such as `CET-1CEST,M3.5.0,M10.5.0`."),
         ConfigurationKey("firewall", "mapping", "How bans are enforced: see [firewall](#firewall)."),
@@ -59,6 +75,9 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
         checkActions(reader)
         ignored = reader.strings("ignore") ?? ignored
         banLog = reader.path("ban_log")
+        isLogged = reader.bool("log") ?? isLogged
+        alert = BanAlerting(reader, "alert") ?? alert
+        silentAfter = reader.duration("silent_after") ?? silentAfter
         timeZone = reader.string("time_zone") ?? timeZone
         if zone == nil {
             reader.report(

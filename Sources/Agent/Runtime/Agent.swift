@@ -70,8 +70,8 @@ final class Agent: Sendable {
             stateDirectory: configuration.stateDirectory, store: configuration.store, metrics: metrics,
             readiness: readiness, logger: logger)
         jailsRoad = JailsRoad(
-            stateDirectory: configuration.stateDirectory, logs: road.store, metrics: metrics, readiness: readiness,
-            logger: logger)
+            stateDirectory: configuration.stateDirectory, logs: road.store, alerts: alertingRoad, metrics: metrics,
+            readiness: readiness, logger: logger)
     }
 
     /// The configuration as `origin` says, with its overrides.
@@ -123,8 +123,8 @@ final class Agent: Sendable {
             let logs = try road.plan(configuration.logs, store: configuration.store)
             metricsRoad.apply(metrics)
             road.apply(logs)
-            road.follow(configuration.alerting.history.isLogged ? history.log : nil)
-            jailsRoad.apply(configuration.jails)
+            followHistories(configuration)
+            jailsRoad.apply(configuration.jails, labels: ["instance": configuration.metrics.own.instance])
             // Before rules have anything to say.
             alertingRoad.apply(
                 configuration.alerting, externalURL: RulesRoad.externalURL(configuration),
@@ -155,13 +155,13 @@ final class Agent: Sendable {
                 try access?.reload()
                 metricsRoad.apply(metrics)
                 road.apply(logs)
-                road.follow(new.alerting.history.isLogged ? history.log : nil)
+                followHistories(new)
                 alertingRoad.apply(
                     new.alerting, externalURL: RulesRoad.externalURL(new),
                     externalLabels: new.metrics.global.externalLabels)
                 rulesRoad.apply(new)
                 heartbeat.apply(new.alerting)
-                jailsRoad.apply(new.jails)
+                jailsRoad.apply(new.jails, labels: ["instance": new.metrics.own.instance])
                 current.withLock { $0 = new }
                 reloads.succeeded()
                 logger.info("configuration reloaded", metadata: ["because": "\(reason)"])
@@ -173,6 +173,13 @@ final class Agent: Sendable {
                 throw error
             }
         }
+    }
+
+    /// What became of alerts and bans is told in the logs as well, where that is wanted.
+    private func followHistories(_ configuration: AgentConfiguration) {
+        road.follow(
+            "alerts", configuration.alerting.history.isLogged ? AlertHistoryFeed(log: history.log) : nil)
+        road.follow("bans", configuration.jails.isLogged ? BanHistoryFeed(jailsRoad.store) : nil)
     }
 
     private func routes(_ counters: WebMetrics) -> Router {

@@ -8,6 +8,8 @@ import Telemetry
 final class JailMetrics: JailObserver {
     private struct Series {
         var lines: Counter
+        var undated: Counter
+        var lastLine: Gauge
         var failures: Counter
         var bans: Counter
         var observed: Counter
@@ -20,8 +22,11 @@ final class JailMetrics: JailObserver {
     private let series = Mutex<[String: Series]>([:])
     private let problems = Mutex<[String: String]>([:])
 
-    init(_ metrics: MetricRegistry, readiness: Readiness, logger: Logger) {
+    private let alerts: BanAlerts
+
+    init(_ metrics: MetricRegistry, alerts: BanAlerts, readiness: Readiness, logger: Logger) {
         self.metrics = metrics
+        self.alerts = alerts
         self.readiness = readiness
         self.logger = logger
     }
@@ -43,6 +48,12 @@ final class JailMetrics: JailObserver {
                 series[jail] = Series(
                     lines: metrics.counter(
                         "tocsin_jail_lines_total", help: "Lines that a jail has read.", ["jail": jail]),
+                    undated: metrics.counter(
+                        "tocsin_jail_undated_lines_total", help: "Lines in which no date could be read.", ["jail": jail]
+                    ),
+                    lastLine: metrics.gauge(
+                        "tocsin_jail_last_line_timestamp_seconds",
+                        help: "When the jail read a line last, or began; since 1970.", ["jail": jail]),
                     failures: metrics.counter(
                         "f2b_jail_failed_total", help: "Failures found since the start.", ["jail": jail]),
                     bans: metrics.counter(
@@ -52,6 +63,7 @@ final class JailMetrics: JailObserver {
                         help: "Bans that there would have been since the start, of a jail that only observes.",
                         ["jail": jail]))
             }
+            if series[jail]?.lastLine.current == 0 { series[jail]?.lastLine.set(Timestamp.now.secondsSince1970) }
             if var found = series[jail] {
                 body(&found)
                 series[jail] = found
@@ -70,7 +82,13 @@ final class JailMetrics: JailObserver {
         return counts
     }
 
-    func read(lines: Int, in jail: String) { with(jail) { $0.lines.add(lines) } }
+    func read(lines: Int, undated: Int, in jail: String) {
+        with(jail) { series in
+            series.lines.add(lines)
+            series.undated.add(undated)
+            series.lastLine.set(Timestamp.now.secondsSince1970)
+        }
+    }
 
     func observed(_ event: JailEvent, in jail: String, now: Double) {
         with(jail) { series in
@@ -87,6 +105,7 @@ final class JailMetrics: JailObserver {
             }
             series.events[name]?.add()
         }
+        if case .banned(let ban, let isObserved) = event { alerts.note(ban, isObserved: isObserved, now: now) }
         log(event, jail)
     }
 
@@ -132,7 +151,7 @@ final class JailMetrics: JailObserver {
         metrics.provide("jails") { [self] in
             let jails = statuses()
             let problems = self.problems.withLock(\.count)
-            typealias Value = ((plan: JailPlan, status: JailStatus)) -> Double
+            typealias Value = ((plan: JailPlan, status: JailStatus)) -> Double?
             let families: [(name: String, help: String, value: Value)] = [
                 (
                     "f2b_jail_banned_current", "Bans that hold.",
@@ -149,11 +168,15 @@ final class JailMetrics: JailObserver {
                     "f2b_config_jail_max_retries", "Failures that lead to a ban.",
                     { Double($0.plan.settings.maximumRetries) }
                 ),
+                (
+                    "tocsin_jail_silent_after_seconds", "Without a line for so long something is wrong with the jail.",
+                    { $0.plan.silentAfter }
+                ),
             ]
             return families.map { family in
                 var made = MetricRegistry.Family(name: family.name, help: family.help, type: .gauge, series: [:])
                 for jail in jails {
-                    let value = family.value(jail)
+                    guard let value = family.value(jail) else { continue }
                     made.series[["jail": jail.status.name]] = .computed { value }
                 }
                 return made

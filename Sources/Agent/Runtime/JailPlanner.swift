@@ -9,6 +9,8 @@ struct JailPlanner {
     private let section: JailsSection
     private var jails: [JailPlan] = []
     private var problems: [String] = []
+    private var warnings: [String] = []
+    private var labels: LabelSet = [:]
 
     private let stateDirectory: String
 
@@ -17,12 +19,29 @@ struct JailPlanner {
         self.stateDirectory = stateDirectory
     }
 
-    func plan() -> JailsRoad.Plan {
+    /// - Parameter labels: which every alert has.
+    func plan(labels: LabelSet = [:]) -> JailsRoad.Plan {
         var planner = self
+        planner.labels = labels
         planner.addNative()
         planner.addFail2ban()
         planner.addManual()
-        return JailsRoad.Plan(jails: planner.jails, problems: planner.problems, section: section)
+        return JailsRoad.Plan(
+            jails: planner.jails, problems: planner.problems, warnings: planner.warnings, section: section)
+    }
+
+    /// What is wrong with jails, whose filters are compiled for that, and what works otherwise than one might think.
+    func check() -> (problems: [String], warnings: [String]) {
+        let plan = plan()
+        var problems = plan.problems
+        for jail in plan.jails where jail.readsLines {
+            do throws(JailConfigurationError) {
+                _ = try jail.makeFilter(Timestamp.now.secondsSince1970)
+            } catch {
+                problems.append(error.description)
+            }
+        }
+        return (problems, plan.warnings)
     }
 
     private var zone: ZoneFile { section.zone ?? .utc }
@@ -45,7 +64,10 @@ struct JailPlanner {
                     settings: settings, fingerprint: "\(jail) \(settings) \(section.timeZone)", sources: sources,
                     makeFilter: { [zone] now throws(JailConfigurationError) in try jail.makeFilter(now: now, zone: zone)
                     },
-                    actions: jail.actions.compactMap { action($0) }))
+                    actions: jail.actions.compactMap { action($0) }),
+                alert: jail.alert ?? section.alert,
+                silentAfter: jail.silentAfter
+                    ?? (jail.sources.files.isEmpty && jail.sources.logs.isEmpty ? 0 : section.silentAfter))
         }
     }
 
@@ -84,7 +106,14 @@ struct JailPlanner {
         }
         for definition in configuration.jails where definition.isEnabled {
             do throws(JailConfigurationError) {
-                add(try plan(definition, fail2ban))
+                let plan = try plan(definition, fail2ban)
+                let readsFiles = plan.sources.contains { if case .files = $0 { true } else { false } }
+                add(plan, alert: section.alert, silentAfter: readsFiles ? section.silentAfter : 0)
+                for action in definition.actions where action.isPython {
+                    warnings.append(
+                        "\(fail2ban.directory)/action.d/\(action.name): jail [\(definition.name)]: it is written in Python and is not run"
+                    )
+                }
             } catch {
                 problems.append(error.description)
             }
@@ -131,12 +160,12 @@ struct JailPlanner {
             }, actions: actions)
     }
 
-    /// For bans by hand; nothing else leads to one there. It enforces as soon as anything does.
+    /// For bans by hand; nothing else leads to one there. It enforces as soon as anything else uses the firewall.
     private mutating func addManual() {
         guard !jails.isEmpty || section.mode == .enforce else { return }
         var settings = JailSettings(name: JailPlan.manualName)
         settings.banTime = 86_400
-        settings.isObserving = section.mode == .observe && jails.allSatisfy(\.settings.isObserving)
+        settings.isObserving = section.mode == .observe && !jails.contains(where: \.usesFirewall)
         settings.ignoring.entries = section.ignored
         add(
             JailPlan(
@@ -146,16 +175,28 @@ struct JailPlanner {
                 }, actions: [.firewall]))
     }
 
-    private mutating func add(_ plan: JailPlan) {
+    private mutating func add(_ plan: JailPlan, alert: BanAlerting = BanAlerting(), silentAfter: Double = 0) {
         if jails.contains(where: { $0.settings.name == plan.settings.name }) {
             problems.append("two jails are named \(plan.settings.name): expected one")
             return
+        }
+        var plan = plan
+        plan.alert = alert.labels(of: plan.settings.name, over: section.alert, labels)
+        plan.silentAfter = silentAfter > 0 ? silentAfter : nil
+        plan.fingerprint += " \(silentAfter)"
+        // See docs/firewall.md.
+        if plan.usesFirewall, plan.settings.rejects, plan.settings.ports.map({ !$0.isTCP || $0.isUDP }) ?? true {
+            warnings.append(
+                "jail \(plan.settings.name): over IPv6 it drops in silence instead of refusing: only jails with ports of TCP alone refuse there"
+            )
         }
         jails.append(plan)
     }
 }
 
 extension JailPlan {
+    fileprivate var readsLines: Bool { sources.contains { if case .bans = $0 { false } else { true } } }
+
     /// The jail of bans by hand.
     static let manualName = "manual"
 }

@@ -4,6 +4,7 @@ import Jails
 import Logging
 import Logs
 import Loki
+import Rules
 import Synchronization
 import Telemetry
 
@@ -14,6 +15,8 @@ final class JailsRoad: Sendable {
         var jails: [JailPlan]
         /// What is wrong with jails that do not run.
         var problems: [String]
+        /// What works otherwise than one might think.
+        var warnings: [String]
         var section: JailsSection
     }
 
@@ -27,6 +30,7 @@ final class JailsRoad: Sendable {
     private let stateDirectory: String
     private let streams: StoredStreams
     private let observer: JailMetrics
+    private let alerts: BanAlerts
     private let metrics: MetricRegistry
     private let readiness: Readiness
     private let logger: Logger
@@ -36,13 +40,15 @@ final class JailsRoad: Sendable {
     private let running = Mutex<Running?>(nil)
 
     init(
-        stateDirectory: String, logs: LogStore, metrics: MetricRegistry, readiness: Readiness, logger: Logger
+        stateDirectory: String, logs: LogStore, alerts: any AlertSink, metrics: MetricRegistry, readiness: Readiness,
+        logger: Logger
     ) {
         self.stateDirectory = stateDirectory
         store = BanStore(directory: "\(stateDirectory)/bans")
         for sentence in store.trouble { logger.error("state of bans: \(sentence)") }
         streams = StoredStreams(feed: logs) { StreamLabelsReader.read($0) }
-        observer = JailMetrics(metrics, readiness: readiness, logger: logger)
+        self.alerts = BanAlerts(alerts)
+        observer = JailMetrics(metrics, alerts: self.alerts, readiness: readiness, logger: logger)
         self.metrics = metrics
         self.readiness = readiness
         self.logger = logger
@@ -81,11 +87,19 @@ final class JailsRoad: Sendable {
     // MARK: Configuration
 
     /// Brings the jails into line. A configuration that changes nothing of them leaves them, and what they count, alone.
-    func apply(_ section: JailsSection) {
-        let plan = JailPlanner(section, stateDirectory: stateDirectory).plan()
+    ///
+    /// - Parameter labels: which every alert has.
+    func apply(_ section: JailsSection, labels: LabelSet) {
+        let plan = JailPlanner(section, stateDirectory: stateDirectory).plan(labels: labels)
         for problem in plan.problems { logger.error("jails: \(problem)") }
+        for warning in plan.warnings { logger.warning("jails: \(warning)") }
+        let alerts = plan.jails.compactMap { jail in jail.alert.map { (jail.settings.name, $0) } }
+        self.alerts.apply(Dictionary(alerts, uniquingKeysWith: { first, _ in first }))
         let old = running.withLock { $0 }
-        if let old, old.crew.fingerprints == plan.jails.map(\.fingerprint) { return }
+        if let old, old.crew.fingerprints == plan.jails.map(\.fingerprint) {
+            _ = old.crew.ask { $0.reload() }
+            return
+        }
         var gone: [String] = []
         if let old {
             let names = Set(plan.jails.map(\.settings.name))
@@ -173,6 +187,7 @@ final class JailsRoad: Sendable {
 
     func look() {
         if let guarding = running.withLock({ $0?.guarding }) { firewalls.allow(guarding) }
+        alerts.look(now: Timestamp.now.secondsSince1970)
         let failure = store.numbers.failure
         readiness.set("bans", failure.map { .degraded("the state of bans cannot be written: \($0)") } ?? .ok)
     }

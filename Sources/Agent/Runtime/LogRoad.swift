@@ -1,4 +1,3 @@
-import Alerting
 import Logging
 import Logs
 import Loki
@@ -34,7 +33,7 @@ final class LogRoad: Sendable {
         var files: FileSource?
         var fileJobs: [ScrapeConfiguration] = []
         var fileSupervisor: SourceSupervisor?
-        var history: (source: AlertHistorySource, supervisor: SourceSupervisor)?
+        var histories: [String: (source: HistorySource, supervisor: SourceSupervisor)] = [:]
         var shippers: [String: RunningShipper] = [:]
         var cardinality: CardinalityGuard?
         var isStopped = false
@@ -91,23 +90,22 @@ final class LogRoad: Sendable {
         }
     }
 
-    /// Makes a history of alerts a stream of the store; nil ends that.
-    func follow(_ history: HistoryLog?) {
+    /// Makes a history a stream of the store, `{job="tocsin", stream="NAME"}`; nil ends that.
+    func follow(_ name: String, _ history: (any HistoryFeed)?) {
         running.withLock { running in
             guard !running.isStopped else { return }
-            if history == nil { Self.endHistory(&running) }
-            guard let history, running.history == nil else { return }
-            let source = AlertHistorySource(history)
-            running.history = (source, SourceSupervisor(source, context: context(running.cardinality)))
+            guard let history else { return Self.endHistory(name, &running) }
+            guard running.histories[name] == nil else { return }
+            let source = HistorySource(name, history)
+            running.histories[name] = (source, SourceSupervisor(source, context: context(running.cardinality)))
         }
     }
 
-    private static func endHistory(_ running: inout Running) {
-        guard let (source, supervisor) = running.history else { return }
+    private static func endHistory(_ name: String, _ running: inout Running) {
+        guard let (source, supervisor) = running.histories.removeValue(forKey: name) else { return }
         supervisor.requestStop()
         source.wake()
         supervisor.stop()
-        running.history = nil
     }
 
     /// Ends all sources, gives the shippers `deadline` seconds for what is in the store, and closes it.
@@ -116,7 +114,7 @@ final class LogRoad: Sendable {
             running.isStopped = true
             let supervisors = running.sources.values.map(\.supervisor) + [running.fileSupervisor].compactMap { $0 }
             for supervisor in supervisors { supervisor.requestStop() }
-            Self.endHistory(&running)
+            for name in Array(running.histories.keys) { Self.endHistory(name, &running) }
             for supervisor in supervisors { supervisor.stop() }
             let shippers = running.shippers.values.map(\.shipper)
             let workers = shippers.map { shipper in

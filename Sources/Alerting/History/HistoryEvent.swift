@@ -91,19 +91,14 @@ extension HistoryEvent {
     package var line: String {
         var line = "event=\(kind.rawValue)"
         let names = names
-        if !names.isEmpty { line += " alert=\(Self.quoted(names.joined(separator: ",")))" }
-        for detail in details.labels { line += " \(detail.name)=\(Self.quoted(detail.value))" }
+        if !names.isEmpty { line += " alert=\(GoQuoted.logfmt(names.joined(separator: ",")))" }
+        for detail in details.labels { line += " \(detail.name)=\(GoQuoted.logfmt(detail.value))" }
         if alerts.count == 1, let labels = alerts.first {
             var others = labels
             others["alertname"] = nil
-            if !others.isEmpty { line += " labels=\(Self.quoted("\(others)"))" }
+            if !others.isEmpty { line += " labels=\(GoQuoted.logfmt("\(others)"))" }
         }
         return line
-    }
-
-    private static func quoted(_ text: String) -> String {
-        let isPlain = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x3d && $0 != 0x5c }
-        return isPlain && !text.isEmpty ? text : GoQuoted.quote(text)
     }
 }
 

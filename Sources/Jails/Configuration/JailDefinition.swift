@@ -8,6 +8,8 @@ package struct JailDefinition: Sendable, Equatable {
         package var pattern: String
         /// Only what is written from now on counts.
         package var isFromTail: Bool
+        /// As `Transcoder` knows them; empty for UTF-8.
+        package var encoding = ""
 
         package init(pattern: String, isFromTail: Bool = false) {
             self.pattern = pattern
@@ -148,11 +150,34 @@ package struct JailDefinition: Sendable, Equatable {
             throw JailConfigurationError(
                 file: "jail.conf", line: 0, message: "jail [\(name)]: backend: \(error.message)")
         }
-        guard backend.name == "systemd" else { return .files(logPaths) }
+        guard backend.name == "systemd" else {
+            let encoding = try self.encoding()
+            return .files(
+                logPaths.map { path in
+                    var path = path
+                    path.encoding = encoding
+                    return path
+                })
+        }
         func parameter(_ name: String) -> String { backend.parameters.last { $0.name == name }?.value ?? "" }
         return .journal(
             JournalPlace(directory: parameter("journalpath"), namespace: parameter("namespace")),
             match: (filter?.journalMatches ?? []).joined(separator: "\n"))
+    }
+
+    /// `logencoding`, of which `auto`, as UTF-8 is what hosts have, and UTF-8 are empty.
+    private func encoding() throws(JailConfigurationError) -> String {
+        let name = (options["logencoding"] ?? "auto").trimmed
+        if name.lowercasedASCII == "auto" { return "" }
+        do throws(TranscoderError) {
+            let transcoder = try Transcoder(encoding: name)
+            if transcoder.unitSize == 1 { return transcoder.isIdentity ? "" : name }
+        } catch {}
+        throw JailConfigurationError(
+            file: "jail.conf", line: 0,
+            message:
+                "jail [\(self.name)]: logencoding: expected auto, utf-8, latin-1 or another encoding with ASCII in it that iconv knows, found \"\(name)\""
+        )
     }
 
     /// Python's spellings of true.

@@ -12,6 +12,7 @@ package final class CrewCore {
         /// To be handed to the lanes.
         var changes: [BanChange] = []
         var lines = 0
+        var undated = 0
     }
 
     private(set) var members: [Member] = []
@@ -119,6 +120,9 @@ package final class CrewCore {
         return lanes
     }
 
+    /// The configuration was read again and changes nothing here.
+    package func reload() { for lane in lanes { lane.reload() } }
+
     private func readForgiven(_ now: Double) {
         var query = BanEventQuery()
         query.kinds = [.forgotten]
@@ -176,9 +180,11 @@ package final class CrewCore {
         }
         // Compiled before the first line that matters.
         for number in reader.sets.indices where sets[number] == nil { _ = set(number) }
+        for set in sets.values { set.takeUndated { members[$0].undated &+= $1 } }
         for index in members.indices where members[index].lines > 0 {
-            surroundings.observer.read(lines: members[index].lines, in: members[index].plan.settings.name)
-            members[index].lines = 0
+            surroundings.observer.read(
+                lines: members[index].lines, undated: members[index].undated, in: members[index].plan.settings.name)
+            (members[index].lines, members[index].undated) = (0, 0)
         }
         let problems = self.problems
         if problems != shownProblems {

@@ -11,6 +11,10 @@ package struct JailPlan: Sendable {
     package var makeFilter: @Sendable (_ now: Double) throws(JailConfigurationError) -> any LineFilter
     /// Made anew with each start; see `BanAction`.
     package var actions: [JailAction]
+    /// What the alert of its bans has for labels; nil for none.
+    package var alert: LabelSet?
+    /// Seconds without a line after which something is wrong; nil for never.
+    package var silentAfter: Double?
 
     package init(
         settings: JailSettings, fingerprint: String, sources: [JailSource],

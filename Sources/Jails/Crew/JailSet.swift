@@ -41,6 +41,9 @@ final class JailSet {
         }
     }
 
+    /// Lines read since the last time that should have had a date, by their jail.
+    func takeUndated(_ body: (Int, Int) -> Void) { group.takeUndated { body(places[$0], $1) } }
+
     /// What time a line has by its date; nil where it has none.
     func time(of line: RawSpan, now: Double) -> Double? { group.filters.first?.time(of: line, now: now) }
 }

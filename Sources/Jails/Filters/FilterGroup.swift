@@ -9,12 +9,15 @@ package final class FilterGroup {
 
     private let parts: [Part]
     @exclusivity(unchecked) private var repaired = ByteBuffer()
+    /// Lines without a date that could be read, by part.
+    @exclusivity(unchecked) private var undated: [Int]
 
     /// The filters with the same settings for dates.
     private struct Part {
         /// Of the first of them.
         let dater: LineDater
         let cutsDates: Bool
+        let expectsDates: Bool
         let prefilter: LiteralPrefilter
         var members: [Member] = []
         /// Those that match several lines together.
@@ -52,11 +55,13 @@ package final class FilterGroup {
             }
             parts.append(
                 Part(
-                    dater: leader.dater, cutsDates: leader.definition.cutsDates, prefilter: LiteralPrefilter(literals),
+                    dater: leader.dater, cutsDates: leader.definition.cutsDates,
+                    expectsDates: leader.definition.datePatterns != ["{NONE}"], prefilter: LiteralPrefilter(literals),
                     members: single,
                     multiline: members.filter(\.filter.isMultiline)))
         }
         self.parts = parts
+        undated = [Int](repeating: 0, count: parts.count)
     }
 
     /// Reads the next line of the log, without its end, and tells `body` what was found: the place of a filter in `filters`, and a
@@ -75,12 +80,21 @@ package final class FilterGroup {
                 let part = parts[index]
                 let dater = part.dater
                 dater.read(text, given: time, cuts: part.cutsDates, now: dateNow ?? now)
+                if dater.time == nil, part.expectsDates { undated[index] &+= 1 }
                 for index in part.multiline.indices {
                     let member = part.multiline[index]
                     member.filter.readLines(text, dater, now: now) { body(member.place, $0) }
                 }
                 find(part, dater.subject, text, dater.time ?? now, now, body)
             }
+        }
+    }
+
+    /// How many lines since the last time had no date that could be read, by the place of each filter that wants one.
+    func takeUndated(_ body: (Int, Int) -> Void) {
+        for index in parts.indices where undated[index] > 0 {
+            for member in parts[index].members + parts[index].multiline { body(member.place, undated[index]) }
+            undated[index] = 0
         }
     }
 

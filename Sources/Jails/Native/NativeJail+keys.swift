@@ -41,6 +41,13 @@ extension NativeJail {
             ConfigurationKey(
                 "mode", "observe or enforce",
                 "`observe` only tells who would have been banned; by default that of all jails."),
+            ConfigurationKey(
+                "alert", "bool or mapping of labels",
+                "Whether its bans raise an alert, and with which labels; by default that of all jails."),
+            ConfigurationKey(
+                "silent_after", "duration",
+                "An alert tells when it has read no line for so long, 0 for never; by default that of all jails, and never for "
+                    + "a jail that reads the journal alone."),
         ]
 }
 

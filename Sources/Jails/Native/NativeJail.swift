@@ -28,6 +28,10 @@ package struct NativeJail: Sendable, Equatable, ConfigurationSection {
     /// Nil for that of all jails. `settings.isObserving` says so where it is given.
     package var mode: Mode?
     package var isEnabled = true
+    /// Nil for that of all jails.
+    package var alert: BanAlerting?
+    /// Seconds, 0 for never; nil for that of all jails.
+    package var silentAfter: Double?
     /// Where it stands.
     package var file = ""
     package var position = SourcePosition(line: 1, column: 1)
@@ -58,6 +62,8 @@ package struct NativeJail: Sendable, Equatable, ConfigurationSection {
         if actions.contains(where: \.isEmpty) { reader.report("expected names of actions, found none", at: "actions") }
         mode = reader.choice("mode", Mode.self)
         settings.isObserving = mode == .observe
+        alert = BanAlerting(reader, "alert")
+        silentAfter = reader.duration("silent_after")
         reader.finish()
     }
 

@@ -24,10 +24,21 @@ final class FollowedLog {
     /// The rest of a line that is longer than any filter reads is passed over.
     private var isSkipping = false
 
+    /// Turns lines into UTF-8; nil where they are that.
+    private var transcoder: Transcoder?
+    private var text = ByteBuffer()
+
     private static let chunkSize = 256 << 10
     private static let longestLine = Filter.longestLine
 
-    init(path: String) { self.path = path }
+    /// - Parameter encoding: one with ASCII in it that `Transcoder` knows; empty for UTF-8, as is one it does not know.
+    init(path: String, encoding: String = "") {
+        self.path = path
+        guard !encoding.isEmpty, let transcoder = try? Transcoder(encoding: encoding), transcoder.unitSize == 1 else {
+            return
+        }
+        self.transcoder = consume transcoder
+    }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
@@ -127,8 +138,14 @@ final class FollowedLog {
     private func give(_ line: RawSpan, _ body: (RawSpan) -> Void) {
         var end = line.byteCount
         while end > 0, line.byte(at: end - 1) == 0x0d { end -= 1 }
-        body(line.slice(0, end))
+        let whole = line.slice(0, end)
+        guard transcoder != nil else { return body(whole) }
+        text.removeAll()
+        transcoder?.append(whole, to: &text)
+        Self.giveOut(text, body)
     }
+
+    private static func giveOut(_ text: borrowing ByteBuffer, _ body: (RawSpan) -> Void) { body(text.bytes) }
 
     /// Looks whether the file is still the one of that name.
     private func atEnd(_ body: (RawSpan) -> Void) throws(FileError) -> Bool {

@@ -83,7 +83,7 @@ final class JailReader {
     private func discover(_ now: Timestamp, time: Double) {
         isDiscoveryDue = false
         nextDiscovery = now.adding(seconds: Self.discoveryInterval)
-        var found: [String: (jails: [Int], isFromTail: Bool)] = [:]
+        var found: [String: (jails: [Int], isFromTail: Bool, encoding: String)] = [:]
         for (jail, want) in wants.enumerated() {
             let patterns = want.sources.flatMap(\.paths)
             guard !patterns.isEmpty else { continue }
@@ -93,8 +93,13 @@ final class JailReader {
                 for path in Self.paths(matching: pattern.pattern) {
                     count += 1
                     if found[path]?.jails.last == jail { continue }
-                    found[path, default: ([], pattern.isFromTail)].jails.append(jail)
+                    found[path, default: ([], pattern.isFromTail, pattern.encoding)].jails.append(jail)
                     if !pattern.isFromTail { found[path]?.isFromTail = false }
+                    let known = found[path]?.encoding ?? ""
+                    if known != pattern.encoding {
+                        problems["encoding of \(path)"] =
+                            "\(path): one jail reads it as \(Self.name(ofEncoding: known)), another as \(Self.name(ofEncoding: pattern.encoding)): the first holds"
+                    }
                 }
             }
             let key = "logs of jail \(jail)"
@@ -104,14 +109,16 @@ final class JailReader {
                 : "there is no file \(patterns.map(\.pattern).joined(separator: ", ")) yet: it is read as soon as it is there"
         }
         for (path, reading) in found where logs[path] == nil {
-            add(path, reading.jails, reading.isFromTail, time)
+            add(path, reading.jails, reading.isFromTail, reading.encoding, time)
         }
         // A log whose file is gone is kept while it is open: it is read to its end, and comes back under the same name.
         for path in logs.keys where found[path] == nil && logs[path]?.log.isOpen == false { logs[path] = nil }
     }
 
-    private func add(_ path: String, _ jails: [Int], _ isFromTail: Bool, _ time: Double) {
-        let log = FollowedLog(path: path)
+    private static func name(ofEncoding encoding: String) -> String { encoding.isEmpty ? "utf-8" : encoding }
+
+    private func add(_ path: String, _ jails: [Int], _ isFromTail: Bool, _ encoding: String, _ time: Double) {
+        let log = FollowedLog(path: path, encoding: encoding)
         let set = number(of: LineSet(jails: jails))
         let reach = jails.map { wants[$0].findTime }.max() ?? 0
         let start: FollowedLog.Start = isFromTail ? .end : .time(time - reach) { [timeOf] in timeOf(set, $0) }

@@ -69,6 +69,23 @@ extension BanEvent {
         json.endObject()
     }
 
+    /// Where the ban counts as of one attacker's: the /24 or /64 around an address, a wider network itself; nil for what is none.
+    package var neighborhood: IPNetwork? {
+        ban.target.network.map { $0.network(min(Int($0.length), $0.isIPv4 ? 24 : 64)) }
+    }
+
+    /// What a log tells of it, in the order of reading, without the lines that led to it: `event`, `jail`, `address`, `network`, `until`,
+    /// `count`, `failures`, `origin`, `origin_name` and `reason`, as far as they are known.
+    package var fields: [(name: String, value: String)] {
+        var fields = [("event", kind.rawValue), ("jail", ban.jail), ("address", ban.target.description)]
+        if let network = neighborhood { fields.append(("network", network.description)) }
+        fields.append(("until", ban.duration < 0 ? "forever" : Self.text(ban.end)))
+        fields += [("count", "\(ban.count)"), ("failures", "\(ban.failures)"), ("origin", ban.origin.name)]
+        if let text = ban.origin.text, !text.isEmpty { fields.append(("origin_name", text)) }
+        if !why.isEmpty { fields.append(("reason", why)) }
+        return fields
+    }
+
     /// RFC 3339 with milliseconds.
     package static func text(_ seconds: Double) -> String {
         RFC3339.text(Int64(min(max(seconds, 0), 9e9) * 1e9)).prefix(23) + "Z"

@@ -113,13 +113,16 @@ struct BanEventLog: ~Copyable {
         }
     }
 
-    /// Where the records end, as far as they are intact or wanted; nil for a file of another kind.
-    private static func scan(_ file: StoreFile, _ take: (RawSpan) -> Bool) throws(SystemError) -> UInt64? {
+    /// Hands out the records from `start` on, by default all. Where they end, as far as they are intact or wanted; nil for a file of
+    /// another kind.
+    static func scan(
+        _ file: StoreFile, from start: UInt64? = nil, _ take: (RawSpan) -> Bool
+    ) throws(SystemError) -> UInt64? {
         let size = try file.size()
         var bytes = ByteBuffer()
         try file.read(at: 0, length: headerSize, into: &bytes)
         guard bytes.bytes.equals(header().bytes) else { return nil }
-        var place = UInt64(headerSize)
+        var place = max(start ?? 0, UInt64(headerSize))
         while place < size {
             bytes.removeAll()
             try file.read(at: place, length: Int(min(size - place, UInt64(4 * mostRecord))), into: &bytes)

@@ -26,7 +26,6 @@ package final class BanStore: BanHistory {
     static let mostPosition = 64 << 10
     /// Bytes that wait for a commit; beyond them it writes the whole state.
     private static let mostPending = 8 << 20
-
     /// Seconds between attempts to write to a disk that fails.
     private static let longestWait = 60.0
 
@@ -60,6 +59,8 @@ package final class BanStore: BanHistory {
     private let limits: Limits
     private let clock: @Sendable () -> Double
     private let memory = Mutex(Memory())
+    /// Counts batches of events on disk, for who follows them.
+    let batches = Condition<UInt64>(0)
     private let disk: Mutex<Disk>
     /// What was wrong with the files when this began.
     package let trouble: [String]
@@ -111,7 +112,6 @@ package final class BanStore: BanHistory {
     }
 
     package func add(_ ban: Ban) { put(ban, .banned, why: "") }
-
     package func prolong(_ ban: Ban) { put(ban, .prolonged, why: "") }
 
     private func put(_ ban: Ban, _ kind: BanEvent.Kind, why: String) {
@@ -311,6 +311,7 @@ package final class BanStore: BanHistory {
 
     private func write(_ events: [UInt8], _ disk: inout Disk) throws(SystemError) {
         if !events.isEmpty { try disk.events.append(events.span.bytes) }
+        if !events.isEmpty { batches.change { $0 += 1 } }
         disk.failure = nil
         disk.wait = 0
     }

@@ -171,6 +171,25 @@ groups:
           summary: 'Jail {{ $labels.jail }} of {{ $labels.instance }} sees far more failures than usual.'
           description: '{{ $value | printf "%.0f" }} failures in a quarter of an hour are more than four times as many as on average over the day before.'
           runbook: docs/alerts.md#loginfailuressurging
+      - alert: JailReadsNothing
+        expr: time() - tocsin_jail_last_line_timestamp_seconds > tocsin_jail_silent_after_seconds
+        for: 5m
+        labels: {severity: info}
+        annotations:
+          summary: 'Jail {{ $labels.jail }} of {{ $labels.instance }} reads nothing.'
+          description: 'It has not read a line for {{ $value | humanizeDuration }}: it may look at a place where nothing is logged any more.'
+          runbook: docs/alerts.md#jailreadsnothing
+      - alert: JailReadsNoDates
+        expr: |-
+          increase(tocsin_jail_undated_lines_total[1h]) > 10
+            and increase(tocsin_jail_undated_lines_total[1h]) > 0.99 * increase(tocsin_jail_lines_total[1h])
+        for: 15m
+        keep_firing_for: 1h
+        labels: {severity: warning}
+        annotations:
+          summary: 'Jail {{ $labels.jail }} of {{ $labels.instance }} cannot read the dates of its log.'
+          description: 'None of {{ $value | printf "%.0f" }} lines in an hour had a date it knows: after a start all of them count as of now.'
+          runbook: docs/alerts.md#jailreadsnodates
 
 """#),
         File(name: "certificates.yaml", text: #"""

@@ -4,6 +4,15 @@ import Testing
 
 @testable import Jails
 
+@Suite struct ActionFactsTests {
+    @Test(arguments: [("0\n", true), ("1\n", false), ("", false)])
+    func `IPv6 is there unless it is switched off`(text: String, isThere: Bool) throws {
+        let files = try ConfigurationFiles(["disable_ipv6": text])
+        #expect(ActionFacts.hasIPv6(by: files.path + "/disable_ipv6") == isThere)
+        #expect(!ActionFacts.hasIPv6(by: files.path + "/nothing"))
+    }
+}
+
 @Suite("Shell actions")
 struct ShellActionTests {
     private typealias Step = Fail2banOracle.Step

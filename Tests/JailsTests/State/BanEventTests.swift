@@ -11,6 +11,73 @@ struct BanEventTests {
 
     init() throws { files = try ConfigurationFiles([:]) }
 
+    @Test("is read on: each event once, through restarts and while files take each other's place")
+    func following() throws {
+        var limits = BanStore.Limits()
+        limits.historySize = 16 << 10
+        var store = BanStore(directory: directory, limits: limits) { 1_000_000 }
+        #expect(try store.events(after: nil).position == nil)
+        var position: BanEventPosition?
+        var found: [Int] = []
+        func follow() throws {
+            while true {
+                let (events, next) = try store.events(after: position.flatMap { BanEventPosition(encoded: $0.encoded) })
+                position = next
+                if events.isEmpty { return }
+                found += events.map { Int($0.time) }
+            }
+        }
+        for number in 0..<1000 {
+            store.note(BanEvent(.observed, BanStoreTests.ban("192.0.2.1"), time: Double(number)))
+            store.commit()
+            if number % 40 == 7 { try follow() }
+            if number == 500 { store = BanStore(directory: directory, limits: limits) { 1_000_000 } }
+        }
+        try follow()
+        #expect(found == Array(0..<1000))
+        // Who was away for too long has what is left.
+        position = BanEventPosition(file: (-1.0).bitPattern, offset: 9999)
+        found = []
+        try follow()
+        #expect(found.count > 100 && found == Array((1000 - found.count)..<1000))
+        #expect(BanEventPosition(encoded: [1]) == nil)
+    }
+
+    @Test("waits for what comes")
+    func waiting() {
+        let store = BanStore(directory: directory) { 1_000_000 }
+        let batches = store.eventBatches
+        store.commit()
+        #expect(store.eventBatches == batches)
+        store.note(BanEvent(.observed, BanStoreTests.ban("192.0.2.1"), time: 1))
+        store.commit()
+        store.waitForEvents(after: batches, seconds: 60) { false }
+        #expect(store.eventBatches == batches + 1)
+        store.waitForEvents(after: batches + 1, seconds: 60) { true }
+    }
+
+    @Test(
+        "has its fields for a log",
+        arguments: [
+            ("203.0.113.9", "203.0.113.0/24"), ("203.0.0.0/16", "203.0.0.0/16"),
+            ("2001:db8:1:2::3", "2001:db8:1:2::/64"),
+            ("alice", nil),
+        ] as [(String, String?)])
+    func fields(target: String, network: String?) {
+        var ban = BanStoreTests.ban(target)
+        ban.origin = .manual("enough")
+        ban.matches = ["not told"]
+        let fields = BanEvent(.unbanned, ban, why: "its time is over", time: 1).fields
+        let expected = [
+            "event=unbanned", "jail=sshd", "address=\(target)", network.map { "network=\($0)" },
+            "until=1970-01-12T13:55:00.000Z", "count=1", "failures=5", "origin=manual", "origin_name=enough",
+            "reason=its time is over",
+        ].compactMap { $0 }
+        #expect(fields.map { "\($0.name)=\($0.value)" } == expected)
+        ban.duration = -1
+        #expect(BanEvent(.banned, ban, time: 1).fields.contains { $0 == ("until", "forever") })
+    }
+
     @Test("tells who was banned, why, and how it ended")
     func events() throws {
         let store = BanStore(directory: directory) { 1_000_000 }

@@ -32,10 +32,19 @@ package struct ActionFacts: Sendable {
     package var hostName: @Sendable (_ isWhole: Bool) -> String = { Self.ownName(isWhole: $0) }
     /// The name of an address; nil where it has none.
     package var nameOf: @Sendable (_ address: String) -> String? = { Self.name(of: $0) }
-    /// Whether this host has IPv6.
-    package var hasIPv6 = true
+    /// Whether this host has IPv6: without it `actionstart` runs for IPv4 alone.
+    package var hasIPv6 = Self.hasIPv6()
 
     package init() {}
+
+    /// Linux has no such file where IPv6 is not built in or not loaded, and 1 in it where it is switched off.
+    static func hasIPv6(by path: String = "/proc/sys/net/ipv6/conf/all/disable_ipv6") -> Bool {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        var value: UInt8 = 0
+        return read(file, &value, 1) == 1 && value == UInt8(ascii: "0")
+    }
 
     private static func ownName(isWhole: Bool) -> String {
         var buffer = [CChar](repeating: 0, count: 256)
