@@ -27,7 +27,7 @@ extension HTTPClient {
             let document = try handle.get(timeout: left, bodyLimit: bodyLimit, stop: stop, into: &body)
             // Of a 303 the answer stands elsewhere, to be got as any other.
             let status = document.status == 303 ? 302 : document.status
-            guard let next = redirection(ofStatus: status, from: destination) else { return document }
+            guard let next = redirection(ofStatus: status, from: destination, headers) else { return document }
             body.removeAll()
             destination = next
         }
@@ -52,6 +52,9 @@ extension EasyHandle {
         defer { ccurl_transfer_forget_body(transfer) }
         let isTooLong = code == CURLE_WRITE_ERROR && transfer.pointee.ended_by == 3
         guard code == CURLE_OK || isTooLong else { throw failure(code) }
+        guard transfer.pointee.has_head != 0 else {
+            throw .cutOff("the connection ended within the head of the answer")
+        }
         if !isTooLong {
             body.append(UnsafeRawBufferPointer(start: transfer.pointee.body, count: transfer.pointee.body_length))
         }

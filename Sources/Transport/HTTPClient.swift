@@ -6,8 +6,9 @@ import Telemetry
 /// Sends requests to one server over one kept connection: HTTP/1.1 by libcurl, which is loaded when the first client
 /// is made. For the thread that made it.
 ///
-/// Redirects are followed (POST stays POST) where the configuration allows it, at most five, and to another server
-/// only when nothing secret goes along: no credentials, no headers of the user's, no client certificate.
+/// Redirects are followed (POST stays POST, but after 303, which says where the outcome is to be got) where the
+/// configuration allows it, at most five, and to another server only when nothing secret goes along: no credentials,
+/// no headers of the user's, no client certificate.
 package struct HTTPClient: ~Copyable {
     package let target: HTTPTarget
     private var configuration: HTTPClientConfiguration
@@ -15,6 +16,8 @@ package struct HTTPClient: ~Copyable {
     let handle: EasyHandle
     /// The headers that `handle` holds a list of.
     private var current: [HTTPHeader]?
+    /// Whether an answer of success counts only with its whole body.
+    package var needsBody = true
     static let redirectLimit = 5
     /// A longer body is given time by its progress, not as a whole.
     private static let smallBody = 64 << 10
@@ -53,18 +56,22 @@ package struct HTTPClient: ~Copyable {
         _ body: RawSpan, headers: [HTTPHeader], timeout: Double, stop: StopToken?
     ) throws(HTTPFailure) -> HTTPResponse {
         var destination = target
+        var isDone = false
         for _ in 0...Self.redirectLimit {
             try prepare(destination, headers)
             let response = try handle.perform(
-                body, timeout: timeout, isSmall: body.byteCount <= Self.smallBody, stop: stop)
-            guard let next = redirection(ofStatus: response.status, from: destination) else { return response }
+                body, isGet: isDone, timeout: timeout, isSmall: isDone || body.byteCount <= Self.smallBody,
+                needsBody: needsBody, stop: stop)
+            isDone = isDone || response.status == 303
+            let status = response.status == 303 ? 302 : response.status
+            guard let next = redirection(ofStatus: status, from: destination, headers) else { return response }
             destination = next
         }
         throw .configuration("\(target.description) redirects more than \(Self.redirectLimit) times")
     }
 
     /// Where to send the request again, or nil when what came with `status` is the answer.
-    func redirection(ofStatus status: Int, from: HTTPTarget) -> HTTPTarget? {
+    func redirection(ofStatus status: Int, from: HTTPTarget, _ headers: [HTTPHeader]) -> HTTPTarget? {
         guard configuration.followRedirects, [301, 302, 307, 308].contains(status),
             let location = handle.redirectURL, let next = try? HTTPTarget(parsing: location), next.socketPath.isEmpty,
             target.socketPath.isEmpty
@@ -72,6 +79,7 @@ package struct HTTPClient: ~Copyable {
         let isSecretFree =
             configuration.basicAuth == nil && configuration.authorization == nil && configuration.bearerToken == nil
             && configuration.headers.isEmpty && configuration.tlsConfig.certFile.isEmpty && !target.hasUser
+            && !headers.contains(where: \.isSecret)
         return isSecretFree || from.sharesCredentials(with: next) ? next : nil
     }
 
