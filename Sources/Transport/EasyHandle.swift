@@ -9,6 +9,7 @@ final class EasyHandle {
     // libcurl points to these: they live as long as the handle.
     private var headers: UnsafeMutablePointer<curl_slist>?
     private var connectTo: UnsafeMutablePointer<curl_slist>?
+    private var proxyHeaders: UnsafeMutablePointer<curl_slist>?
 
     init(bodyLimit: Int) throws(HTTPFailure) {
         var message = [CChar](repeating: 0, count: 512)
@@ -41,6 +42,7 @@ final class EasyHandle {
         ccurl_transfer_free(transfer)
         ccurl_list_free(headers)
         ccurl_list_free(connectTo)
+        ccurl_list_free(proxyHeaders)
     }
 
     func configure(_ configuration: HTTPClientConfiguration) throws(HTTPFailure) {
@@ -81,11 +83,21 @@ final class EasyHandle {
             try set(CURLOPT_PROXY_SSLVERSION, version)
         }
         if !configuration.noProxy.isEmpty { try set(CURLOPT_NOPROXY, configuration.noProxy) }
+        for header in configuration.way.proxyHeaders {
+            proxyHeaders = ccurl_list_append(proxyHeaders, "\(header.name): \(header.value)")
+        }
+    }
+
+    /// What is for the proxy is sent to it only when it is asked for a connection, as for `https`: in a plain request it
+    /// would pass it on.
+    func setProxyHeaders(isTunnel: Bool) throws(HTTPFailure) {
+        try check(ccurl_set_list(curl, CURLOPT_PROXYHEADER, isTunnel ? proxyHeaders : nil))
     }
 
     /// `serverName` is what TLS asks for and expects, where it is not the URL's host.
     func setTarget(_ target: HTTPTarget, serverName: String) throws(HTTPFailure) {
         try set(CURLOPT_UNIX_SOCKET_PATH, target.socketPath.isEmpty ? nil : target.socketPath)
+        try setProxyHeaders(isTunnel: target.scheme == "https")
         guard !serverName.isEmpty, target.scheme == "https" else {
             try set(CURLOPT_URL, target.url)
             try check(ccurl_set_list(curl, CURLOPT_CONNECT_TO, nil))

@@ -19,8 +19,18 @@ extension HTTPClient {
     package mutating func get(
         headers: [HTTPHeader], timeout: Double, bodyLimit: Int, stop: StopToken?, into body: inout ByteBuffer
     ) throws(HTTPFailure) -> HTTPDocument {
-        var destination = target
         let deadline = Timestamp.monotonic.nanoseconds + Int64(min(max(timeout, 0.001), 86_400) * 1e9)
+        try authorize(timeout, stop)
+        let document = try follow(headers, deadline, bodyLimit, stop, &body)
+        guard document.status == 401, try authorize(timeout, stop, isRefused: true) else { return document }
+        body.removeAll()
+        return try follow(headers, deadline, bodyLimit, stop, &body)
+    }
+
+    private mutating func follow(
+        _ headers: [HTTPHeader], _ deadline: Int64, _ bodyLimit: Int, _ stop: StopToken?, _ body: inout ByteBuffer
+    ) throws(HTTPFailure) -> HTTPDocument {
+        var destination = target
         for _ in 0...Self.redirectLimit {
             try prepare(destination, headers)
             let left = Double(deadline - Timestamp.monotonic.nanoseconds) / 1e9

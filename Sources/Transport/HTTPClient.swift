@@ -16,6 +16,7 @@ package struct HTTPClient: ~Copyable {
     let handle: EasyHandle
     /// The headers that `handle` holds a list of.
     private var current: [HTTPHeader]?
+    private var token: OAuth2.Token?
     /// Whether an answer of success counts only with its whole body.
     package var needsBody = true
     static let redirectLimit = 5
@@ -55,6 +56,28 @@ package struct HTTPClient: ~Copyable {
     package mutating func post(
         _ body: RawSpan, headers: [HTTPHeader], timeout: Double, stop: StopToken?
     ) throws(HTTPFailure) -> HTTPResponse {
+        try authorize(timeout, stop)
+        let response = try exchange(body, headers, timeout, stop)
+        guard response.status == 401, try authorize(timeout, stop, isRefused: true) else { return response }
+        return try exchange(body, headers, timeout, stop)
+    }
+
+    /// Sees to a token, where there is to be one. Returns whether it is another than before.
+    @discardableResult
+    mutating func authorize(_ timeout: Double, _ stop: StopToken?, isRefused: Bool = false) throws(HTTPFailure) -> Bool
+    {
+        guard let oauth2 = configuration.oauth2 else { return false }
+        let fresh = try oauth2.token(
+            notBeing: isRefused ? token : nil, userAgent: userAgent, timeout: timeout, stop: stop)
+        guard fresh != token else { return false }
+        token = fresh
+        current = nil
+        return true
+    }
+
+    private mutating func exchange(
+        _ body: RawSpan, _ headers: [HTTPHeader], _ timeout: Double, _ stop: StopToken?
+    ) throws(HTTPFailure) -> HTTPResponse {
         var destination = target
         var isDone = false
         for _ in 0...Self.redirectLimit {
@@ -78,6 +101,7 @@ package struct HTTPClient: ~Copyable {
         else { return nil }
         let isSecretFree =
             configuration.basicAuth == nil && configuration.authorization == nil && configuration.bearerToken == nil
+            && configuration.oauth2 == nil
             && configuration.headers.isEmpty && configuration.tlsConfig.certFile.isEmpty && !target.hasUser
             && !headers.contains(where: \.isSecret)
         return isSecretFree || from.sharesCredentials(with: next) ? next : nil
@@ -113,6 +137,8 @@ package struct HTTPClient: ~Copyable {
             authorization = HTTPHeader("Authorization", "\(given.type) \(given.credentials.secret.value)")
         } else if let token = configuration.bearerToken {
             authorization = HTTPHeader("Authorization", "Bearer \(token.secret.value)")
+        } else if let token {
+            authorization = HTTPHeader("Authorization", "\(token.type) \(token.secret)")
         }
         if let authorization {
             guard authorization.isWellFormed else {

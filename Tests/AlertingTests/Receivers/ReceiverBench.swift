@@ -47,17 +47,20 @@ final class ReceiverBench: Sendable {
 
     /// The first integration of the only receiver of `text`, in which `URL` stands for the server.
     func integration(
-        _ text: String, _ server: PushServer, templates: [(name: String, text: String)] = [], timeout: Double = 30
+        _ text: String, _ server: PushServer, templates: [(name: String, text: String)] = [], timeout: Double = 30,
+        files: [String: String] = [:]
     ) throws -> any Integration {
-        try integration(text, url: "http://127.0.0.1:\(server.port)", templates: templates, timeout: timeout)
+        try integration(
+            text, url: "http://127.0.0.1:\(server.port)", templates: templates, timeout: timeout, files: files)
     }
 
     func integration(
-        _ text: String, url: String, templates: [(name: String, text: String)] = [], timeout: Double = 30
+        _ text: String, url: String, templates: [(name: String, text: String)] = [], timeout: Double = 30,
+        files: [String: String] = [:]
     ) throws -> any Integration {
         let filled = text.split(separator: "URL", omittingEmptySubsequences: false).joined(separator: url)
         let file: ConfigurationFile<ReceiversFile>
-        file = try ReceiversFile.read(filled)
+        file = try ReceiversFile.read(filled, files: files)
         var environment = ReceiverEnvironment(
             templates: templates.isEmpty
                 ? try #require(ReceiversFile.templates) : try NotificationTemplates(files: templates),
