@@ -56,7 +56,7 @@ import Testing
         guard
             case .retry(let reason, nil) = try run(
                 shell("sleep 77 & echo $!; trap : TERM; (trap : TERM; sleep 77) & wait; wait"), timeout: "200ms"),
-            let child = reason.split(separator: " ").last.flatMap({ Int32($0) })
+            let child = reason.split(separator: " ").lazy.compactMap({ Int32($0) }).first
         else {
             Issue.record("not tried again, or nothing said")
             return
