@@ -156,6 +156,7 @@ void ccurl_transfer_reset(struct ccurl_transfer *transfer) {
     ccurl_transfer_forget_body(transfer);
     transfer->received = 0;
     transfer->header_length = 0;
+    transfer->has_head = 0;
     transfer->ended_by = 0;
     transfer->progress_time = milliseconds_now();
     transfer->progress_bytes = 0;
@@ -196,9 +197,10 @@ static size_t write_body(char *bytes, size_t size, size_t count, void *context) 
 
 static size_t count_header(char *bytes, size_t size, size_t count, void *context) {
     struct ccurl_transfer *transfer = context;
-    (void)bytes;
-    transfer->header_length += size * count;
-    if (transfer->header_length <= transfer->receive_limit) return size * count;
+    size_t length = size * count;
+    transfer->has_head = length > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
+    transfer->header_length += length;
+    if (transfer->header_length <= transfer->receive_limit) return length;
     transfer->ended_by = 4;
     return 0;
 }

@@ -9,6 +9,7 @@ final class EasyHandle {
     // libcurl points to these: they live as long as the handle.
     private var headers: UnsafeMutablePointer<curl_slist>?
     private var connectTo: UnsafeMutablePointer<curl_slist>?
+    private var proxyHeaders: UnsafeMutablePointer<curl_slist>?
 
     init(bodyLimit: Int) throws(HTTPFailure) {
         var message = [CChar](repeating: 0, count: 512)
@@ -41,6 +42,7 @@ final class EasyHandle {
         ccurl_transfer_free(transfer)
         ccurl_list_free(headers)
         ccurl_list_free(connectTo)
+        ccurl_list_free(proxyHeaders)
     }
 
     func configure(_ configuration: HTTPClientConfiguration) throws(HTTPFailure) {
@@ -81,11 +83,21 @@ final class EasyHandle {
             try set(CURLOPT_PROXY_SSLVERSION, version)
         }
         if !configuration.noProxy.isEmpty { try set(CURLOPT_NOPROXY, configuration.noProxy) }
+        for header in configuration.way.proxyHeaders {
+            proxyHeaders = ccurl_list_append(proxyHeaders, "\(header.name): \(header.value)")
+        }
+    }
+
+    /// What is for the proxy is sent to it only when it is asked for a connection, as for `https`: in a plain request it
+    /// would pass it on.
+    func setProxyHeaders(isTunnel: Bool) throws(HTTPFailure) {
+        try check(ccurl_set_list(curl, CURLOPT_PROXYHEADER, isTunnel ? proxyHeaders : nil))
     }
 
     /// `serverName` is what TLS asks for and expects, where it is not the URL's host.
     func setTarget(_ target: HTTPTarget, serverName: String) throws(HTTPFailure) {
         try set(CURLOPT_UNIX_SOCKET_PATH, target.socketPath.isEmpty ? nil : target.socketPath)
+        try setProxyHeaders(isTunnel: target.scheme == "https")
         guard !serverName.isEmpty, target.scheme == "https" else {
             try set(CURLOPT_URL, target.url)
             try check(ccurl_set_list(curl, CURLOPT_CONNECT_TO, nil))
@@ -110,8 +122,9 @@ final class EasyHandle {
         self.headers = list
     }
 
+    /// Sends `body`, or gets without it. Where `needsBody` is not set, the head of an answer of success is enough.
     func perform(
-        _ body: RawSpan, timeout: Double, isSmall: Bool, stop: StopToken?
+        _ body: RawSpan, isGet: Bool, timeout: Double, isSmall: Bool, needsBody: Bool, stop: StopToken?
     ) throws(HTTPFailure) -> HTTPResponse {
         ccurl_transfer_reset(transfer)
         let milliseconds = Int(min(max(timeout, 0.001), 86_400) * 1000)
@@ -119,20 +132,31 @@ final class EasyHandle {
         transfer.pointee.stall_milliseconds = Int64(milliseconds)
         try set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds)
         try set(CURLOPT_TIMEOUT_MS, isSmall ? milliseconds : milliseconds * 30)
-        let code = body.withUnsafeBytes { bytes -> CURLcode in
-            let set = ccurl_set_body(curl, bytes.baseAddress, bytes.count)
-            let result = set == CURLE_OK ? ccurl_easy_perform(curl) : set
-            // The handle must not keep a pointer to what the caller is about to change.
-            _ = ccurl_set_body(curl, nil, 0)
-            return result
+        let code: CURLcode
+        if !isGet {
+            code = body.withUnsafeBytes { bytes -> CURLcode in
+                let set = ccurl_set_body(curl, bytes.baseAddress, bytes.count)
+                let result = set == CURLE_OK ? ccurl_easy_perform(curl) : set
+                // The handle must not keep a pointer to what the caller is about to change.
+                _ = ccurl_set_body(curl, nil, 0)
+                return result
+            }
+        } else {
+            try set(CURLOPT_CUSTOMREQUEST, nil)
+            try check(ccurl_set_get(curl))
+            code = ccurl_easy_perform(curl)
         }
+        let status = Int(ccurl_get_long(curl, CURLINFO_RESPONSE_CODE))
         // What comes after the status and a megabyte of body would say nothing new.
         let isLong = code == CURLE_WRITE_ERROR && transfer.pointee.ended_by == 3
-        guard code == CURLE_OK || isLong else { throw failure(code) }
-        let status = Int(ccurl_get_long(curl, CURLINFO_RESPONSE_CODE))
+        let isEnough = !needsBody && (200..<300).contains(status)
+        let hasHead = transfer.pointee.has_head != 0
+        guard code == CURLE_OK || isLong || isEnough && hasHead else { throw failure(code) }
+        guard hasHead else { throw .cutOff("the connection ended within the head of the answer") }
         let sent = ccurl_get_off(curl, CURLINFO_SIZE_UPLOAD_T)
-        guard status >= 300 || sent >= Int64(body.byteCount) else {
-            throw .connection("the server answered \(status) when it had \(sent) of \(body.byteCount) bytes")
+        let length = isGet ? 0 : body.byteCount
+        guard status >= 300 || sent >= Int64(length) else {
+            throw .connection("the server answered \(status) when it had \(sent) of \(length) bytes")
         }
         let wait = ccurl_get_off(curl, CURLINFO_RETRY_AFTER)
         let received = UnsafeRawBufferPointer(start: transfer.pointee.body, count: transfer.pointee.body_length)

@@ -19,15 +19,25 @@ extension HTTPClient {
     package mutating func get(
         headers: [HTTPHeader], timeout: Double, bodyLimit: Int, stop: StopToken?, into body: inout ByteBuffer
     ) throws(HTTPFailure) -> HTTPDocument {
-        var destination = target
         let deadline = Timestamp.monotonic.nanoseconds + Int64(min(max(timeout, 0.001), 86_400) * 1e9)
+        try authorize(timeout, stop)
+        let document = try follow(headers, deadline, bodyLimit, stop, &body)
+        guard document.status == 401, try authorize(timeout, stop, isRefused: true) else { return document }
+        body.removeAll()
+        return try follow(headers, deadline, bodyLimit, stop, &body)
+    }
+
+    private mutating func follow(
+        _ headers: [HTTPHeader], _ deadline: Int64, _ bodyLimit: Int, _ stop: StopToken?, _ body: inout ByteBuffer
+    ) throws(HTTPFailure) -> HTTPDocument {
+        var destination = target
         for _ in 0...Self.redirectLimit {
             try prepare(destination, headers)
             let left = Double(deadline - Timestamp.monotonic.nanoseconds) / 1e9
             let document = try handle.get(timeout: left, bodyLimit: bodyLimit, stop: stop, into: &body)
             // Of a 303 the answer stands elsewhere, to be got as any other.
             let status = document.status == 303 ? 302 : document.status
-            guard let next = redirection(ofStatus: status, from: destination) else { return document }
+            guard let next = redirection(ofStatus: status, from: destination, headers) else { return document }
             body.removeAll()
             destination = next
         }
@@ -52,6 +62,9 @@ extension EasyHandle {
         defer { ccurl_transfer_forget_body(transfer) }
         let isTooLong = code == CURLE_WRITE_ERROR && transfer.pointee.ended_by == 3
         guard code == CURLE_OK || isTooLong else { throw failure(code) }
+        guard transfer.pointee.has_head != 0 else {
+            throw .cutOff("the connection ended within the head of the answer")
+        }
         if !isTooLong {
             body.append(UnsafeRawBufferPointer(start: transfer.pointee.body, count: transfer.pointee.body_length))
         }

@@ -6,8 +6,9 @@ import Telemetry
 /// Sends requests to one server over one kept connection: HTTP/1.1 by libcurl, which is loaded when the first client
 /// is made. For the thread that made it.
 ///
-/// Redirects are followed (POST stays POST) where the configuration allows it, at most five, and to another server
-/// only when nothing secret goes along: no credentials, no headers of the user's, no client certificate.
+/// Redirects are followed (POST stays POST, but after 303, which says where the outcome is to be got) where the
+/// configuration allows it, at most five, and to another server only when nothing secret goes along: no credentials,
+/// no headers of the user's, no client certificate.
 package struct HTTPClient: ~Copyable {
     package let target: HTTPTarget
     private var configuration: HTTPClientConfiguration
@@ -15,6 +16,9 @@ package struct HTTPClient: ~Copyable {
     let handle: EasyHandle
     /// The headers that `handle` holds a list of.
     private var current: [HTTPHeader]?
+    private var token: OAuth2.Token?
+    /// Whether an answer of success counts only with its whole body.
+    package var needsBody = true
     static let redirectLimit = 5
     /// A longer body is given time by its progress, not as a whole.
     private static let smallBody = 64 << 10
@@ -52,26 +56,54 @@ package struct HTTPClient: ~Copyable {
     package mutating func post(
         _ body: RawSpan, headers: [HTTPHeader], timeout: Double, stop: StopToken?
     ) throws(HTTPFailure) -> HTTPResponse {
+        try authorize(timeout, stop)
+        let response = try exchange(body, headers, timeout, stop)
+        guard response.status == 401, try authorize(timeout, stop, isRefused: true) else { return response }
+        return try exchange(body, headers, timeout, stop)
+    }
+
+    /// Sees to a token, where there is to be one. Returns whether it is another than before.
+    @discardableResult
+    mutating func authorize(_ timeout: Double, _ stop: StopToken?, isRefused: Bool = false) throws(HTTPFailure) -> Bool
+    {
+        guard let oauth2 = configuration.oauth2 else { return false }
+        let fresh = try oauth2.token(
+            notBeing: isRefused ? token : nil, userAgent: userAgent, timeout: timeout, stop: stop)
+        guard fresh != token else { return false }
+        token = fresh
+        current = nil
+        return true
+    }
+
+    private mutating func exchange(
+        _ body: RawSpan, _ headers: [HTTPHeader], _ timeout: Double, _ stop: StopToken?
+    ) throws(HTTPFailure) -> HTTPResponse {
         var destination = target
+        var isDone = false
         for _ in 0...Self.redirectLimit {
             try prepare(destination, headers)
             let response = try handle.perform(
-                body, timeout: timeout, isSmall: body.byteCount <= Self.smallBody, stop: stop)
-            guard let next = redirection(ofStatus: response.status, from: destination) else { return response }
+                body, isGet: isDone, timeout: timeout, isSmall: isDone || body.byteCount <= Self.smallBody,
+                needsBody: needsBody, stop: stop)
+            isDone = isDone || response.status == 303
+            let status = response.status == 303 ? 302 : response.status
+            guard let next = redirection(ofStatus: status, from: destination, headers) else { return response }
             destination = next
         }
         throw .configuration("\(target.description) redirects more than \(Self.redirectLimit) times")
     }
 
     /// Where to send the request again, or nil when what came with `status` is the answer.
-    func redirection(ofStatus status: Int, from: HTTPTarget) -> HTTPTarget? {
+    func redirection(ofStatus status: Int, from: HTTPTarget, _ headers: [HTTPHeader]) -> HTTPTarget? {
         guard configuration.followRedirects, [301, 302, 307, 308].contains(status),
             let location = handle.redirectURL, let next = try? HTTPTarget(parsing: location), next.socketPath.isEmpty,
             target.socketPath.isEmpty
         else { return nil }
         let isSecretFree =
             configuration.basicAuth == nil && configuration.authorization == nil && configuration.bearerToken == nil
+            && configuration.oauth2 == nil
             && configuration.headers.isEmpty && configuration.tlsConfig.certFile.isEmpty && !target.hasUser
+            && !headers.contains(where: \.isSecret)
         return isSecretFree || from.sharesCredentials(with: next) ? next : nil
     }
 
@@ -105,6 +137,8 @@ package struct HTTPClient: ~Copyable {
             authorization = HTTPHeader("Authorization", "\(given.type) \(given.credentials.secret.value)")
         } else if let token = configuration.bearerToken {
             authorization = HTTPHeader("Authorization", "Bearer \(token.secret.value)")
+        } else if let token {
+            authorization = HTTPHeader("Authorization", "\(token.type) \(token.secret)")
         }
         if let authorization {
             guard authorization.isWellFormed else {

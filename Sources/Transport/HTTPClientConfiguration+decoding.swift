@@ -3,41 +3,32 @@ import Configuration
 // The keys stand in line among those of whoever has an HTTP client (promtail's `clients`), so the initialiser takes
 // the reader of that mapping.
 extension HTTPClientConfiguration: ConfigurationSection {
-    package static let configurationKeys: [ConfigurationKey] = [
-        ConfigurationKey("basic_auth", "mapping", "User name and password; see [basic_auth](#basic_auth)."),
-        ConfigurationKey(
-            "authorization", "mapping", "Any other `Authorization:` header; see [authorization](#authorization)."),
-        ConfigurationKey("bearer_token", "secret", "A bearer token."),
-        ConfigurationKey("bearer_token_file", "secret file", "A file with the bearer token."),
-        ConfigurationKey("tls_config", "mapping", "Certificates; see [tls_config](#tls_config)."),
-        ConfigurationKey(
-            "proxy_url", "URL", "Proxy for all requests: `http://`, `https://`, `socks5://` or `socks5h://`."),
-        ConfigurationKey("no_proxy", "string", "Hosts reached without the proxy, comma-separated."),
-        ConfigurationKey("follow_redirects", "bool", default: "true", "Whether to follow redirects."),
-        ConfigurationKey("headers", "mapping of strings", "Further request headers."),
-        .refused("oauth2", "OAuth 2 is not supported; use authorization with credentials_file"),
-    ]
+    package static let configurationKeys: [ConfigurationKey] =
+        [
+            ConfigurationKey("basic_auth", "mapping", "User name and password; see [basic_auth](#basic_auth)."),
+            ConfigurationKey(
+                "authorization", "mapping", "Any other `Authorization:` header; see [authorization](#authorization)."),
+            ConfigurationKey("bearer_token", "secret", "A bearer token."),
+            ConfigurationKey("bearer_token_file", "secret file", "A file with the bearer token."),
+            ConfigurationKey("oauth2", "mapping", "Tokens by OAuth 2; see [oauth2](#oauth2)."),
+        ] + Way.configurationKeys + [
+            ConfigurationKey("follow_redirects", "bool", default: "true", "Whether to follow redirects."),
+            ConfigurationKey("headers", "mapping of strings", "Further request headers."),
+        ]
 
     package init(_ reader: MappingReader) {
         self.init()
         basicAuth = reader.section("basic_auth")
         authorization = reader.section("authorization")
         bearerToken = reader.secret("bearer_token", orFile: "bearer_token_file").map(Credential.init)
-        tlsConfig = reader.section("tls_config") ?? tlsConfig
-        proxyURL = reader.string("proxy_url") ?? proxyURL
-        noProxy = reader.string("no_proxy") ?? noProxy
+        oauth2 = reader.section("oauth2")
+        way = Way(reader)
         followRedirects = reader.bool("follow_redirects") ?? followRedirects
         headers = readHeaders(reader)
 
-        let ways = ["basic_auth", "authorization", "bearer_token", "bearer_token_file"].filter(reader.has)
+        let ways = ["basic_auth", "authorization", "bearer_token", "bearer_token_file", "oauth2"].filter(reader.has)
         if ways.count > 1, !(ways == ["bearer_token", "bearer_token_file"]) {
             reader.report("expected one way to log in, found \(ways.joined(separator: " and "))", at: ways[1])
-        }
-        let schemes = ["http://", "https://", "socks5://", "socks5h://"]
-        if !proxyURL.isEmpty, !schemes.contains(where: proxyURL.hasPrefix) {
-            // A proxy's URL may hold a password: only what stands before it is shown.
-            reader.report(
-                "proxy_url: expected a URL that begins with \(schemes.joined(separator: ", "))", at: "proxy_url")
         }
     }
 
@@ -60,6 +51,44 @@ extension HTTPClientConfiguration: ConfigurationSection {
             headers[entry.key] = value
         }
         return headers
+    }
+}
+
+extension HTTPClientConfiguration.Way: ConfigurationSection {
+    package static let configurationKeys: [ConfigurationKey] = [
+        ConfigurationKey("tls_config", "mapping", "Certificates; see [tls_config](#tls_config)."),
+        ConfigurationKey(
+            "proxy_url", "URL", "Proxy for all requests: `http://`, `https://`, `socks5://` or `socks5h://`."),
+        ConfigurationKey("no_proxy", "string", "Hosts reached without the proxy, comma-separated."),
+        ConfigurationKey(
+            "proxy_connect_header", "mapping of lists of secrets",
+            "Headers for the proxy when it is asked for a connection to an `https` server."),
+    ]
+
+    package init(_ reader: MappingReader) {
+        self.init()
+        tlsConfig = reader.section("tls_config") ?? tlsConfig
+        proxyURL = reader.string("proxy_url") ?? proxyURL
+        noProxy = reader.string("no_proxy") ?? noProxy
+        let schemes = ["http://", "https://", "socks5://", "socks5h://"]
+        if !proxyURL.isEmpty, !schemes.contains(where: proxyURL.hasPrefix) {
+            // A proxy's URL may hold a password: only what stands before it is shown.
+            reader.report(
+                "proxy_url: expected a URL that begins with \(schemes.joined(separator: ", "))", at: "proxy_url")
+        }
+        for entry in reader.value("proxy_connect_header")?.entries() ?? [] {
+            let headers = (entry.value.strings() ?? []).map { HTTPHeader(entry.key, $0, isSecret: true) }
+            guard headers.allSatisfy(\.isWellFormed) else {
+                reader.context.report(
+                    "proxy_connect_header: expected a header's name and lists of one line of text each",
+                    at: entry.keyPosition)
+                continue
+            }
+            proxyHeaders += headers
+        }
+        if !proxyHeaders.isEmpty, proxyURL.isEmpty {
+            reader.report("proxy_connect_header: expected proxy_url as well", at: "proxy_connect_header")
+        }
     }
 }
 

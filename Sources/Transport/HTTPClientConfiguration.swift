@@ -2,20 +2,44 @@ import Configuration
 
 /// How to reach and to convince an HTTP server: Prometheus's HTTP client keys, which promtail's clients take in line.
 package struct HTTPClientConfiguration: Sendable, Equatable {
-    /// At most one of `basicAuth`, `authorization` and `bearerToken` is set.
+    /// At most one of `basicAuth`, `authorization`, `bearerToken` and `oauth2` is set.
     package var basicAuth: BasicAuth?
     package var authorization: Authorization?
     package var bearerToken: Credential?
-    package var tlsConfig = TLSConfiguration()
-    /// Empty for none.
-    package var proxyURL: String = ""
-    /// Hosts reached without the proxy, comma-separated as libcurl takes them.
-    package var noProxy: String = ""
+    package var oauth2: OAuth2?
+    package var way = Way()
     package var followRedirects: Bool = true
     /// Further request headers.
     package var headers: [String: String] = [:]
 
     package init() {}
+
+    init(_ way: Way) { self.way = way }
+
+    package var tlsConfig: TLSConfiguration {
+        get { way.tlsConfig }
+        set { way.tlsConfig = newValue }
+    }
+    package var proxyURL: String {
+        get { way.proxyURL }
+        set { way.proxyURL = newValue }
+    }
+    package var noProxy: String {
+        get { way.noProxy }
+        set { way.noProxy = newValue }
+    }
+
+    /// How a server is reached and told from others.
+    package struct Way: Sendable, Equatable {
+        package var tlsConfig = TLSConfiguration()
+        /// Empty for none.
+        package var proxyURL = ""
+        /// Hosts reached without the proxy, comma-separated as libcurl takes them.
+        package var noProxy = ""
+        /// What a proxy is told when it is asked for a connection to a server.
+        package var proxyHeaders: [HTTPHeader] = []
+        package init() {}
+    }
 
     /// A secret as it was written, or as it was read from a file.
     package struct Credential: Sendable, Equatable {

@@ -2,10 +2,14 @@
 package struct HTTPHeader: Sendable, Equatable {
     package var name: String
     package var value: String
+    /// Whether it must not go along with a redirect to another server.
+    package var isSecret: Bool
 
-    package init(_ name: String, _ value: String) {
+    /// - Parameter isSecret: nil for what the name says: `Authorization` is.
+    package init(_ name: String, _ value: String, isSecret: Bool? = nil) {
         self.name = name
         self.value = value
+        self.isSecret = isSecret ?? (name.lowercased() == "authorization")
     }
 
     /// What may stand in a header; a line break in a value would begin another header.

@@ -81,6 +81,7 @@ package struct MeasuredRequest: Sendable {
     ) throws(HTTPFailure) {
         let milliseconds = Int(min(max(timeout, 0.001), 86_400) * 1000)
         try handle.set(CURLOPT_URL, url)
+        try handle.setProxyHeaders(isTunnel: url.lowercased().hasPrefix("https:"))
         try handle.set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds)
         try handle.set(CURLOPT_TIMEOUT_MS, milliseconds)
         try handle.set(CURLOPT_CERTINFO, 1)

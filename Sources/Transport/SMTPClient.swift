@@ -96,7 +96,9 @@ package struct SMTPClient: Sendable {
         switch code {
         case CURLE_USE_SSL_FAILED:
             return .noEncryption("\(server.host) offers no STARTTLS, and TLS is required; see require_tls")
-        case CURLE_LOGIN_DENIED: return .refused(status, "the login was refused: \(failure.description)")
+        // RFC 4954, 6: 454 and other answers below 500 are about the server's own trouble.
+        case CURLE_LOGIN_DENIED where !(400..<500).contains(status):
+            return .refused(status, "the login was refused: \(failure.description)")
         default:
             // The last answer says more than libcurl's sentence where it was a refusal.
             if status >= 500, status < 600 { return .refused(status, failure.description) }

@@ -24,6 +24,7 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("http_client", HTTPClientConfiguration.configurationKeys),
     ("basic_auth", HTTPClientConfiguration.BasicAuth.configurationKeys),
     ("authorization", HTTPClientConfiguration.Authorization.configurationKeys),
+    ("oauth2", OAuth2.configurationKeys),
     ("tls_config", HTTPClientConfiguration.TLSConfiguration.configurationKeys),
 ]
 

@@ -38,7 +38,20 @@ struct HTTPClientConfigurationTests {
             ("authorization: {type: Basic, credentials: hunter2}", "use basic_auth"),
             ("bearer_token: hunter2\nbearer_token_file: x", "only one of bearer_token"),
             ("tls_config: {cert_file: x}", "found only cert_file"), ("tls_config: {min_version: 1.2}", "one of TLS10"),
-            ("proxy_url: ftp://u:hunter2@h", "expected a URL that begins with"), ("oauth2: {}", "not supported"),
+            ("proxy_url: ftp://u:hunter2@h", "expected a URL that begins with"),
+            ("oauth2: {client_id: i, token_url: 'http://h'}", "expected client_secret or client_secret_file"),
+            ("oauth2: {client_id: i, client_secret: hunter2}", "token_url is missing"),
+            ("oauth2: {token_url: 'http://h', client_secret: hunter2}", "client_id is missing"),
+            (
+                "oauth2: {client_id: i, client_secret: hunter2, token_url: 'ftp://hunter2@h'}",
+                "token_url: expected http"
+            ),
+            ("oauth2: {client_id: i, client_secret: hunter2, token_url: 'http://h', scope: a}", "mean scopes"),
+            (
+                "bearer_token: hunter2\noauth2: {client_id: i, client_secret: hunter2, token_url: 'http://h'}",
+                "expected one way to log in"
+            ), ("proxy_connect_header: {A: [hunter2]}", "expected proxy_url as well"),
+            ("proxy_url: 'http://p'\nproxy_connect_header: {'a b': [hunter2]}", "expected a header's name"),
             ("headers: {'a b': c}", "expected a header's name"), ("headers: {a: \"b\\nc\"}", "control characters"),
         ])
     func wrong(yaml: String, message: String) {

@@ -213,6 +213,10 @@ def alerting_history(c):
     time.sleep(2)
     c.require(len([entry for entry in logged() if "event=notified" in entry["line"]]) == 1, "logged again after a kill")
     agent.stop()
+    nowhere = c.path("nowhere")
+    code, out, err = agent.command("alerts", "history", "--config", agent.path, "--state-dir", nowhere)
+    c.require(code == 1 and not out and nowhere + "/alerts/history: No such file or directory" in err.decode(),
+              "without agent and state: %d, %s%s" % (code, out, err))
     webhook.stop()
     return "%d events" % count
 

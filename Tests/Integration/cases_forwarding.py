@@ -1,7 +1,9 @@
 """Alerts forwarded to real Alertmanagers, and told from here while none takes them."""
 
+import datetime
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -9,7 +11,7 @@ import time
 import urllib.request
 
 from agent import free_port
-from cases_alerting import Webhook, alerting
+from cases_alerting import Webhook, alerting, post
 from context import Skip, case
 
 ALERTMANAGER = os.environ.get("ALERTMANAGER") or shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
@@ -159,6 +161,62 @@ time.sleep(3600)
             self.taken.append(json.loads(line))
 
 
+@case("alerting-silence-url")
+def alerting_silence_url(c):
+    """`tocsin silence … --url` with a real Alertmanager: what it makes, lists and ends, and what is said when it refuses."""
+    if not ALERTMANAGER:
+        raise Skip("no Alertmanager")
+    webhook = Webhook()
+    alertmanager = Alertmanager(c, "am", webhook).start(c)
+    url = "http://127.0.0.1:%d" % alertmanager.port
+
+    def silence(*words, code=0, url=url):
+        done = subprocess.run([c.binary, "silence", *words, "--url", url], capture_output=True, text=True, timeout=30, check=False)
+        c.require(done.returncode == code, "%s: exit code %d: %s%s" % (" ".join(words), done.returncode, done.stdout, done.stderr))
+        c.require(not (code and done.stdout), "it failed and prints %s" % done.stdout)
+        return (done.stderr if code else done.stdout).strip()
+
+    def there():
+        with urllib.request.urlopen(url + "/api/v2/silences", timeout=10) as answer:
+            return {one["id"]: one for one in json.load(answer)}
+
+    matchers = [{"name": "alertname", "value": "Disk", "isRegex": False, "isEqual": True},
+                {"name": "host", "value": "a|b", "isRegex": True, "isEqual": True},
+                {"name": "env", "value": "tést \"x\"", "isRegex": False, "isEqual": False}]
+    made = silence("add", "Disk", 'host=~"a|b"', 'env!="tést \\"x\\""', "--for", "2h", "--comment", "new <disk>", "--author", "me")
+    kept = there()[made]
+    c.require(sorted(kept["matchers"], key=lambda one: one["name"]) == sorted(matchers, key=lambda one: one["name"]), "other matchers: %s" % kept)
+    c.require((kept["createdBy"], kept["comment"], kept["status"]["state"]) == ("me", "new <disk>", "active"), "another silence: %s" % kept)
+    c.require(abs(seconds(kept["endsAt"]) - seconds(kept["startsAt"]) - 7200) < 2, "another time: %s" % kept)
+    later = silence("add", "team=web", "--starts", "1h", "--for", "30m")
+    c.require(there()[later]["status"]["state"] == "pending", "it has begun: %s" % there()[later])
+    post(alertmanager, [{"labels": {"alertname": "Disk", "host": "a"}}, {"labels": {"alertname": "Other"}}])
+    c.eventually(lambda: webhook.told() == [("Other", "firing")], 15, lambda: "told %s" % webhook.told())
+
+    listed = silence("list")
+    c.require(made in listed and later in listed and 'host=~"a|b"' in listed and "new <disk>" in listed, listed)
+    listed = silence("list", "team=web")
+    c.require(later in listed and made not in listed, "the filter does not filter: %s" % listed)
+    c.require(len(json.loads(silence("list", "--json"))) == 2, "other JSON")
+    silence("expire", made)
+    c.require(there()[made]["status"]["state"] == "expired", "it goes on: %s" % there()[made])
+    c.require(made not in silence("list") and made in silence("list", "--expired"), "what is over is shown, or is not")
+
+    # What it refuses is told in its own words, and what cannot be reached by where it was looked for.
+    said = silence("expire", "11111111-2222-3333-4444-555555555555", code=1)
+    c.require("not found" in said or "404" in said, said)
+    said = silence("expire", "nonsense", code=1)
+    c.require("uuid" in said, said)
+    said = silence("list", code=1, url="http://me:hunter2@127.0.0.1:%d" % free_port())
+    c.require("127.0.0.1" in said and "hunter2" not in said, said)
+    said = silence("list", code=1, url=webhook.url)
+    c.require("501" in said, said)
+    silence("list", code=1, url="nowhere")
+    silence("expire", later)
+    webhook.stop()
+    return "%d silences" % len(there())
+
+
 @case("alerting-full-disk")
 def alerting_full_disk(c):
     """A disk that fills up ends in Slack, a mail and an Alertmanager, in each once; so does its end."""
@@ -216,12 +274,80 @@ def alerting_full_disk(c):
     theirs.stop()
 
 
+def shared(body):
+    """A webhook's payload without what 0.25 does not have, or what names the host."""
+    return {key: value for key, value in body.items() if key not in ("notification_reason", "routeLabels", "externalURL")}
+
+
 def plain(body):
-    """A webhook's payload without what differs from host to host or 0.25 does not have."""
-    kept = {key: value for key, value in body.items() if key not in ("notification_reason", "routeLabels", "externalURL")}
+    """That without what hangs on when each side looked."""
+    kept = shared(body)
     kept["alerts"] = [{key: value for key, value in alert.items() if key not in ("startsAt", "endsAt", "generatorURL")} |
                       {"over": not alert["endsAt"].startswith("0001")} for alert in body["alerts"]]
     return kept
+
+
+NEVER = "0001-01-01T00:00:00Z"
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
+
+
+def seconds(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def lives(c, hook):
+    """Of each alert, by fingerprint: when it began and, once it is over, when it ended; the same in all that was told of it."""
+    found = {}
+    for body in hook.taken:
+        for alert in body["alerts"]:
+            c.require(TIME.fullmatch(alert["startsAt"]) and TIME.fullmatch(alert["endsAt"]), "no times: %s" % alert)
+            c.require((alert["endsAt"] == NEVER) == (alert["status"] == "firing"), "status and end say different things: %s" % alert)
+            began, ended = found.setdefault(alert["fingerprint"], (alert["startsAt"], NEVER))
+            c.require(alert["startsAt"] == began, "%s began at %s and %s" % (alert["labels"], began, alert["startsAt"]))
+            if alert["endsAt"] != NEVER:
+                c.require(ended in (NEVER, alert["endsAt"]), "%s ended at %s and %s" % (alert["labels"], ended, alert["endsAt"]))
+                c.require(seconds(alert["endsAt"]) > seconds(began), "it ended before it began: %s" % alert)
+                found[alert["fingerprint"]] = (began, alert["endsAt"])
+    return found
+
+
+def compare_posted(c, alertmanager, agent, theirs, ours):
+    """What is posted to both with its times is told, and given out, with the same times and fingerprints to the letter."""
+    labels = {"alertname": "Posted", "host": 'a "b" \\ é', "severity": "page"}
+    alert = {"labels": labels, "annotations": {"summary": "<s>"}, "generatorURL": "http://g/?a=b&c=d", "startsAt": "2026-01-01T10:00:00.250Z"}
+    later = datetime.datetime.fromtimestamp(time.time() + 600, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.500Z")
+    other = {"labels": {"alertname": "Posted", "host": "c"}, "startsAt": "2026-01-01T10:30:00Z", "endsAt": later}
+
+    def told(hook, states):
+        """The last notification of the group, where it is the one that is waited for."""
+        bodies = [body for body in hook.taken if body["groupLabels"] == {"alertname": "Posted"}]
+        return bodies and [a["status"] for a in bodies[-1]["alerts"]] == states and shared(bodies[-1])
+
+    def both_tell(states):
+        c.eventually(lambda: told(theirs, states) and told(ours, states), 20, lambda: "%s and %s" % (theirs.taken[-1:], ours.taken[-1:]))
+        left, right = told(theirs, states), told(ours, states)
+        c.require(left == right, "they differ:\n%s\n%s" % (json.dumps(left, sort_keys=True), json.dumps(right, sort_keys=True)))
+
+    def given(port):
+        with urllib.request.urlopen("http://127.0.0.1:%d/api/v2/alerts?filter=alertname=Posted" % port, timeout=10) as answer:
+            alerts = json.load(answer)
+        kept = [{key: value for key, value in alert.items() if key != "updatedAt"} for alert in alerts]
+        for one in kept:
+            one["status"].pop("mutedBy", None)
+        return sorted(kept, key=lambda one: one["labels"]["host"])
+
+    for one in (alertmanager, agent):
+        post(one, [alert, other])
+    both_tell(["firing", "firing"])
+    left, right = given(alertmanager.port), given(agent.port)
+    # The end of one that came without is a `resolve_timeout` after it was posted.
+    ends = [seconds(side[0].pop("endsAt")) for side in (left, right)]
+    c.require(abs(ends[0] - ends[1]) < 5 and abs(ends[0] - time.time() - 300) < 30, "other ends: %s" % ends)
+    c.require(left == right, "the API differs:\n%s\n%s" % (json.dumps(left, sort_keys=True), json.dumps(right, sort_keys=True)))
+    over = dict(alert, endsAt="2026-01-01T12:00:00.750Z")
+    for one in (alertmanager, agent):
+        post(one, [over, dict(other, endsAt="2026-01-01T12:00:01Z")])
+    both_tell(["resolved", "resolved"])
 
 
 @case("alerting-prometheus")
@@ -249,7 +375,8 @@ def alerting_prometheus(c):
             "static_configs": [{"targets": ["127.0.0.1:%d" % port], "labels": {"instance": "h"}}]}]
     config = c.path("prometheus.yml")
     with open(config, "w") as file:
-        json.dump({"global": {"scrape_interval": "1s", "evaluation_interval": "1s", "external_labels": {"site": "x"}},
+        # Without external labels, which are part of a fingerprint and which alerts that stay here do not get.
+        json.dump({"global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
                    "rule_files": [flags.rules], "scrape_configs": [{k: v for k, v in job[0].items() if not k.startswith("fallback")}],
                    "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["127.0.0.1:%d" % alertmanager.port]}]}]}}, file)
     prometheus = subprocess.Popen(
@@ -283,10 +410,6 @@ def alerting_prometheus(c):
         groups = {}
         for body in hook.taken:
             text = plain(body)
-            for labels in [alert["labels"] for alert in text["alerts"]] + [text["commonLabels"]]:
-                labels.pop("site", None)
-            for alert in text["alerts"]:
-                alert.pop("fingerprint")
             states = groups.setdefault(body["groupKey"], [])
             if not states or states[-1] != text:
                 states.append(text)
@@ -294,6 +417,13 @@ def alerting_prometheus(c):
 
     left, right = story(theirs), story(ours)
     c.require(left == right, "they differ:\n%s\n%s" % (json.dumps(left, indent=1, sort_keys=True), json.dumps(right, indent=1, sort_keys=True)))
+    before, now = lives(c, theirs), lives(c, ours)
+    c.require(before.keys() == now.keys(), "other fingerprints: %s and %s" % (before, now))
+    for key, times in before.items():
+        # Each side scrapes, and evaluates, at its own second; what fires from the start on does so when its side is up.
+        began, ended = [abs(seconds(one) - seconds(other)) for one, other in zip(times, now[key])]
+        c.require(began < 30 and ended < 5, "%s: %s and %s" % (key, times, now[key]))
+    compare_posted(c, alertmanager, agent, theirs, ours)
     agent.stop()
     theirs.stop()
     ours.stop()

@@ -26,6 +26,8 @@ package final class PushServer: Sendable {
         case halfClose
         /// Promises more of a body than it sends, then resets.
         case resetInBody
+        /// Sends this, whatever it is, and closes.
+        case raw(String)
         /// Answers after so many milliseconds.
         case late(milliseconds: Int)
     }
@@ -115,6 +117,10 @@ package final class PushServer: Sendable {
             case .reset:
                 Self.resetOnClose(connection)
                 break loop
+            case .raw(let text):
+                let bytes = Array(text.utf8)
+                _ = Glibc.send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+                break loop
             case .resetInBody:
                 Self.send(connection, 200, [], Array("beginning".utf8), length: 4096)
                 Self.resetOnClose(connection)
@@ -166,7 +172,7 @@ package final class PushServer: Sendable {
         return Request(line: String(lines.first ?? ""), headers: headers, body: body, connection: number)
     }
 
-    private static func thread(_ body: @escaping @Sendable () -> Void) {
+    package static func thread(_ body: @escaping @Sendable () -> Void) {
         final class Box: Sendable {
             let body: @Sendable () -> Void
             init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -181,7 +187,7 @@ package final class PushServer: Sendable {
         pthread_detach(thread)
     }
 
-    private static func bind4(_ socket: Int32) -> UInt16 {
+    package static func bind4(_ socket: Int32) -> UInt16 {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian

@@ -1,6 +1,7 @@
 import Alerting
 import ArgumentParser
 import Bytes
+import Glibc
 import Telemetry
 import Web
 
@@ -68,6 +69,13 @@ struct AlertHistoryCommand: ParsableCommand {
             return try client.get("/api/v1/alerts/history?" + text.joined(separator: "&"))
         } catch {
             guard error.isAbsence else { throw error }
+            // An empty answer would say that nothing happened.
+            let directory = HistoryFiles.directory(client.stateDirectory)
+            guard access(directory, R_OK | X_OK) == 0 else {
+                let reason = String(cString: strerror(errno))
+                throw AgentClient.Failure(
+                    description: "\(error.description), and no history can be read in \(directory): \(reason)")
+            }
             return try HistoryFiles(stateDirectory: client.stateDirectory).lines(HistoryQuery(parameters))
         }
     }

@@ -56,10 +56,11 @@ enum AlertmanagerClient {
             do throws(HTTPFailure) {
                 answer = try Self.exchange(method, target, body)
             } catch {
-                throw AgentClient.Failure(description: "\(base): \(error)", isAbsence: true)
+                throw AgentClient.Failure(description: "\(target.description): \(error)", isAbsence: true)
             }
             guard (200..<300).contains(answer.status) else {
-                throw AgentClient.Failure(description: "\(base): " + AgentClient.reason(answer, of: "the server"))
+                throw AgentClient.Failure(
+                    description: "\(target.description): " + AgentClient.reason(answer, of: "the server"))
             }
             return answer.body
         }

@@ -79,7 +79,9 @@ struct ListSilencesCommand: ParsableCommand {
             let answer = try alertmanager.client().get("/silences?expired=\(expired)" + filters.joined())
             if json { return EntryPrinter.write(answer) }
             let document = try JSONValue(parsing: answer.span.bytes)
-            EntryPrinter.write(Array(try Self.table(document.elements, at: Timestamp.now.milliseconds).utf8))
+            // Alertmanagers before 0.28 know no parameter for it and give out all.
+            let shown = document.elements.filter { expired || $0["status"]?["state"]?.string != "expired" }
+            EntryPrinter.write(Array(try Self.table(shown, at: Timestamp.now.milliseconds).utf8))
         }
     }
 

@@ -11,7 +11,6 @@ package struct ReceiverHTTP: ConfigurationSection, Sendable {
                 "http_headers", "mapping", "Further request headers: of each name `values`, `secrets` or `files`."),
             .ignored("enable_http2", "requests are made with HTTP/1.1"),
             .ignored("proxy_from_environment", "the environment's proxies are never used; see proxy_url"),
-            .refused("proxy_connect_header", "headers for the proxy are not supported"),
         ]
 
     package init(_ reader: MappingReader) {

@@ -9,7 +9,6 @@ struct EmailReceiver: Integration {
     let configuration: EmailConfiguration
     let smtp: GlobalConfiguration.SMTP
     let environment: ReceiverEnvironment
-    private static let timeout = 60.0
 
     var kind: String { EmailConfiguration.kind }
     var sendsResolved: Bool { configuration.options.sendsResolved }
@@ -109,7 +108,7 @@ struct EmailReceiver: Integration {
     ) throws(DeliveryFailure) {
         let client = try client()
         do throws(SMTPFailure) {
-            try client.send(message, from: from, to: recipients, timeout: Self.timeout, stop: stop)
+            try client.send(message, from: from, to: recipients, timeout: 2 * environment.requestTimeout, stop: stop)
         } catch {
             switch error {
             case .transport(.configuration(let reason)): throw .refused(reason)

@@ -59,13 +59,10 @@ struct ExecReceiver: Integration {
             let data = NotificationData(notification, mostAlerts: configuration.mostAlerts)
             let input = WebhookReceiver.payload(data).bytes + [0x0a]
             try environment.show("application/json", input)
-            let outcome: CommandOutcome
-            do throws(CommandError) {
-                outcome = try BoundedCommand(arguments: configuration.command, timeout: configuration.timeout)
-                    .run(input: input, stop: stop)
-            } catch {
-                throw .retry(error.description)
-            }
+            let outcome = BoundedCommand(
+                arguments: configuration.command, environment: [BoundedCommand.path, "LANG=C.UTF-8"],
+                timeout: configuration.timeout
+            ).run(input: input) { stop.isStopped }
             let said = ServiceClient.excerpt(outcome.output)
             switch outcome.end {
             case .exited(0): return memory
@@ -73,7 +70,8 @@ struct ExecReceiver: Integration {
             case .exited(let status): throw .retry("exit status \(status)" + said)
             case .signalled(let signal): throw .retry("ended by signal \(signal)" + said)
             case .timedOut: throw .retry("not done after \(DurationText.text(configuration.timeout))" + said)
-            case .stopped: throw .retry("stopped")
+            case .ended: throw .retry("stopped")
+            case .notRun(let reason): throw .retry("cannot run " + reason)
             }
         }
     }

@@ -92,7 +92,7 @@ struct HTTPReceiver: Integration {
             for header in configuration.headers {
                 // A line break would begin another header.
                 let value = renderer.text(header.value).unicodeScalars.map { $0.value < 0x20 ? " " : String($0) }
-                headers.append(HTTPHeader(header.name, value.joined()))
+                headers.append(HTTPHeader(header.name, value.joined(), isSecret: true))
             }
             try client.send(url, method: configuration.method.rawValue, headers: headers, body: body, stop: stop)
             return memory

@@ -1,3 +1,4 @@
+import Bytes
 import Configuration
 import Telemetry
 import Transport
@@ -62,7 +63,11 @@ package struct PushoverConfiguration: ReceiverConfiguration {
     package func integrations(
         _ global: GlobalConfiguration, _ environment: ReceiverEnvironment
     ) -> [any Integration] {
-        [PushoverReceiver(configuration: self, client: client(global, environment), environment: environment)]
+        var client = client(global, environment)
+        // 429 is a quota that is used up until the month is over; all else wants five seconds between attempts.
+        client.finalStatuses = [429]
+        client.pause = 5
+        return [PushoverReceiver(configuration: self, client: client, environment: environment)]
     }
 }
 
@@ -82,9 +87,11 @@ struct PushoverReceiver: Integration {
                 ("token", try configuration.token?.read(environment) ?? ""),
                 ("user", try configuration.user?.read(environment) ?? ""),
             ]
-            try client.send(
+            let response = try client.send(
                 configuration.url, headers: [HTTPHeader("Content-Type", FormText.contentType)],
                 body: FormText.encoded(secrets + parameters(renderer)), stop: stop)
+            let status = (try? JSONValue(parsing: response.body.span.bytes))?["status"]?.number ?? 1
+            guard status == 1 else { throw .refused("Pushover answers" + ServiceClient.excerpt(response.body)) }
             return memory
         }
     }

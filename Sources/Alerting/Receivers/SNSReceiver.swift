@@ -25,9 +25,18 @@ struct SNSReceiver: Integration {
             let headers = AWSSignature.headers(
                 host: target.authority, path: target.path, body: body, contentType: FormText.contentType,
                 region: region, service: "sns", credentials, at: TemplateTime(milliseconds: environment.clock()))
-            try client.send(url, headers: headers, body: body, stop: stop)
-            return memory
+            let response = try client.exchange(url, headers: headers, body: body, stop: stop)
+            guard let failure = client.failure(of: response) else { return memory }
+            if case .refused(let reason) = failure, Self.isPassing(response) { throw .retry(reason) }
+            throw failure
         }
+    }
+
+    /// Amazon answers 400 and 403, too, for what passes; its error code is what tells.
+    private static func isPassing(_ response: HTTPResponse) -> Bool {
+        let text = String(decoding: response.body.prefix(4096), as: UTF8.self)
+        return ["Throttl", "KMSThrottl", "RequestThrottl", "RequestTimeout", "RequestLimitExceeded", "TooManyRequests"]
+            .contains { text.contains("<Code>" + $0) }
     }
 
     func parameters(_ renderer: MessageRenderer) throws(DeliveryFailure) -> [(String, String)] {

@@ -100,11 +100,9 @@ package struct SlackConfiguration: ReceiverConfiguration {
     package func integrations(
         _ global: GlobalConfiguration, _ environment: ReceiverEnvironment
     ) -> [any Integration] {
-        [
-            SlackReceiver(
-                configuration: self, way: way(global), client: client(global, environment, timeout: timeout),
-                environment: environment)
-        ]
+        var client = client(global, environment, timeout: timeout)
+        client.needsBody = true
+        return [SlackReceiver(configuration: self, way: way(global), client: client, environment: environment)]
     }
 
     struct Field: ConfigurationSection {

@@ -61,6 +61,9 @@ struct SlackReceiver: Integration {
         guard let json = try? JSONValue(parsing: response.body.span.bytes), let isTaken = json["ok"]?.bool else {
             // A webhook answers `ok` as text.
             let text = ServiceClient.excerpt(response.body)
+            if response.body.first == UInt8(ascii: "{"), (try? JSONValue(parsing: response.body.span.bytes)) == nil {
+                throw .retry("Slack's answer is not whole" + text)
+            }
             guard text == ": ok" || text.isEmpty else { throw .refused("Slack answers" + text) }
             return memory
         }

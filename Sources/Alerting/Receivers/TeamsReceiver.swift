@@ -1,4 +1,5 @@
 import Configuration
+import Transport
 
 /// `msteamsv2_configs`.
 package struct TeamsConfiguration: ReceiverConfiguration {
@@ -56,6 +57,14 @@ struct TeamsReceiver: JSONWebhook {
             card = Self.card(title, TextLimit.bytes(text, limit), isFiring: renderer.data.isFiring)
         }
         return card
+    }
+
+    /// Connectors answer 200 and say in the text what Teams behind them answered.
+    func check(_ response: HTTPResponse) throws(DeliveryFailure) {
+        let text = ServiceClient.excerpt(response.body)
+        guard text.contains("endpoint returned HTTP error") else { return }
+        let isPassing = text.contains("HTTP error 429") || text.contains("HTTP error 5")
+        throw isPassing ? .retry("Teams answers" + text) : .refused("Teams answers" + text)
     }
 
     private static func card(_ title: String, _ text: String, isFiring: Bool) -> GoJSON {

@@ -1,6 +1,8 @@
+import Bytes
 import Configuration
 import Rules
 import Telemetry
+import Transport
 
 /// `telegram_configs`.
 package struct TelegramConfiguration: ReceiverConfiguration {
@@ -59,10 +61,12 @@ package struct TelegramConfiguration: ReceiverConfiguration {
     package func integrations(
         _ global: GlobalConfiguration, _ environment: ReceiverEnvironment
     ) -> [any Integration] {
-        [
+        var client = client(global, environment)
+        client.needsBody = true
+        return [
             TelegramReceiver(
                 configuration: self, url: url ?? global.telegramURL, token: token ?? global.telegramToken,
-                client: client(global, environment), environment: environment)
+                client: client, environment: environment)
         ]
     }
 }
@@ -86,9 +90,24 @@ struct TelegramReceiver: Integration {
             let token = try token?.read(environment) ?? ""
             let chat = try configuration.chat?.read() ?? ""
             guard let chat = Int64(chat) else { throw .retry("chat_id is no whole number") }
-            try client.sendJSON("\(base)/bot\(token)/sendMessage", message(renderer, chat: chat), stop: stop)
+            let response = try client.sendJSON(
+                "\(base)/bot\(token)/sendMessage", message(renderer, chat: chat), stop: stop)
+            try Self.check(response)
             return memory
         }
+    }
+
+    /// Every answer of the API is an object whose `ok` says whether the message was taken, and `error_code` why not.
+    private static func check(_ response: HTTPResponse) throws(DeliveryFailure) {
+        let json = try? JSONValue(parsing: response.body.span.bytes)
+        guard let isTaken = json?["ok"]?.bool else {
+            throw .retry("the answer is not the Telegram API's" + ServiceClient.excerpt(response.body))
+        }
+        guard !isTaken else { return }
+        let code = json?["error_code"]?.number ?? 0
+        let reason = "Telegram answers \(json?["description"]?.string ?? "no reason")"
+        guard code == 429 || code >= 500 else { throw .refused(reason) }
+        throw .retry(reason, after: ServiceClient.wait(response))
     }
 
     func message(_ renderer: MessageRenderer, chat: Int64) -> GoJSON {

@@ -57,6 +57,8 @@ struct ccurl_transfer {
     int refuses_overflow;
     /// Why the transfer was ended by us: 0 not at all, 1 stop, 2 stall, 3 too long a body, 4 too long headers.
     int ended_by;
+    /// Whether the answer's head came whole: libcurl is content with a part.
+    int has_head;
     /// What OpenSSL calls the version of TLS, where it was asked for and libcurl uses OpenSSL; else NULL.
     const char *tls_version;
     /// Private.

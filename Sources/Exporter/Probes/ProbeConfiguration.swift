@@ -71,7 +71,8 @@ package struct ProbeConfiguration: Sendable, Equatable, ConfigurationSection {
             ConfigurationKey(
                 "answer_matches", "regular expression", "dns: must match an answer, written `name TTL IN type data`."),
             ConfigurationKey("payload_size", "integer", default: "28", "icmp: bytes of the request."),
-        ] + HTTPClientConfiguration.configurationKeys
+            .refused("oauth2", "a probe has no tokens by OAuth 2; use authorization"),
+        ] + HTTPClientConfiguration.configurationKeys.filter { $0.name != "oauth2" }
 
     package init(_ reader: MappingReader) {
         interval = reader.duration("interval", in: 1...86_400) ?? interval

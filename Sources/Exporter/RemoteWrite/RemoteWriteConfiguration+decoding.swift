@@ -4,7 +4,7 @@ import Transport
 
 extension RemoteWriteConfiguration: ConfigurationSection {
     package static let configurationKeys =
-        ownKeys + HTTPClientConfiguration.configurationKeys.filter { $0.name != "oauth2" }
+        ownKeys + HTTPClientConfiguration.configurationKeys
 
     /// Without those of the HTTP client, which stand in line with them.
     package static let ownKeys: [ConfigurationKey] = [
@@ -41,7 +41,6 @@ extension RemoteWriteConfiguration: ConfigurationSection {
         .refused("sigv4", "requests are not signed for AWS; send through a proxy that signs them"),
         .refused("azuread", "Azure AD is not supported; use authorization with credentials_file"),
         .refused("google_iam", "Google IAM is not supported; use authorization with credentials_file"),
-        .refused("oauth2", "OAuth 2 is not supported; use authorization with credentials_file"),
     ]
 
     package init(_ reader: MappingReader) {

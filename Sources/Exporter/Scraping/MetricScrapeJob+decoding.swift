@@ -73,7 +73,6 @@ extension MetricScrapeJob: ConfigurationSection {
             .ignored("always_scrape_classic_histograms", "classic histograms are always read"),
             .refused("convert_classic_histograms_to_nhcb", "native histograms are not supported"),
             .refused("proxy_from_environment", "the environment's proxy is never used; set proxy_url and no_proxy"),
-            .refused("proxy_connect_header", "not supported: a proxy gets user and password from proxy_url"),
         ] + HTTPClientConfiguration.configurationKeys
         + [
             "azure_sd_configs", "consul_sd_configs", "digitalocean_sd_configs", "dns_sd_configs",

@@ -15,7 +15,8 @@ struct ReceiversFile: ConfigurationSection {
     ]
     var global: GlobalConfiguration
     var receivers: [ReceiverDefinition]
-    private static let templates = try? NotificationTemplates()
+    /// The defaults, read once.
+    static let templates = try? NotificationTemplates()
 
     init(_ reader: MappingReader) {
         global = reader.section("global") ?? GlobalConfiguration()
@@ -45,17 +46,28 @@ final class ReceiverBench: Sendable {
     var failures: [String] { failed.withLock { $0 } }
 
     /// The first integration of the only receiver of `text`, in which `URL` stands for the server.
-    func integration(_ text: String, _ server: PushServer, templates: [(name: String, text: String)] = []) throws
-        -> any Integration
-    {
-        let filled = text.split(separator: "URL", omittingEmptySubsequences: false)
-            .joined(separator: "http://127.0.0.1:\(server.port)")
+    func integration(
+        _ text: String, _ server: PushServer, templates: [(name: String, text: String)] = [], timeout: Double = 30,
+        files: [String: String] = [:]
+    ) throws -> any Integration {
+        try integration(
+            text, url: "http://127.0.0.1:\(server.port)", templates: templates, timeout: timeout, files: files)
+    }
+
+    func integration(
+        _ text: String, url: String, templates: [(name: String, text: String)] = [], timeout: Double = 30,
+        files: [String: String] = [:]
+    ) throws -> any Integration {
+        let filled = text.split(separator: "URL", omittingEmptySubsequences: false).joined(separator: url)
         let file: ConfigurationFile<ReceiversFile>
-        file = try ReceiversFile.read(filled)
-        let environment = ReceiverEnvironment(
-            templates: try NotificationTemplates(files: templates), userAgent: "tocsin/test",
+        file = try ReceiversFile.read(filled, files: files)
+        var environment = ReceiverEnvironment(
+            templates: templates.isEmpty
+                ? try #require(ReceiversFile.templates) : try NotificationTemplates(files: templates),
+            userAgent: "tocsin/test",
             templateFailed: { kind, key, _ in self.failed.withLock { $0.append("\(kind) \(key)") } },
             clock: { Self.now })
+        environment.requestTimeout = timeout
         let integrations = file.contents.receivers.first?.integrations(file.contents.global, environment) ?? []
         return try #require(integrations.first)
     }

@@ -74,7 +74,7 @@ import Testing
             ),
             (
                 "receivers: [{name: r, webhook_configs: [{url: 'http://h', http_config: {oauth2: {}}}]}]",
-                "OAuth 2 is not supported"
+                "client_id is missing"
             ),
             (
                 "receivers: [{name: r, webhook_configs: [{url: 'http://h', http_config: {basic_auth: {username: u}, authorization: {credentials: x}}}]}]",

@@ -71,7 +71,7 @@ struct RemoteWriteConfigurationTests {
             ("url: http://h\nsigv4: {}", "not signed for AWS"),
             ("url: http://h\nazuread: {}", "Azure AD is not supported"),
             ("url: http://h\ngoogle_iam: {}", "Google IAM is not supported"),
-            ("url: http://h\noauth2: {client_secret: hunter2}", "OAuth 2 is not supported"),
+            ("url: http://h\noauth2: {client_secret: hunter2, client_id: i}", "token_url is missing"),
             ("url: http://h\nprotobuf_message: x", "one of prometheus.WriteRequest"),
             ("url: http://h\nqueue_config: {max_samples_per_send: 0}", "from 1 to"),
             ("url: http://h\nqueue_config: {min_backoff: 10s}", "at least min_backoff"),

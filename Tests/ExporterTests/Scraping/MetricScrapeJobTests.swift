@@ -110,7 +110,7 @@ struct MetricScrapeJobTests {
         "what is wrong is told with its place",
         arguments: [
             ("scrape_timeout: 2m", "expected at most scrape_interval"), ("metrics_path: m", "expected a slash first"),
-            ("scheme: ftp", "expected one of http, https"), ("oauth2: {}", "OAuth 2 is not supported"),
+            ("scheme: ftp", "expected one of http, https"), ("oauth2: {}", "client_id is missing"),
             ("http_sd_configs: []", "http_sd_configs: not supported"),
             ("scrape_protocols: [PrometheusProto]", "expected at least one"),
             ("static_configs: [{targets: [\"a/b\"]}]", "a path goes into metrics_path"),

@@ -10,6 +10,8 @@ package struct ReceiverEnvironment: Sendable {
     package var templateFailed: @Sendable (_ kind: String, _ key: String, _ error: TemplateError) -> Void
     /// Milliseconds since 1970.
     package var clock: @Sendable () -> Int64
+    /// Seconds for one request of a receiver that says nothing else.
+    package var requestTimeout = ServiceClient.defaultTimeout
     /// Where it is set, nothing is sent and no secret read: what would be sent is given to it, and the delivery refused.
     package var preview: (@Sendable (PayloadPreview) -> Void)?
 

@@ -12,11 +12,19 @@ struct ServiceClient: Sendable {
     var timeout: Double
     /// Answers that may be others the next time, besides 429 and 5xx.
     var retriedStatuses: Set<Int> = []
+    /// Answers that will be the same the next time, though they are 429 or 5xx.
+    var finalStatuses: Set<Int> = []
+    /// Seconds that the service wants between two attempts, where it says nothing else.
+    var pause: Double?
+    /// Whether a status of success says nothing without the body.
+    var needsBody = false
 
     static let defaultTimeout = 30.0
 
     init(_ configuration: HTTPClientConfiguration, _ environment: ReceiverEnvironment, timeout: Double = 0) {
-        self.init(configuration, userAgent: environment.userAgent, timeout: timeout)
+        self.init(
+            configuration, userAgent: environment.userAgent,
+            timeout: timeout > 0 ? timeout : environment.requestTimeout)
         show = environment.show
     }
 
@@ -41,11 +49,12 @@ struct ServiceClient: Sendable {
         do throws(HTTPFailure) {
             var client = try HTTPClient(target, configuration: configuration, userAgent: userAgent)
             _ = client.reloadCredentials()
+            client.needsBody = needsBody
             try client.setMethod(method)
             return try client.post(body.span.bytes, headers: headers, timeout: timeout, stop: stop)
         } catch {
             if case .configuration = error { throw .refused(error.description) }
-            throw .retry(error.description)
+            throw .retry(error.description, after: pause)
         }
     }
 
@@ -70,13 +79,15 @@ struct ServiceClient: Sendable {
     func failure(of response: HTTPResponse) -> DeliveryFailure? {
         let status = response.status
         guard !(200..<300).contains(status) else { return nil }
-        let reason = "status \(status)" + Self.excerpt(response.body)
+        let redirect = (301...308).contains(status) && status != 304 ? ", a redirect that is not followed" : ""
+        let reason = "status \(status)" + redirect + Self.excerpt(response.body)
         let isRetried = status >= 500 || status == 429 || retriedStatuses.contains(status)
-        return isRetried ? .retry(reason, after: Self.wait(response)) : .refused(reason)
+        guard isRetried, !finalStatuses.contains(status) else { return .refused(reason) }
+        return .retry(reason, after: Self.wait(response) ?? pause)
     }
 
     /// Seconds that the service asks to wait: in the header, or in its JSON as Discord and Telegram do.
-    private static func wait(_ response: HTTPResponse) -> Double? {
+    static func wait(_ response: HTTPResponse) -> Double? {
         if let wait = response.retryAfter { return wait }
         guard let json = try? JSONValue(parsing: response.body.span.bytes),
             let wait = json["retry_after"]?.number ?? json["parameters"]?["retry_after"]?.number,
