@@ -26,6 +26,8 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
     /// Of dates without a zone.
     var timeZone = "Local"
     var firewall = FirewallSection()
+    /// fail2ban's database, whose bans are taken over once.
+    var importPath: String?
 
     static let configurationKeys = [
         ConfigurationKey(
@@ -47,6 +49,10 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
             "time_zone", "zone", default: "Local",
             "Of dates in logs that name none: `Europe/Oslo`, or a POSIX text such as `CET-1CEST,M3.5.0,M10.5.0`."),
         ConfigurationKey("firewall", "mapping", "How bans are enforced: see [firewall](#firewall)."),
+        ConfigurationKey(
+            "import", "path",
+            "fail2ban's database, `/var/lib/fail2ban/fail2ban.sqlite3`: its bans and counts are taken over once, when jails first enforce."
+        ),
     ]
 
     init() {}
@@ -66,6 +72,7 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
                 at: "time_zone")
         }
         firewall = reader.section("firewall") ?? firewall
+        importPath = reader.path("import")
         reader.finish()
     }
 

@@ -21,6 +21,7 @@ final class JailsRoad: Sendable {
         var crew: JailCrew
         var plans: [JailPlan]
         var guarding: LockoutGuard
+        var section: JailsSection
     }
 
     let store: BanStore
@@ -84,8 +85,13 @@ final class JailsRoad: Sendable {
     func apply(_ section: JailsSection) {
         let plan = JailPlanner(section, stateDirectory: stateDirectory).plan()
         for problem in plan.problems { logger.error("jails: \(problem)") }
+        let hasImported = importBans(plan)
         let old = running.withLock { $0 }
-        if let old, old.crew.fingerprints == plan.jails.map(\.fingerprint) { return }
+        if let old, !hasImported, old.section.firewall == section.firewall, old.section.banLog == section.banLog,
+            old.crew.fingerprints == plan.jails.map(\.fingerprint)
+        {
+            return
+        }
         var gone: [String] = []
         if let old {
             let names = Set(plan.jails.map(\.settings.name))
@@ -95,6 +101,40 @@ final class JailsRoad: Sendable {
         }
         observer.expect(plan.jails.map(\.settings.name))
         start(plan)
+    }
+
+    /// Takes over what fail2ban has kept, before anybody asks the store which bans hold: once, so that who is forgiven later is not
+    /// banned again at the next start, and not while all jails observe, as fail2ban goes on beside them.
+    ///
+    /// - Returns: whether it did.
+    private func importBans(_ plan: Plan) -> Bool {
+        guard let path = plan.section.importPath, store.position("import:\(path)") == nil,
+            plan.jails.contains(where: { !$0.settings.isObserving })
+        else {
+            readiness.remove("bans/import")
+            return false
+        }
+        do throws(Fail2BanDatabase.Failure) {
+            let now = Timestamp.now.secondsSince1970
+            let found = try Fail2BanDatabase(path: path).read(into: store, now: now)
+            store.setPosition("import:\(path)", Array("\(Int64(now))".utf8))
+            store.commit()
+            readiness.remove("bans/import")
+            let names = Set(plan.jails.map(\.settings.name))
+            let lost = Set(store.bans(of: nil).map(\.jail)).subtracting(names).sorted()
+            logger.notice(
+                "took over fail2ban's bans",
+                metadata: [
+                    "file": "\(path)", "bans": "\(found.active)", "counts": "\(found.ended)",
+                    "without_a_jail": "\(lost.joined(separator: ", "))",
+                ])
+            return true
+        } catch {
+            let text = "fail2ban's bans are not taken over before the next start or reload: \(error)"
+            logger.error("jails: \(text)")
+            readiness.set("bans/import", .degraded(text))
+            return false
+        }
     }
 
     private func start(_ plan: Plan) {
@@ -123,7 +163,7 @@ final class JailsRoad: Sendable {
                 note: { [logger] text in logger.warning("\(text)") }),
             banLog: plan.section.banLog.map { BanLog(path: $0, zone: plan.section.zone ?? .utc) })
         let crew = JailCrew(plan.jails, surroundings)
-        running.withLock { $0 = Running(crew: crew, plans: plan.jails, guarding: guarding) }
+        running.withLock { $0 = Running(crew: crew, plans: plan.jails, guarding: guarding, section: plan.section) }
     }
 
     /// A file or a list is one, whatever number of jails name it: they share a lane.

@@ -1,0 +1,114 @@
+"""Bans that come from elsewhere: from fail2ban's database."""
+
+import json
+import os
+import shutil
+import subprocess
+
+from cases_bans import Host, lab
+from context import Skip, case
+from netlab import ATTACKER, OTHER
+
+FILTER = "[Definition]\nfailregex = ^doord: no entry from <HOST>$\n"
+JAIL = """[DEFAULT]
+backend = polling
+banaction = nftables
+[door]
+enabled = true
+port = 2222
+logpath = %s
+maxretry = 3
+bantime = 1h
+"""
+
+
+class Fail2ban:
+    """The installed fail2ban on the lab's host, with a socket and a database of its own."""
+
+    def __init__(self, c, network):
+        if not shutil.which("fail2ban-server") or not os.path.exists("/etc/fail2ban/jail.conf"):
+            raise Skip("fail2ban is not installed")
+        self.network, self.directory = network, c.path("fail2ban")
+        shutil.copytree("/etc/fail2ban", self.directory)
+        shutil.rmtree(os.path.join(self.directory, "jail.d"))
+        c.folder("logs")
+        open(c.path("logs", "door.log"), "w").close()
+        self.database, self.socket, self.pid = c.path("f2b.sqlite3"), c.path("f2b.sock"), c.path("f2b.pid")
+        self.write("filter.d/door.conf", FILTER)
+        self.write("jail.local", JAIL % c.path("logs", "door.log"))
+        self.write("fail2ban.local", "[Definition]\nsocket = %s\npidfile = %s\ndbfile = %s\nlogtarget = %s\n" % (
+            self.socket, self.pid, self.database, c.path("f2b.log")))
+        self.process = network.popen("host", "fail2ban-server", "-f", "-c", self.directory, stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL)
+        c.closing.append(self.close)
+        c.eventually(lambda: self.ask("status", "door"), 20, "fail2ban does not start")
+
+    def write(self, name, text):
+        with open(os.path.join(self.directory, name), "w") as file:
+            file.write(text)
+
+    def ask(self, *words):
+        """What it answers; nothing where it does not."""
+        done = subprocess.run(["fail2ban-client", "-c", self.directory, *words], capture_output=True, text=True, check=False)
+        return done.stdout if done.returncode == 0 else ""
+
+    def close(self):
+        if self.process.poll() is None:
+            self.ask("stop")
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+@case("bans-from-fail2ban")
+def bans_from_fail2ban(c):
+    """A fail2ban that runs is moved from: `migrate fail2ban` prints a section that is read, its bans are taken over once, when jails first
+    enforce, and are in the kernel then; who is forgiven does not come back with the next start."""
+    network = lab(c)
+    network.listen("host", 2222)
+    fail2ban = Fail2ban(c, network)
+    fail2ban.ask("set", "door", "banip", ATTACKER[4], ATTACKER[6])
+    c.eventually(lambda: not network.reaches(2222), 10, "fail2ban itself does not ban")
+    done = subprocess.run([c.binary, "migrate", "fail2ban", "--confdir", fail2ban.directory], capture_output=True, text=True, check=False)
+    c.require(done.returncode == 0, done.stderr)
+    for line in ("[door] %s; 3 failures in 10m, 1h; firewall (tcp 2222, refused)" % c.path("logs", "door.log"),
+                 "import: " + fail2ban.database, "# 2 bans that stand", "is running (process ", "nft delete table inet f2b-table"):
+        c.require(line in done.stdout, "no %r in\n%s" % (line, done.stdout))
+    c.require(not done.stderr, done.stderr)
+    printed = c.path("printed.yaml")
+    with open(printed, "w") as file:
+        file.write(done.stdout)
+    checked = subprocess.run([c.binary, "check", printed], capture_output=True, text=True, check=False)
+    c.require(checked.returncode == 0 and not checked.stderr, checked.stderr)
+    # As printed: beside fail2ban, and nothing is touched.
+    host = Host(c, network, mode="observe", fail2ban={"config_dir": fail2ban.directory}, **{"import": fail2ban.database})
+    c.eventually(lambda: "f2b_jail_count 2" in host.get("/metrics"), 5, "there are not two jails")
+    c.require(not host.bans(), "bans are taken over while jails observe")
+    # A later ban of fail2ban's comes along.
+    fail2ban.ask("set", "door", "banip", OTHER[4])
+    c.eventually(lambda: OTHER[4] in fail2ban.ask("status", "door"), 5, "no third ban")
+    fail2ban.close()
+    c.require(network.reaches(2222), "fail2ban has left its rules")
+    host.agent.config["jails"]["mode"] = "enforce"
+    host.agent.write()
+    with network.within("host"):
+        c.require(host.agent.request("POST", "/-/reload")[0] == 200, "it does not reload")
+    c.eventually(lambda: len(host.bans("door")) == 3, 5, lambda: "taken over: %s" % host.bans())
+    c.eventually(lambda: network.is_banned("bans_tcp_2222_reject_ip4_32", ATTACKER[4]), 5, "the kernel does not have them")
+    c.require(not network.reaches(2222) and not network.reaches(2222, 6), "they do not hold")
+    left = [one["end"] for one in host.bans("door")]
+    c.require(all(left), "bans of an hour last for ever: %s" % left)
+    c.require(host.command("bans", "remove", ATTACKER[4]).startswith("1 ban"), "it cannot be forgiven")
+    host.agent.kill()
+    host.start()
+    c.eventually(lambda: sorted(one["ip"] for one in json.loads(host.get("/api/bans")).get("bans", [])) == sorted([ATTACKER[6], OTHER[4]]),
+                 5, lambda: "after a restart: %s" % host.get("/api/bans"))
+    c.require(network.reaches(2222) and not network.reaches(2222, 6), "the forgiven one is kept out, or another is not")
+    # A database that is none is told of, and the agent goes on.
+    host.agent.config["jails"]["import"] = fail2ban.socket + ".none"
+    host.agent.write()
+    with network.within("host"):
+        host.agent.request("POST", "/-/reload")
+        c.eventually(lambda: any(part["name"] == "bans/import" for part in host.agent.ready()[1]["parts"]), 5, "nobody is told")
