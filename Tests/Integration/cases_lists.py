@@ -1,13 +1,15 @@
-"""Bans that come from elsewhere: from fail2ban's database."""
+"""Bans that come from elsewhere: from fail2ban's database, from lists."""
 
+import http.server
 import json
 import os
 import shutil
 import subprocess
+import threading
 
-from cases_bans import Host, lab
+from cases_bans import Host, door, lab
 from context import Skip, case
-from netlab import ATTACKER, OTHER
+from netlab import ATTACKER, HOST, OTHER
 
 FILTER = "[Definition]\nfailregex = ^doord: no entry from <HOST>$\n"
 JAIL = """[DEFAULT]
@@ -112,3 +114,91 @@ def bans_from_fail2ban(c):
     with network.within("host"):
         host.agent.request("POST", "/-/reload")
         c.eventually(lambda: any(part["name"] == "bans/import" for part in host.agent.ready()[1]["parts"]), 5, "nobody is told")
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    """A list with an entity tag."""
+
+    text, asked = "", []
+
+    def do_GET(self):
+        tag = '"%d"' % hash(self.text)
+        Pages.asked.append(self.headers.get("If-None-Match"))
+        self.send_response(304 if Pages.asked[-1] == tag else 200)
+        self.send_header("ETag", tag)
+        body = b"" if Pages.asked[-1] == tag else self.text.encode()
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@case("bans-lists")
+def bans_lists(c):
+    """Lists from a file and over HTTP are kept out; not who is allowed, nor the host; what is no address is counted and named. The last copy
+    holds while the source is away, over a restart and a flush of the ruleset."""
+    network = lab(c)
+    network.listen("host", 2222)
+    path = c.path("list.txt")
+
+    def write(*lines):
+        with open(path + ".new", "w") as file:
+            file.write("\n".join(lines) + "\n")
+        os.replace(path + ".new", path)
+
+    # The attacker's IPv4 address is allowed, the first is the host's own.
+    write("# a list", HOST[4], "%s # trailing" % OTHER[4], "no address", ATTACKER[4], "192.0.0.0/4")
+    with network.within("host"):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    Pages.text, Pages.asked = ATTACKER[6] + "\n203.0.113.0/24\n203.0.113.7\n", []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    c.closing.append(server.server_close)
+    c.closing.append(server.shutdown)
+    host = Host(c, network, native=[door(c)], ignore=[ATTACKER[4]], lists=[
+        {"name": "own", "file": path, "refresh_interval": "1s"},
+        {"name": "web", "url": "http://127.0.0.1:%d/list" % server.server_address[1]}])
+    c.eventually(lambda: not network.reaches(2222, 4, OTHER[4]), 5, "the file's address is not kept out")
+    c.eventually(lambda: not network.reaches(2222, 6), 5, "the server's address is not kept out")
+    c.require(network.reaches(2222), "who is allowed is kept out")
+    c.require(network.is_banned("lists_ip4_24", "203.0.113.0") and not network.is_banned("lists_ip4_32", HOST[4]), "sets")
+    page = host.get("/metrics")
+    for line in ('f2b_list_networks{list="own"} 1', 'f2b_list_networks{list="web"} 2', 'f2b_list_strange_lines{list="own"} 1',
+                 'f2b_list_too_wide{list="own"} 1', 'f2b_list_failures_total{list="web"} 0'):
+        c.require(line in page, "the page lacks " + line)
+    c.require(OTHER[4] not in page and "203.0.113" not in page, "an address is in the metrics")
+    told = host.command("bans", "lists")
+    c.require('1 strange lines: line 4: "no address"' in told, told)
+    told = host.command("bans", "explain", "203.0.113.9")
+    c.require("the list web has 203.0.113.0/24, which is kept out" in told, told)
+    # A jail's ban is not mixed up with it.
+    host.command("bans", "add", "203.0.113.200")
+    c.require(host.command("bans", "export") == "203.0.113.200\n", "exported")
+    c.require(host.command("bans", "export", "--format", "nginx") == "deny 203.0.113.200;\n", "exported for nginx")
+    c.require(json.loads(host.command("bans", "export", "--format", "json"))[0]["origin"] == "manual", "exported as JSON")
+    # What changes in the file changes in the kernel; what is no list changes nothing.
+    write("203.0.113.64")
+    c.eventually(lambda: network.reaches(2222, 4, OTHER[4]), 5, "who is no longer listed is kept out")
+    write("<html>", "not found", "</html>")
+    c.eventually(lambda: 'f2b_list_failures_total{list="own"} 0' not in host.get("/metrics"), 5, "a page is taken for a list")
+    c.require(network.is_banned("lists_ip4_32", "203.0.113.64"), "what was good last is gone")
+    network.run("host", "nft", "flush", "ruleset")
+    c.eventually(lambda: network.is_banned("lists_ip4_24", "203.0.113.0"), 3, "the lists do not come back")
+    server.shutdown()
+    server.server_close()
+    host.agent.kill()
+    network.run("host", "nft", "flush", "ruleset")
+    host.start()
+    c.eventually(lambda: not network.reaches(2222, 6), 5, "the last copy does not hold")
+    with network.within("host"):
+        c.eventually(lambda: any(part["name"] == "bans/list/web" and part["reason"] for part in host.agent.ready()[1]["parts"]
+                                 if part.get("reason")), 12, lambda: "nobody is told: %s" % host.agent.ready()[1])
+    # Without lists they go, with the jail staying; and with mode observe nothing is kept out.
+    del host.agent.config["jails"]["lists"]
+    host.agent.write()
+    with network.within("host"):
+        c.require(host.agent.request("POST", "/-/reload")[0] == 200, "it does not reload")
+    c.eventually(lambda: network.reaches(2222, 6), 5, "the lists are gone and still in force")
+    c.require(network.is_banned("bans_ip4_32", "203.0.113.200"), "a ban by hand went with the lists")
+    host.agent.terminate()

@@ -28,6 +28,7 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
     var firewall = FirewallSection()
     /// fail2ban's database, whose bans are taken over once.
     var importPath: String?
+    var lists: [BlockListSettings] = []
 
     static let configurationKeys = [
         ConfigurationKey(
@@ -49,6 +50,9 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
             "time_zone", "zone", default: "Local",
             "Of dates in logs that name none: `Europe/Oslo`, or a POSIX text such as `CET-1CEST,M3.5.0,M10.5.0`."),
         ConfigurationKey("firewall", "mapping", "How bans are enforced: see [firewall](#firewall)."),
+        ConfigurationKey(
+            "lists", "list of lists", default: "[]",
+            "Networks by URL or file that the firewall keeps out: see [Block lists](#block-lists)."),
         ConfigurationKey(
             "import", "path",
             "fail2ban's database, `/var/lib/fail2ban/fail2ban.sqlite3`: its bans and counts are taken over once, when jails first enforce."
@@ -73,6 +77,10 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
         }
         firewall = reader.section("firewall") ?? firewall
         importPath = reader.path("import")
+        lists = reader.sections("lists") ?? lists
+        for (index, list) in lists.enumerated() where lists[..<index].contains(where: { $0.name == list.name }) {
+            reader.report("two lists are named \(list.name): give each its own `name`", at: "lists")
+        }
         reader.finish()
     }
 

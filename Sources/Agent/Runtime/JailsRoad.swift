@@ -32,6 +32,7 @@ final class JailsRoad: Sendable {
     private let readiness: Readiness
     private let logger: Logger
     private let firewalls: Firewalls
+    let lists: BanLists
     private let runner = CommandRunner()
     private let ignoreCommands = IgnoreCommands()
     private let running = Mutex<Running?>(nil)
@@ -47,7 +48,11 @@ final class JailsRoad: Sendable {
         self.metrics = metrics
         self.readiness = readiness
         self.logger = logger
-        firewalls = Firewalls(metrics: metrics, readiness: readiness, logger: logger)
+        let firewalls = Firewalls(metrics: metrics, readiness: readiness, logger: logger)
+        self.firewalls = firewalls
+        lists = BanLists(
+            stateDirectory: stateDirectory, metrics: metrics, readiness: readiness, logger: logger,
+            block: { firewalls.block($0) })
         observer.provide { [weak self] in self?.statuses ?? [] }
     }
 
@@ -68,15 +73,16 @@ final class JailsRoad: Sendable {
     /// A line for each jail that bans somebody: whether the kernel keeps them out, by its own word.
     func enforcement(of target: BanTarget) -> [String] {
         let jails = running.withLock { $0?.plans ?? [] }.filter(\.usesFirewall).map(\.settings.name)
-        return jails.compactMap { jail in
-            do throws(BanActionError) {
-                guard let found = try firewalls.enforcement(of: target, jail: jail) else { return nil }
-                let time = found.remaining.map { "for another \(Int($0)) s" } ?? "for ever"
-                return "[\(jail)] the kernel keeps it out \(time)"
-            } catch {
-                return "[\(jail)] \(error)"
+        return lists.explanation(of: target)
+            + jails.compactMap { jail in
+                do throws(BanActionError) {
+                    guard let found = try firewalls.enforcement(of: target, jail: jail) else { return nil }
+                    let time = found.remaining.map { "for another \(Int($0)) s" } ?? "for ever"
+                    return "[\(jail)] the kernel keeps it out \(time)"
+                } catch {
+                    return "[\(jail)] \(error)"
+                }
             }
-        }
     }
 
     // MARK: Configuration
@@ -88,7 +94,8 @@ final class JailsRoad: Sendable {
         let hasImported = importBans(plan)
         let old = running.withLock { $0 }
         if let old, !hasImported, old.section.firewall == section.firewall, old.section.banLog == section.banLog,
-            old.crew.fingerprints == plan.jails.map(\.fingerprint)
+            old.section.lists == section.lists,
+            old.section.mode == section.mode, old.crew.fingerprints == plan.jails.map(\.fingerprint)
         {
             return
         }
@@ -142,6 +149,7 @@ final class JailsRoad: Sendable {
         let names = Set(enforcing.map(\.name))
         let guarding = plan.section.firewall.guarding(
             allowed: plan.section.ignored.compactMap { IPNetwork($0) })
+        let hasLists = plan.section.mode == .enforce && !plan.section.lists.isEmpty
         let shared = Mutex<[String: ActionLane]>([:])
         let surroundings = CrewSurroundings(
             store: store, streams: streams, observer: observer, guarding: guarding, commands: ignoreCommands,
@@ -156,12 +164,13 @@ final class JailsRoad: Sendable {
                 return lane(action, plan.jails.first { $0.settings.name == jail }?.settings ?? JailSettings(name: jail))
             },
             firewallLane: firewalls.lane(
-                enforcing, plan.section.firewall, guarding: guarding,
+                enforcing, plan.section.firewall, guarding: guarding, hasLists: hasLists,
                 holding: { [store] in store.bans(of: nil).filter { names.contains($0.jail) } }),
             throttle: BanThrottle(
                 perMinute: plan.section.firewall.bansPerMinute, metrics: metrics,
                 note: { [logger] text in logger.warning("\(text)") }),
             banLog: plan.section.banLog.map { BanLog(path: $0, zone: plan.section.zone ?? .utc) })
+        lists.apply(plan.section.lists, isEnforced: hasLists, guarding: guarding)
         let crew = JailCrew(plan.jails, surroundings)
         running.withLock { $0 = Running(crew: crew, plans: plan.jails, guarding: guarding, section: plan.section) }
     }
@@ -217,8 +226,12 @@ final class JailsRoad: Sendable {
         readiness.set("bans", failure.map { .degraded("the state of bans cannot be written: \($0)") } ?? .ok)
     }
 
+    /// What has become of lists, for readiness. Quick.
+    func tell() { lists.tell() }
+
     /// Ends; bans stay in force.
     func stop() {
+        lists.stop()
         let crew = running.withLock { running in
             defer { running = nil }
             return running?.crew
