@@ -35,6 +35,9 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("fail2ban", Fail2banSection.configurationKeys),
     ("firewall", FirewallSection.configurationKeys),
     ("lists", own(BlockListSettings.configurationKeys)),
+    ("sharing", SharingSettings.configurationKeys),
+    ("peers", own(PeerSettings.configurationKeys)),
+    ("redis", RedisSettings.configurationKeys),
 ]
 
 /// Without the HTTP client's keys, which have a table of their own.
@@ -51,6 +54,9 @@ private let places: [String: String] = [
     "queue_config": "metrics: {remote_write: [{url: \"http://a/\", queue_config: {%}}]}",
     "metadata_config": "metrics: {remote_write: [{url: \"http://a/\", metadata_config: {%}}]}",
     "lists": "jails: {lists: [{name: a, url: \"http://a/\", %}]}",
+    "sharing": "jails: {sharing: {secret: \"0123456789abcdef\", %}}",
+    "peers": "jails: {sharing: {secret: \"0123456789abcdef\", peers: [{name: a, url: \"http://a/\", %}]}}",
+    "redis": "jails: {sharing: {secret: \"0123456789abcdef\", redis: {%}}}",
     "fail2ban": "jails: {fail2ban: {%}}", "firewall": "jails: {firewall: {%}}",
     "history": "alerting: {history: {%}}", "flapping": "alerting: {flapping: {%}}",
     "heartbeat": "alerting: {heartbeat: {url: \"http://a/\", %}}",

@@ -1,4 +1,4 @@
-"""Bans that come from elsewhere: from fail2ban's database, from lists."""
+"""Bans that come from elsewhere: from fail2ban's database, from lists, from one's other hosts."""
 
 import http.server
 import json
@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 
-from cases_bans import Host, door, lab
+from agent import Agent
+from cases_bans import Host, door, knock, lab
 from context import Skip, case
 from netlab import ATTACKER, HOST, OTHER
 
@@ -202,3 +204,83 @@ def bans_lists(c):
     c.eventually(lambda: network.reaches(2222, 6), 5, "the lists are gone and still in force")
     c.require(network.is_banned("bans_ip4_32", "203.0.113.200"), "a ban by hand went with the lists")
     host.agent.terminate()
+
+
+class Node(Host):
+    """One of several agents on the lab's host, each with its table."""
+
+    def __init__(self, c, network, name, **jails):
+        self.network = network
+        self.agent = Agent(c.binary, c.folder(name), [], [], rules={"default_pack": False}, jails={
+            "mode": "enforce", "native": [], "firewall": {"table": name}, **jails})
+        c.agents.append(self.agent)
+        self.start()
+
+    def ban(self, address, jail="peers"):
+        """The ban's end in seconds from now, None where there is none."""
+        # There are none before the jails have started.
+        for one in json.loads(self.get("/api/bans?jail=" + jail)).get("bans", []):
+            if one["ip"] == address:
+                end = time.mktime(time.strptime(one["end"].split(".")[0].rstrip("Z"), "%Y-%m-%dT%H:%M:%S")) - time.timezone
+                return end - time.time()
+        return None
+
+
+@case("bans-sharing")
+def bans_sharing(c):
+    """A ban at one host appears at another over the feed, and at a third over a real Redis, for as long as each believes it; lifted there
+    it is lifted here, but not what the host has banned itself. The feed tells nothing to who has not the secret."""
+    if not shutil.which("redis-server"):
+        raise Skip("redis-server is not installed")
+    network = lab(c)
+    socket = c.path("redis.sock")
+    redis = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", c.directory],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    c.closing.append(redis.wait)
+    c.closing.append(redis.terminate)
+    c.eventually(lambda: os.path.exists(socket), 10, "redis does not start")
+    secret = "between the hosts of this test"
+    one = Node(c, network, "one", native=[door(c)], sharing={"name": "one", "secret": secret, "redis": {"address": "unix:" + socket}})
+    feed = "http://127.0.0.1:%d/api/bans/feed" % one.agent.port
+    two = Node(c, network, "two", sharing={"name": "two", "secret": secret, "peers": [
+        {"name": "one", "url": feed, "interval": "1s", "jails": ["manual"]}]})
+    three = Node(c, network, "three", sharing={"name": "three", "secret": secret, "redis": {"address": "unix:" + socket, "max_duration": "10m"}})
+    stranger = Node(c, network, "stranger", sharing={"name": "x", "secret": "some other secret of 16", "peers": [
+        {"name": "one", "url": feed, "interval": "1s"}]})
+    with network.within("host"):
+        c.require(one.agent.get("/api/bans/feed")[0] == 403, "the feed answers anybody")
+        c.require(two.agent.get("/api/bans/feed?since=x")[0] == 403, "the feed answers anybody")
+    one.command("bans", "add", "203.0.113.7", "203.0.113.8", HOST[4], "--for", "30m", check=False)
+    knock(c, "203.0.113.9")
+    c.eventually(lambda: two.ban("203.0.113.7") and two.ban("203.0.113.8"), 5, "the feed brings no ban")
+    c.eventually(lambda: three.ban("203.0.113.7") and three.ban("203.0.113.9"), 5, "Redis brings no ban")
+    c.require(1700 < two.ban("203.0.113.7") < 1802, "its end is another: %s" % two.ban("203.0.113.7"))
+    c.require(500 < three.ban("203.0.113.7") < 602, "it is believed for longer: %s" % three.ban("203.0.113.7"))
+    c.eventually(lambda: network.is_banned("bans_ip4_32", "203.0.113.7", "two"), 5, "it is not in the kernel")
+    c.require(two.ban("203.0.113.9") is None, "a jail that does not count counts")
+    c.require(two.bans("peers")[0]["origin"] == "peer one", "origin: %s" % two.bans("peers"))
+    # Nothing goes round in circles: the third host tells what it has heard to nobody.
+    c.require(not one.bans("peers") if "peers" in one.get("/api/jails") else True, "a ban came back")
+    # Lifted there it is lifted here; what was banned here by hand stays.
+    two.command("bans", "add", "203.0.113.7", "--for", "1h")
+    one.command("bans", "remove", "203.0.113.7")
+    c.eventually(lambda: two.ban("203.0.113.7") is None and three.ban("203.0.113.7") is None, 5, "it is lifted there and not here")
+    c.require(two.ban("203.0.113.7", "manual"), "another host has lifted a ban of this one")
+    c.require(network.is_banned("bans_ip4_32", "203.0.113.7", "two"), "the kernel has forgotten this host's own ban")
+    c.require(two.ban("203.0.113.8"), "another ban was lifted as well")
+    # Over restarts of either side.
+    two.agent.kill()
+    one.agent.kill()
+    one.start()
+    one.command("bans", "add", "203.0.113.10", "--for", "30m")
+    two.start()
+    c.eventually(lambda: two.ban("203.0.113.10") and two.ban("203.0.113.8"), 6, "nothing comes after restarts")
+    one.command("bans", "remove", "203.0.113.8")
+    c.eventually(lambda: two.ban("203.0.113.8") is None, 5, "what a host had banned before a restart it cannot lift")
+    page = two.get("/metrics")
+    c.require("f2b_shared_bans_enforced_total" in page and "203.0.113" not in page, "metrics")
+    c.require(not stranger.bans("peers"), "who does not have the secret gets bans")
+    with network.within("host"):
+        c.eventually(lambda: any("signature" in part.get("reason", "") for part in stranger.agent.ready()[1]["parts"]), 8, "nobody is told")
+    for node in (one, two, three):
+        node.agent.terminate()

@@ -29,6 +29,7 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
     /// fail2ban's database, whose bans are taken over once.
     var importPath: String?
     var lists: [BlockListSettings] = []
+    var sharing: SharingSettings?
 
     static let configurationKeys = [
         ConfigurationKey(
@@ -53,6 +54,8 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
         ConfigurationKey(
             "lists", "list of lists", default: "[]",
             "Networks by URL or file that the firewall keeps out: see [Block lists](#block-lists)."),
+        ConfigurationKey(
+            "sharing", "mapping", "Bans that one's own hosts tell one another: see [sharing](#sharing)."),
         ConfigurationKey(
             "import", "path",
             "fail2ban's database, `/var/lib/fail2ban/fail2ban.sqlite3`: its bans and counts are taken over once, when jails first enforce."
@@ -81,6 +84,7 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
         for (index, list) in lists.enumerated() where lists[..<index].contains(where: { $0.name == list.name }) {
             reader.report("two lists are named \(list.name): give each its own `name`", at: "lists")
         }
+        sharing = reader.section("sharing")
         reader.finish()
     }
 

@@ -19,6 +19,7 @@ final class JailMetrics: JailObserver {
     private let logger: Logger
     private let series = Mutex<[String: Series]>([:])
     private let problems = Mutex<[String: String]>([:])
+    private let listener = Mutex<(@Sendable (BanChange, Double) -> Void)?>(nil)
 
     init(_ metrics: MetricRegistry, readiness: Readiness, logger: Logger) {
         self.metrics = metrics
@@ -70,6 +71,9 @@ final class JailMetrics: JailObserver {
         return counts
     }
 
+    /// Who hears of each change of what is enforced, on the crew's thread.
+    func listen(_ new: (@Sendable (BanChange, Double) -> Void)?) { listener.withLock { $0 = new } }
+
     func read(lines: Int, in jail: String) { with(jail) { $0.lines.add(lines) } }
 
     func observed(_ event: JailEvent, in jail: String, now: Double) {
@@ -87,6 +91,7 @@ final class JailMetrics: JailObserver {
             }
             series.events[name]?.add()
         }
+        if let change = event.change { listener.withLock { $0 }?(change, now) }
         log(event, jail)
     }
 

@@ -8,7 +8,7 @@ extension Router {
     /// `ban_time` in seconds, -1 for ever, `comment`). `POST /api/bans/remove` (`ip`, `jail`) ends bans. `/api/bans/history` (`ip`, `jail`,
     /// `start` and `end` in milliseconds since 1970, `limit`): what happened, one JSON object per line, oldest first. `/api/bans/explain`
     /// (`ip`): what is known of somebody, as text. `/api/bans/export` (`format`, `jail`): whom the agent bans, for other programs.
-    /// `/api/bans/lists`: how block lists are doing.
+    /// `/api/bans/lists`: how block lists are doing. `/api/bans/feed` (`since`): for the other hosts, signed; see `BanFeed`.
     mutating func addJails(_ road: JailsRoad, stateDirectory: String) {
         on(.get, "/api/jails") { request in
             try request.expect(stateDirectory: stateDirectory)
@@ -106,6 +106,14 @@ extension Router {
                 road.lists.write(into: &json)
                 json.endObject()
             }
+        }
+        on(.get, "/api/bans/feed") { request in
+            let (since, signature) = (request.query["since"] ?? "", request.headers[BanFeed.header])
+            guard let answer = try await Blocking.run({ road.feed(since: since, signature: signature) }) else {
+                throw HTTPError(404, "bans are not shared here; see jails.sharing in the configuration")
+            }
+            return Response(
+                status: answer.status, headers: ["Content-Type": answer.contentType], body: .bytes(answer.body))
         }
         on(.get, "/api/bans/explain") { request in
             try request.expect(stateDirectory: stateDirectory)

@@ -17,7 +17,7 @@ final class JailsRoad: Sendable {
         var section: JailsSection
     }
 
-    private struct Running: Sendable {
+    struct Running: Sendable {
         var crew: JailCrew
         var plans: [JailPlan]
         var guarding: LockoutGuard
@@ -27,15 +27,16 @@ final class JailsRoad: Sendable {
     let store: BanStore
     private let stateDirectory: String
     private let streams: StoredStreams
-    private let observer: JailMetrics
-    private let metrics: MetricRegistry
-    private let readiness: Readiness
+    let observer: JailMetrics
+    let metrics: MetricRegistry
+    let readiness: Readiness
     private let logger: Logger
     private let firewalls: Firewalls
     let lists: BanLists
+    let sharing = Mutex<Sharing?>(nil)
     private let runner = CommandRunner()
     private let ignoreCommands = IgnoreCommands()
-    private let running = Mutex<Running?>(nil)
+    let running = Mutex<Running?>(nil)
 
     init(
         stateDirectory: String, logs: LogStore, metrics: MetricRegistry, readiness: Readiness, logger: Logger
@@ -94,7 +95,7 @@ final class JailsRoad: Sendable {
         let hasImported = importBans(plan)
         let old = running.withLock { $0 }
         if let old, !hasImported, old.section.firewall == section.firewall, old.section.banLog == section.banLog,
-            old.section.lists == section.lists,
+            old.section.lists == section.lists, old.section.sharing == section.sharing,
             old.section.mode == section.mode, old.crew.fingerprints == plan.jails.map(\.fingerprint)
         {
             return
@@ -103,6 +104,7 @@ final class JailsRoad: Sendable {
         if let old {
             let names = Set(plan.jails.map(\.settings.name))
             gone = old.plans.map(\.settings.name).filter { !names.contains($0) }
+            stopSharing()
             old.crew.stop(within: 3, removed: Set(gone))
             running.withLock { $0 = nil }
         }
@@ -173,6 +175,7 @@ final class JailsRoad: Sendable {
         lists.apply(plan.section.lists, isEnforced: hasLists, guarding: guarding)
         let crew = JailCrew(plan.jails, surroundings)
         running.withLock { $0 = Running(crew: crew, plans: plan.jails, guarding: guarding, section: plan.section) }
+        share(plan.section, guarding: guarding)
     }
 
     /// A file or a list is one, whatever number of jails name it: they share a lane.
@@ -226,11 +229,15 @@ final class JailsRoad: Sendable {
         readiness.set("bans", failure.map { .degraded("the state of bans cannot be written: \($0)") } ?? .ok)
     }
 
-    /// What has become of lists, for readiness. Quick.
-    func tell() { lists.tell() }
+    /// What has become of lists and of other hosts, for readiness. Quick.
+    func tell() {
+        lists.tell()
+        tellOfSharing()
+    }
 
     /// Ends; bans stay in force.
     func stop() {
+        stopSharing()
         lists.stop()
         let crew = running.withLock { running in
             defer { running = nil }
