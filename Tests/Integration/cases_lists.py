@@ -196,12 +196,22 @@ def bans_lists(c):
     with network.within("host"):
         c.eventually(lambda: any(part["name"] == "bans/list/web" and part["reason"] for part in host.agent.ready()[1]["parts"]
                                  if part.get("reason")), 12, lambda: "nobody is told: %s" % host.agent.ready()[1])
-    # Without lists they go, with the jail staying; and with mode observe nothing is kept out.
+    # What changes in the lists alone leaves the jails and what they have counted alone.
+    knock(c, OTHER[4], times=2)
+    c.eventually(lambda: 'f2b_jail_failed_current{jail="door"} 1' in host.get("/metrics"), 5, "the jail does not count")
+    host.agent.config["jails"]["lists"] = [{"name": "own", "file": path}]
+    host.agent.write()
+    with network.within("host"):
+        c.require(host.agent.request("POST", "/-/reload")[0] == 200, "it does not reload")
+    c.eventually(lambda: network.reaches(2222, 6), 5, "a list is gone and still in force")
+    c.require(network.is_banned("lists_ip4_32", "203.0.113.64"), "the other list went with it")
+    c.require('tocsin_jail_lines_total{jail="door"} 2' in host.get("/metrics"), "the jail has begun anew")
+    # Without lists they go, with the jail staying.
     del host.agent.config["jails"]["lists"]
     host.agent.write()
     with network.within("host"):
         c.require(host.agent.request("POST", "/-/reload")[0] == 200, "it does not reload")
-    c.eventually(lambda: network.reaches(2222, 6), 5, "the lists are gone and still in force")
+    c.eventually(lambda: not network.is_banned("lists_ip4_32", "203.0.113.64"), 5, "the lists are gone and still in force")
     c.require(network.is_banned("bans_ip4_32", "203.0.113.200"), "a ban by hand went with the lists")
     host.agent.terminate()
 

@@ -116,6 +116,7 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
         }
     }
 
+    var enforcesLists: Bool { mode == .enforce && !lists.isEmpty }
     var zone: ZoneFile? { TimeZones.zone(named: timeZone) ?? ZoneFile(rule: timeZone) }
 }
 

@@ -38,6 +38,11 @@ final class Firewalls: Sendable {
             return nil
         }
         if running.withLock({ $0?.section != section }) {
+            // Nobody would look after a table of another name any more.
+            if running.withLock({ $0.map { $0.section.table != section.table } ?? false }) {
+                block([:])
+                clear()
+            }
             stop()
             start(section)
         }

@@ -95,9 +95,11 @@ final class JailsRoad: Sendable {
         let hasImported = importBans(plan)
         let old = running.withLock { $0 }
         if let old, !hasImported, old.section.firewall == section.firewall, old.section.banLog == section.banLog,
-            old.section.lists == section.lists, old.section.sharing == section.sharing,
+            old.section.lists.isEmpty == section.lists.isEmpty, old.section.sharing == section.sharing,
             old.section.mode == section.mode, old.crew.fingerprints == plan.jails.map(\.fingerprint)
         {
+            running.withLock { $0?.section = section }
+            lists.apply(section.lists, isEnforced: section.enforcesLists, guarding: old.guarding)
             return
         }
         var gone: [String] = []
@@ -151,7 +153,7 @@ final class JailsRoad: Sendable {
         let names = Set(enforcing.map(\.name))
         let guarding = plan.section.firewall.guarding(
             allowed: plan.section.ignored.compactMap { IPNetwork($0) })
-        let hasLists = plan.section.mode == .enforce && !plan.section.lists.isEmpty
+        let hasLists = plan.section.enforcesLists
         let shared = Mutex<[String: ActionLane]>([:])
         let surroundings = CrewSurroundings(
             store: store, streams: streams, observer: observer, guarding: guarding, commands: ignoreCommands,
