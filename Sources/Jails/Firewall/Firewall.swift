@@ -191,7 +191,9 @@ package final class Firewall: Sendable {
                 core.holders[key] = FirewallCore.Holder(scope: .lists, table: table, isStarted: true)
                 isChanged = true
             }
-            if isChanged { try core.reconcile(now: now) }
+            guard isChanged else { return }
+            // A jail that is about to begin brings its bans and these lists in one.
+            if core.holders.values.allSatisfy(\.isStarted) { try core.reconcile(now: now) } else { core.doubt() }
         }
     }
 
