@@ -2,6 +2,7 @@ import Alerting
 import Configuration
 import Exporter
 import Glibc
+import Jails
 import Testing
 import Transport
 
@@ -33,6 +34,10 @@ private let documented: [(name: String, keys: [ConfigurationKey])] = [
     ("jails", JailsSection.configurationKeys),
     ("fail2ban", Fail2banSection.configurationKeys),
     ("firewall", FirewallSection.configurationKeys),
+    ("lists", own(BlockListSettings.configurationKeys)),
+    ("sharing", SharingSettings.configurationKeys),
+    ("peers", own(PeerSettings.configurationKeys)),
+    ("redis", RedisSettings.configurationKeys),
 ]
 
 /// Without the HTTP client's keys, which have a table of their own.
@@ -48,6 +53,10 @@ private let places: [String: String] = [
     "remote_write": "metrics: {remote_write: [{url: \"http://a/\", %}]}",
     "queue_config": "metrics: {remote_write: [{url: \"http://a/\", queue_config: {%}}]}",
     "metadata_config": "metrics: {remote_write: [{url: \"http://a/\", metadata_config: {%}}]}",
+    "lists": "jails: {lists: [{name: a, url: \"http://a/\", %}]}",
+    "sharing": "jails: {sharing: {secret: \"0123456789abcdef\", %}}",
+    "peers": "jails: {sharing: {secret: \"0123456789abcdef\", peers: [{name: a, url: \"http://a/\", %}]}}",
+    "redis": "jails: {sharing: {secret: \"0123456789abcdef\", redis: {%}}}",
     "fail2ban": "jails: {fail2ban: {%}}", "firewall": "jails: {firewall: {%}}",
     "history": "alerting: {history: {%}}", "flapping": "alerting: {flapping: {%}}",
     "heartbeat": "alerting: {heartbeat: {url: \"http://a/\", %}}",
@@ -135,7 +144,7 @@ struct DocumentationTests {
     private func read(_ yaml: String) throws -> AgentConfiguration {
         let surroundings = ConfigurationSurroundings(
             variable: { ["HOSTNAME": "h1", "CREDENTIALS_DIRECTORY": "/run/credentials"][$0] },
-            read: { _ in .success(Array("secret\n".utf8)) })
+            read: { _ in .success(Array("a secret that is long enough\n".utf8)) })
         let file = try ConfigurationFile<AgentConfiguration>(
             Array(yaml.utf8), file: "/etc/tocsin/tocsin.yaml", surroundings: surroundings)
         #expect(file.warnings.map(\.description) == [])

@@ -171,6 +171,58 @@ private final class Observer: JailObserver {
         crew.stop(within: 2)
     }
 
+    @Test func `does what other hosts say; a host lifts only what no other wants, and nothing of this one`() throws {
+        let (crew, store) = crew([try plan("peers", sources: []), try plan()])
+        let now = Timestamp.now.secondsSince1970
+        func say(_ target: String, _ host: String, lifts: Bool = false) -> Bool? {
+            var ban = Ban(jail: "sshd", target: BanTarget(target), time: now - 100, duration: 700)
+            ban.origin = .peer(host)
+            let change: BanChange = lifts ? .unban(ban) : .ban(ban)
+            return crew.ask { $0.take([change], jail: "peers", now: now) }
+        }
+        func held(_ target: String, in jail: String = "peers") -> Ban? {
+            store.bans(of: jail).first { $0.target == BanTarget(target) }
+        }
+        #expect(say("203.0.113.7", "a") == true)
+        // When it is said to be done the store knows of it, to the second.
+        #expect(held("203.0.113.7")?.origin == .peer("a"))
+        #expect(abs((held("203.0.113.7")?.end ?? 0) - (now + 600)) < 1)
+        #expect(say("203.0.113.7", "b") == true)
+        _ = say("203.0.113.7", "a", lifts: true)
+        #expect(held("203.0.113.7") != nil)
+        _ = say("203.0.113.7", "c", lifts: true)
+        #expect(held("203.0.113.7") != nil)
+        _ = say("203.0.113.7", "b", lifts: true)
+        #expect(held("203.0.113.7") == nil)
+        // A network that is lifted takes no single ban along, nor one of another jail.
+        _ = say("203.0.113.0/24", "a")
+        _ = say("203.0.113.8", "b")
+        _ = crew.ask { $0.ban(BanTarget("203.0.113.9"), jail: "door", duration: 60, origin: .manual(""), now: now) }
+        _ = say("203.0.113.0/24", "a", lifts: true)
+        _ = say("203.0.113.9", "a", lifts: true)
+        #expect(held("203.0.113.0/24") == nil && held("203.0.113.8") != nil && held("203.0.113.9", in: "door") != nil)
+        // Nobody who is to get in.
+        _ = say("198.51.100.1", "a")
+        #expect(held("198.51.100.1") == nil)
+        #expect(crew.ask { $0.take([], jail: "none", now: now) } == false)
+        crew.stop(within: 2)
+        // Of bans from before a start the one that banned it first has the say.
+        let (again, later) = self.crew([try plan("peers", sources: [])])
+        var ban = Ban(jail: "sshd", target: BanTarget("203.0.113.8"), time: now, duration: 600)
+        for (host, isHeld) in [("a", true), ("b", false)] {
+            ban.origin = .peer(host)
+            let change = BanChange.unban(ban)
+            _ = again.ask { $0.take([change], jail: "peers", now: now) }
+            #expect(later.bans(of: "peers").isEmpty != isHeld)
+        }
+        again.stop(within: 2)
+        let (watching, _) = self.crew([try plan("peers", sources: []) { $0.isObserving = true }])
+        ban.origin = .peer("a")
+        let change = BanChange.ban(ban)
+        #expect(watching.ask { $0.take([change], jail: "peers", now: now) } == false)
+        watching.stop(within: 2)
+    }
+
     @Test func `reads what comes later: a file of the pattern, and one that was rotated`() throws {
         let (crew, _) = crew([try plan()])
         _ = crew.ask { _ in }

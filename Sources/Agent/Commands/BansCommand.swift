@@ -11,7 +11,7 @@ struct BansCommand: ParsableCommand {
         commandName: "bans", abstract: "Show who is banned, ban, forgive, and tell why.",
         subcommands: [
             ListBansCommand.self, AddBanCommand.self, RemoveBanCommand.self, BanHistoryCommand.self,
-            ExplainBanCommand.self,
+            ExplainBanCommand.self, ExportBansCommand.self, BanListsCommand.self,
         ], defaultSubcommand: ListBansCommand.self)
 
     /// Asks the running agent.

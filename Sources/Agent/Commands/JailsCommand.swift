@@ -41,7 +41,8 @@ struct BacktestJailsCommand: ParsableCommand {
         }
         for problem in plan.problems { Terminal.complain(problem) }
         let plans = plan.jails.filter {
-            $0.settings.name != JailPlan.manualName && (jail.isEmpty || jail.contains($0.settings.name))
+            ![JailPlan.manualName, JailPlan.peersName].contains($0.settings.name)
+                && (jail.isEmpty || jail.contains($0.settings.name))
         }
         for name in jail where !plans.contains(where: { $0.settings.name == name }) {
             Terminal.complain("tocsin jails backtest: no jail is named \(name)")

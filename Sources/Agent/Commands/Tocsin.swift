@@ -11,9 +11,7 @@ struct Tocsin: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, CheckCommand.self, LogsCommand.self, QueryCommand.self, MetricsCommand.self,
             AlertsCommand.self, SilenceCommand.self, RulesCommand.self, BansCommand.self, JailsCommand.self,
-            HashPasswordCommand.self,
-            TestCommand.self,
-            VersionCommand.self,
+            HashPasswordCommand.self, MigrateCommand.self, TestCommand.self, VersionCommand.self,
         ])
 
     /// Exit codes: 0, 1 (found something wrong), 2 (used wrong).

@@ -63,8 +63,8 @@ struct ServerSection: Sendable, Equatable, ConfigurationSection {
         ConfigurationKey(
             "listen", "address or list of addresses", default: "127.0.0.1:9464",
             "`host:port`, `:port` for all addresses, or `unix:/path`, with `?mode=0660&group=adm` behind it if wanted. "
-                + "On a non-loopback address only `/metrics` and the health paths answer, but for clients that have "
-                + "proven who they are. Changed only by a restart."),
+                + "On a non-loopback address only `/metrics`, the health paths and the signed `/api/bans/feed` answer, but for "
+                + "clients that have proven who they are. Changed only by a restart."),
         ConfigurationKey(
             "web_config", "path",
             "Prometheus's web configuration file: TLS, client certificates, users, headers, a rate limit; see "

@@ -32,6 +32,10 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
     /// Of dates without a zone.
     var timeZone = "Local"
     var firewall = FirewallSection()
+    /// fail2ban's database, whose bans are taken over once.
+    var importPath: String?
+    var lists: [BlockListSettings] = []
+    var sharing: SharingSettings?
 
     static let configurationKeys = [
         ConfigurationKey(
@@ -63,6 +67,15 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
             "time_zone", "zone", default: "Local",
             "Of dates in logs that name none: `Europe/Oslo`, or a POSIX text such as `CET-1CEST,M3.5.0,M10.5.0`."),
         ConfigurationKey("firewall", "mapping", "How bans are enforced: see [firewall](#firewall)."),
+        ConfigurationKey(
+            "lists", "list of lists", default: "[]",
+            "Networks by URL or file that the firewall keeps out: see [Block lists](#block-lists)."),
+        ConfigurationKey(
+            "sharing", "mapping", "Bans that one's own hosts tell one another: see [sharing](#sharing)."),
+        ConfigurationKey(
+            "import", "path",
+            "fail2ban's database, `/var/lib/fail2ban/fail2ban.sqlite3`: its bans and counts are taken over once, when jails first enforce."
+        ),
     ]
 
     init() {}
@@ -85,6 +98,12 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
                 at: "time_zone")
         }
         firewall = reader.section("firewall") ?? firewall
+        importPath = reader.path("import")
+        lists = reader.sections("lists") ?? lists
+        for (index, list) in lists.enumerated() where lists[..<index].contains(where: { $0.name == list.name }) {
+            reader.report("two lists are named \(list.name): give each its own `name`", at: "lists")
+        }
+        sharing = reader.section("sharing")
         reader.finish()
     }
 
@@ -116,6 +135,7 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
         }
     }
 
+    var enforcesLists: Bool { mode == .enforce && !lists.isEmpty }
     var zone: ZoneFile? { TimeZones.zone(named: timeZone) ?? ZoneFile(rule: timeZone) }
 }
 

@@ -25,21 +25,33 @@ final class Firewalls: Sendable {
     }
 
     /// One lane for all jails that enforce with the firewall; nil where none does.
+    ///
+    /// - Parameter hasLists: block lists are to be enforced, whatever jails do.
     func lane(
-        _ jails: [JailSettings], _ section: FirewallSection, guarding: LockoutGuard,
+        _ jails: [JailSettings], _ section: FirewallSection, guarding: LockoutGuard, hasLists: Bool,
         holding: @escaping @Sendable () -> [Ban]
     ) -> ActionLane? {
-        guard !jails.isEmpty else {
+        guard !jails.isEmpty || hasLists else {
+            block([:])
             clear()
             stop()
             return nil
         }
         if running.withLock({ $0?.section != section }) {
+            // Nobody would look after a table of another name any more.
+            if running.withLock({ $0.map { $0.section.table != section.table } ?? false }) {
+                block([:])
+                clear()
+            }
             stop()
             start(section)
         }
         guard let firewall = running.withLock({ $0?.firewall }) else { return nil }
         allow(guarding)
+        guard !jails.isEmpty else {
+            clear()
+            return nil
+        }
         firewall.retain(Set(jails.map(\.name)))
         let action = JointFirewallAction(jails, firewall)
         return ActionLane(
@@ -51,6 +63,15 @@ final class Firewalls: Sendable {
         guard let firewall = running.withLock({ $0?.firewall }) else { return }
         do throws(BanActionError) { try firewall.allow(guarding.standing()) } catch {
             // Readiness shows it, and the lane tries again.
+            logger.error("firewall: \(error)")
+        }
+    }
+
+    /// Keeps out the networks of these lists, and of no others.
+    func block(_ lists: [String: [IPNetwork]]) {
+        guard let firewall = running.withLock({ $0?.firewall }) else { return }
+        do throws(BanActionError) { try firewall.block(lists) } catch {
+            // Readiness shows it, and the monitor tries again.
             logger.error("firewall: \(error)")
         }
     }

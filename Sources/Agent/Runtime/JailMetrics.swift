@@ -21,6 +21,7 @@ final class JailMetrics: JailObserver {
     private let logger: Logger
     private let series = Mutex<[String: Series]>([:])
     private let problems = Mutex<[String: String]>([:])
+    private let listener = Mutex<(@Sendable (BanChange, Double) -> Void)?>(nil)
 
     private let alerts: BanAlerts
 
@@ -82,6 +83,9 @@ final class JailMetrics: JailObserver {
         return counts
     }
 
+    /// Who hears of each change of what is enforced, on the crew's thread.
+    func listen(_ new: (@Sendable (BanChange, Double) -> Void)?) { listener.withLock { $0 = new } }
+
     func read(lines: Int, undated: Int, in jail: String) {
         with(jail) { series in
             series.lines.add(lines)
@@ -106,6 +110,7 @@ final class JailMetrics: JailObserver {
             series.events[name]?.add()
         }
         if case .banned(let ban, let isObserved) = event { alerts.note(ban, isObserved: isObserved, now: now) }
+        if let change = event.change { listener.withLock { $0 }?(change, now) }
         log(event, jail)
     }
 

@@ -26,6 +26,7 @@ struct JailPlanner {
         planner.addNative()
         planner.addFail2ban()
         planner.addManual()
+        planner.addPeers()
         return JailsRoad.Plan(
             jails: planner.jails, problems: planner.problems, warnings: planner.warnings, section: section)
     }
@@ -163,15 +164,28 @@ struct JailPlanner {
     /// For bans by hand; nothing else leads to one there. It enforces as soon as anything else uses the firewall.
     private mutating func addManual() {
         guard !jails.isEmpty || section.mode == .enforce else { return }
-        var settings = JailSettings(name: JailPlan.manualName)
+        addSilent(
+            JailPlan.manualName,
+            isObserving: section.mode == .observe && !jails.contains(where: \.usesFirewall))
+    }
+
+    /// For the bans of one's other hosts.
+    private mutating func addPeers() {
+        guard let sharing = section.sharing, !sharing.peers.isEmpty || sharing.redis != nil else { return }
+        addSilent(JailPlan.peersName, isObserving: section.mode == .observe)
+    }
+
+    /// A jail that reads nothing.
+    private mutating func addSilent(_ name: String, isObserving: Bool) {
+        var settings = JailSettings(name: name)
         settings.banTime = 86_400
-        settings.isObserving = section.mode == .observe && !jails.contains(where: \.usesFirewall)
+        settings.isObserving = isObserving
         settings.ignoring.entries = section.ignored
         add(
             JailPlan(
                 settings: settings, fingerprint: "\(settings)", sources: [],
                 makeFilter: { now throws(JailConfigurationError) in
-                    throw JailConfigurationError(file: "", message: "jail [\(JailPlan.manualName)] reads nothing")
+                    throw JailConfigurationError(file: "", message: "jail [\(name)] reads nothing")
                 }, actions: [.firewall]))
     }
 
@@ -199,4 +213,6 @@ extension JailPlan {
 
     /// The jail of bans by hand.
     static let manualName = "manual"
+    /// The jail of other hosts' bans.
+    static let peersName = "peers"
 }

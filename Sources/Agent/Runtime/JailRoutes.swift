@@ -7,7 +7,8 @@ extension Router {
     /// `/api/jails`: how each jail is doing. `/api/bans`: the bans that hold (`jail`, `ip`); with POST it bans (`ip`, `jail`,
     /// `ban_time` in seconds, -1 for ever, `comment`). `POST /api/bans/remove` (`ip`, `jail`) ends bans. `/api/bans/history` (`ip`, `jail`,
     /// `start` and `end` in milliseconds since 1970, `limit`): what happened, one JSON object per line, oldest first. `/api/bans/explain`
-    /// (`ip`): what is known of somebody, as text.
+    /// (`ip`): what is known of somebody, as text. `/api/bans/export` (`format`, `jail`): whom the agent bans, for other programs.
+    /// `/api/bans/lists`: how block lists are doing. `/api/bans/feed` (`since`): for the other hosts, signed; see `BanFeed`.
     mutating func addJails(_ road: JailsRoad, stateDirectory: String) {
         on(.get, "/api/jails") { request in
             try request.expect(stateDirectory: stateDirectory)
@@ -83,6 +84,36 @@ extension Router {
             }
             let events = try await Blocking.run { [query] in try road.store.events(query) }
             return .lines(events)
+        }
+        on(.get, "/api/bans/export") { request in
+            try request.expect(stateDirectory: stateDirectory)
+            let format = request.query["format"] ?? "plain"
+            guard let export = BanListExport(rawValue: format) else {
+                let known = BanListExport.allCases.map(\.rawValue).joined(separator: ", ")
+                throw HTTPError(400, "format: expected one of \(known), found \"\(format)\"")
+            }
+            let jail = request.query["jail"]
+            let document = try await Blocking.run {
+                export.document(road.store.bans(of: jail), now: Timestamp.now.secondsSince1970)
+            }
+            return Response(headers: ["Content-Type": export.contentType], body: .bytes(document))
+        }
+        on(.get, "/api/bans/lists") { request in
+            try request.expect(stateDirectory: stateDirectory)
+            return .json { json in
+                json.beginObject()
+                json.key("lists")
+                road.lists.write(into: &json)
+                json.endObject()
+            }
+        }
+        on(.get, "/api/bans/feed") { request in
+            let (since, signature) = (request.query["since"] ?? "", request.headers[BanFeed.header])
+            guard let answer = try await Blocking.run({ road.feed(since: since, signature: signature) }) else {
+                throw HTTPError(404, "bans are not shared here; see jails.sharing in the configuration")
+            }
+            return Response(
+                status: answer.status, headers: ["Content-Type": answer.contentType], body: .bytes(answer.body))
         }
         on(.get, "/api/bans/explain") { request in
             try request.expect(stateDirectory: stateDirectory)

@@ -20,24 +20,27 @@ final class JailsRoad: Sendable {
         var section: JailsSection
     }
 
-    private struct Running: Sendable {
+    struct Running: Sendable {
         var crew: JailCrew
         var plans: [JailPlan]
         var guarding: LockoutGuard
+        var section: JailsSection
     }
 
     let store: BanStore
     private let stateDirectory: String
     private let streams: StoredStreams
-    private let observer: JailMetrics
+    let observer: JailMetrics
     private let alerts: BanAlerts
-    private let metrics: MetricRegistry
-    private let readiness: Readiness
+    let metrics: MetricRegistry
+    let readiness: Readiness
     private let logger: Logger
     private let firewalls: Firewalls
+    let lists: BanLists
+    let sharing = Mutex<Sharing?>(nil)
     private let runner = CommandRunner()
     private let ignoreCommands = IgnoreCommands()
-    private let running = Mutex<Running?>(nil)
+    let running = Mutex<Running?>(nil)
 
     init(
         stateDirectory: String, logs: LogStore, alerts: any AlertSink, metrics: MetricRegistry, readiness: Readiness,
@@ -52,7 +55,11 @@ final class JailsRoad: Sendable {
         self.metrics = metrics
         self.readiness = readiness
         self.logger = logger
-        firewalls = Firewalls(metrics: metrics, readiness: readiness, logger: logger)
+        let firewalls = Firewalls(metrics: metrics, readiness: readiness, logger: logger)
+        self.firewalls = firewalls
+        lists = BanLists(
+            stateDirectory: stateDirectory, metrics: metrics, readiness: readiness, logger: logger,
+            block: { firewalls.block($0) })
         observer.provide { [weak self] in self?.statuses ?? [] }
     }
 
@@ -73,15 +80,16 @@ final class JailsRoad: Sendable {
     /// A line for each jail that bans somebody: whether the kernel keeps them out, by its own word.
     func enforcement(of target: BanTarget) -> [String] {
         let jails = running.withLock { $0?.plans ?? [] }.filter(\.usesFirewall).map(\.settings.name)
-        return jails.compactMap { jail in
-            do throws(BanActionError) {
-                guard let found = try firewalls.enforcement(of: target, jail: jail) else { return nil }
-                let time = found.remaining.map { "for another \(Int($0)) s" } ?? "for ever"
-                return "[\(jail)] the kernel keeps it out \(time)"
-            } catch {
-                return "[\(jail)] \(error)"
+        return lists.explanation(of: target)
+            + jails.compactMap { jail in
+                do throws(BanActionError) {
+                    guard let found = try firewalls.enforcement(of: target, jail: jail) else { return nil }
+                    let time = found.remaining.map { "for another \(Int($0)) s" } ?? "for ever"
+                    return "[\(jail)] the kernel keeps it out \(time)"
+                } catch {
+                    return "[\(jail)] \(error)"
+                }
             }
-        }
     }
 
     // MARK: Configuration
@@ -95,15 +103,22 @@ final class JailsRoad: Sendable {
         for warning in plan.warnings { logger.warning("jails: \(warning)") }
         let alerts = plan.jails.compactMap { jail in jail.alert.map { (jail.settings.name, $0) } }
         self.alerts.apply(Dictionary(alerts, uniquingKeysWith: { first, _ in first }))
+        let hasImported = importBans(plan)
         let old = running.withLock { $0 }
-        if let old, old.crew.fingerprints == plan.jails.map(\.fingerprint) {
+        if let old, !hasImported, old.section.firewall == section.firewall, old.section.banLog == section.banLog,
+            old.section.lists.isEmpty == section.lists.isEmpty, old.section.sharing == section.sharing,
+            old.section.mode == section.mode, old.crew.fingerprints == plan.jails.map(\.fingerprint)
+        {
             _ = old.crew.ask { $0.reload() }
+            running.withLock { $0?.section = section }
+            lists.apply(section.lists, isEnforced: section.enforcesLists, guarding: old.guarding)
             return
         }
         var gone: [String] = []
         if let old {
             let names = Set(plan.jails.map(\.settings.name))
             gone = old.plans.map(\.settings.name).filter { !names.contains($0) }
+            stopSharing()
             old.crew.stop(within: 3, removed: Set(gone))
             running.withLock { $0 = nil }
         }
@@ -111,11 +126,46 @@ final class JailsRoad: Sendable {
         start(plan)
     }
 
+    /// Takes over what fail2ban has kept, before anybody asks the store which bans hold: once, so that who is forgiven later is not
+    /// banned again at the next start, and not while all jails observe, as fail2ban goes on beside them.
+    ///
+    /// - Returns: whether it did.
+    private func importBans(_ plan: Plan) -> Bool {
+        guard let path = plan.section.importPath, store.position("import:\(path)") == nil,
+            plan.jails.contains(where: { !$0.settings.isObserving })
+        else {
+            readiness.remove("bans/import")
+            return false
+        }
+        do throws(Fail2BanDatabase.Failure) {
+            let now = Timestamp.now.secondsSince1970
+            let found = try Fail2BanDatabase(path: path).read(into: store, now: now)
+            store.setPosition("import:\(path)", Array("\(Int64(now))".utf8))
+            store.commit()
+            readiness.remove("bans/import")
+            let names = Set(plan.jails.map(\.settings.name))
+            let lost = Set(store.bans(of: nil).map(\.jail)).subtracting(names).sorted()
+            logger.notice(
+                "took over fail2ban's bans",
+                metadata: [
+                    "file": "\(path)", "bans": "\(found.active)", "counts": "\(found.ended)",
+                    "without_a_jail": "\(lost.joined(separator: ", "))",
+                ])
+            return true
+        } catch {
+            let text = "fail2ban's bans are not taken over before the next start or reload: \(error)"
+            logger.error("jails: \(text)")
+            readiness.set("bans/import", .degraded(text))
+            return false
+        }
+    }
+
     private func start(_ plan: Plan) {
         let enforcing = plan.jails.filter(\.usesFirewall).map(\.settings)
         let names = Set(enforcing.map(\.name))
         let guarding = plan.section.firewall.guarding(
             allowed: plan.section.ignored.compactMap { IPNetwork($0) })
+        let hasLists = plan.section.enforcesLists
         let shared = Mutex<[String: ActionLane]>([:])
         let surroundings = CrewSurroundings(
             store: store, streams: streams, observer: observer, guarding: guarding, commands: ignoreCommands,
@@ -130,14 +180,16 @@ final class JailsRoad: Sendable {
                 return lane(action, plan.jails.first { $0.settings.name == jail }?.settings ?? JailSettings(name: jail))
             },
             firewallLane: firewalls.lane(
-                enforcing, plan.section.firewall, guarding: guarding,
+                enforcing, plan.section.firewall, guarding: guarding, hasLists: hasLists,
                 holding: { [store] in store.bans(of: nil).filter { names.contains($0.jail) } }),
             throttle: BanThrottle(
                 perMinute: plan.section.firewall.bansPerMinute, metrics: metrics,
                 note: { [logger] text in logger.warning("\(text)") }),
             banLog: plan.section.banLog.map { BanLog(path: $0, zone: plan.section.zone ?? .utc) })
+        lists.apply(plan.section.lists, isEnforced: hasLists, guarding: guarding)
         let crew = JailCrew(plan.jails, surroundings)
-        running.withLock { $0 = Running(crew: crew, plans: plan.jails, guarding: guarding) }
+        running.withLock { $0 = Running(crew: crew, plans: plan.jails, guarding: guarding, section: plan.section) }
+        share(plan.section, guarding: guarding)
     }
 
     /// A file or a list is one, whatever number of jails name it: they share a lane.
@@ -192,8 +244,16 @@ final class JailsRoad: Sendable {
         readiness.set("bans", failure.map { .degraded("the state of bans cannot be written: \($0)") } ?? .ok)
     }
 
+    /// What has become of lists and of other hosts, for readiness. Quick.
+    func tell() {
+        lists.tell()
+        tellOfSharing()
+    }
+
     /// Ends; bans stay in force.
     func stop() {
+        stopSharing()
+        lists.stop()
         let crew = running.withLock { running in
             defer { running = nil }
             return running?.crew

@@ -62,6 +62,7 @@ struct RoadService: Service {
         while !stop.isStopped {
             if let path { reload(path, &version) }
             access?.refresh()
+            jailsRoad.tell()
             if Timestamp.monotonic.seconds(since: last) >= Self.upkeepInterval {
                 last = .monotonic
                 road.store.maintain()

@@ -32,6 +32,8 @@ package final class CrewCore {
     private var forgiven: [BanTarget: Double] = [:]
     private var shownProblems: [String: String] = [:]
     private var nextCommit = Timestamp(nanoseconds: 0)
+    /// Which hosts want somebody banned in the jail of other hosts' bans, since this start.
+    var wishes: [BanTarget: Set<String>] = [:]
 
     /// At least so many seconds between two rounds of reading, so that a busy log does not wake us for each line.
     private static let pace = 0.002

@@ -13,7 +13,7 @@ extension Firewall {
                 bytes[labels] = .computed { Double(rule.bytes) }
             }
         }
-        for (jail, count) in counts where jail != FirewallCore.allowed {
+        for (jail, count) in counts {
             elements[["jail": jail]] = .computed { Double(count) }
         }
         return [

@@ -72,7 +72,7 @@ package final class Firewall: Sendable {
     /// no difference then.
     package func restore(_ bans: [String: [Ban]], now: Double) throws(BanActionError) {
         try perform { core throws(NetfilterError) in
-            for jail in core.holders.keys where jail != FirewallCore.allowed {
+            for (jail, holder) in core.holders where holder.isJail {
                 core.holders[jail]?.table = ElementTable(bans[jail] ?? [], now: now)
                 core.holders[jail]?.isStarted = true
             }
@@ -134,7 +134,7 @@ package final class Firewall: Sendable {
     {
         try perform { core throws(NetfilterError) in
             guard core.holders[jail] != nil else { return 0 }
-            var room = settings.maximumBans - core.holders.values.reduce(0) { $0 + $1.table.count }
+            var room = settings.maximumBans - core.holders.values.reduce(0) { $0 + ($1.isJail ? $1.table.count : 0) }
             var (touched, refused): (Set<IPNetwork>, Int) = ([], 0)
             for (network, deadline) in changes {
                 let before = core.holders[jail]?.table[network]
@@ -165,10 +165,35 @@ package final class Firewall: Sendable {
     /// Forgets all jails but these; what others have in the kernel goes with the next `restore`.
     package func retain(_ jails: Set<String>) {
         core.withLock { core in
-            for jail in core.holders.keys where jail != FirewallCore.allowed && !jails.contains(jail) {
+            for (jail, holder) in core.holders where holder.isJail && !jails.contains(jail) {
                 core.holders[jail] = nil
             }
             core.doubt()
+        }
+    }
+
+    /// Keeps out all networks of block lists, in place of what was said of them before; lists that are not among these go. In force on
+    /// every port, behind who is allowed.
+    package func block(_ lists: [String: [IPNetwork]]) throws(BanActionError) {
+        let now = clock()
+        try perform { core throws(NetfilterError) in
+            var isChanged = false
+            for (key, holder) in core.holders where holder.scope == .lists {
+                guard lists[String(key.dropFirst())] == nil else { continue }
+                core.holders[key] = nil
+                isChanged = true
+            }
+            for (name, networks) in lists {
+                var table = ElementTable()
+                for network in networks where network.length > 0 { table[network] = ElementTable.forever }
+                let key = FirewallCore.list + name
+                if core.holders[key]?.table == table { continue }
+                core.holders[key] = FirewallCore.Holder(scope: .lists, table: table, isStarted: true)
+                isChanged = true
+            }
+            guard isChanged else { return }
+            // A jail that is about to begin brings its bans and these lists in one.
+            if core.holders.values.allSatisfy(\.isStarted) { try core.reconcile(now: now) } else { core.doubt() }
         }
     }
 
@@ -202,7 +227,7 @@ package final class Firewall: Sendable {
         let (rules, counts) = core.withLock { core -> ([String: [KernelTable.Rule]], [String: Int]) in
             // Without a right to ask there is nothing to show; readiness tells why.
             let rules = core.hasBegun ? (try? core.socket().rules(settings.table)) ?? [:] : [:]
-            return (rules, core.holders.mapValues(\.table.count))
+            return (rules, core.holders.filter(\.value.isJail).mapValues(\.table.count))
         }
         return Self.families(rules, counts)
     }

@@ -5,13 +5,14 @@ import Glibc
 
 /// What the firewall is to hold and what it knows of the kernel; for one thread at a time.
 final class FirewallCore {
-    /// Who wants networks in the table: a jail, or the list of who is allowed.
+    /// Who wants networks in the table: a jail, a block list, or the list of who is allowed.
     struct Holder {
         let scope: FirewallScope
         var registration = 0
         var table = ElementTable()
         /// It has told what it wants. Until all have, nothing is taken for superfluous.
         var isStarted = false
+        var isJail: Bool { scope != .allowed && scope != .lists }
     }
 
     let settings: Firewall.Settings
@@ -25,6 +26,8 @@ final class FirewallCore {
 
     /// Under this name the list of who is allowed is a holder; no jail has it.
     static let allowed = ""
+    /// Before the name of a block list; no jail's has a NUL.
+    static let list = "\0"
     /// Bytes of one transaction, of 32 MiB that the socket takes. 100,000 bans have 3 MB.
     private static let mostBytes = 24 << 20
     /// A set of more elements is not compared but written anew, which the kernel does in a fraction of the time that it takes to

@@ -14,6 +14,8 @@ struct FirewallScope: Hashable, Sendable {
     enum Verdict: String, Sendable { case accept, drop, reject }
 
     static let allowed = FirewallScope(name: "allowed", verdict: .accept, protocols: [], ranges: [])
+    /// Of block lists: sets of their own, so that a jail's ban never has to look at a list's many networks.
+    static let lists = FirewallScope(name: "lists", verdict: .drop, protocols: [], ranges: [])
 
     private init(name: String, verdict: Verdict, protocols: [UInt8], ranges: [ClosedRange<UInt16>]) {
         self.name = name

@@ -28,7 +28,7 @@ struct WantedTable {
         var counts: [FirewallSet: Int] = [:]
         for scope in scopes {
             // By family and length. The lengths that most bans have are always there.
-            var lengths: [Int: Int] = scope == .allowed ? [:] : [32: 0, 128 + 128: 0, 128 + 64: 0]
+            var lengths: [Int: Int] = scope == .allowed || scope == .lists ? [:] : [32: 0, 128 + 128: 0, 128 + 64: 0]
             tables[scope]?.forEach { network, _ in
                 lengths[(network.isIPv4 ? 0 : 128) + Int(network.length), default: 0] += 1
             }

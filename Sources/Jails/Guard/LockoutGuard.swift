@@ -105,6 +105,11 @@ package final class LockoutGuard: Sendable {
         return Set(settings.allowed + known.own + known.gateways + known.resolvers).sorted()
     }
 
+    /// Whom a block list must not hit: those of `standing`, and administrators who are logged in.
+    package func protected(now: Timestamp = .monotonic) -> [IPNetwork] {
+        standing(now: now) + current(now).administrators
+    }
+
     private func current(_ now: Timestamp) -> Snapshot {
         snapshot.withLock { known in
             if known.taken.map({ now.seconds(since: $0) > Self.longestAge }) ?? true { known = look(now) }

@@ -159,6 +159,11 @@ extension Jail {
         return lifted.map { .unbanned($0, isObserved: settings.isObserving) }
     }
 
+    /// Ends the ban of this target alone; what it has done still counts.
+    package func lift(_ target: BanTarget) -> [JailEvent] {
+        bans.remove(target).map { [.unbanned($0, isObserved: settings.isObserving)] } ?? []
+    }
+
     /// Lifts all bans and forgives all.
     package func unbanAll() -> [JailEvent] {
         bans.all.flatMap { unban($0.target) }

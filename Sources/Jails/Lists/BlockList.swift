@@ -37,6 +37,8 @@ package final class BlockList: Sendable {
         package var entries = 0
         /// Lines of the last document that have no network.
         package var strangeLines = 0
+        /// The first of them, `line 7: "text"`; nil where there is none.
+        package var firstStrange: String?
         /// Networks that were refused because they are wider than /8 or, of IPv6, /16.
         package var tooWide = 0
         /// When the source was last read or said that nothing has changed. Seconds since 1970; 0 for never.
@@ -193,6 +195,7 @@ package final class BlockList: Sendable {
         copy.networks = NetworkList(text.networks)
         state.withLock { state in
             state.status.strangeLines = text.strangeLines
+            state.status.firstStrange = text.firstStrange.map { "line \($0.number): \"\($0.text)\"" }
             state.status.tooWide = text.tooWide
             let isNew =
                 state.copy?.networks != copy.networks || state.copy?.entityTag != copy.entityTag

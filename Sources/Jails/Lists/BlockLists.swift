@@ -29,8 +29,10 @@ package final class BlockLists: Sendable {
         for thread in threads { thread.join() }
     }
 
-    /// The first list that has all of an address or network, for allow lists and for explanations.
-    package func list(with network: IPNetwork) -> BlockList? { lists.first { $0.networks.contains(network) } }
+    /// The lists that have all of an address or network, with the network of each in which it lies.
+    package func lists(with network: IPNetwork) -> [(list: BlockList, network: IPNetwork)] {
+        lists.compactMap { list in list.networks.covering(network).map { (list, $0) } }
+    }
 
     /// How each is doing, by the name that readiness shows: `bans/list/NAME`.
     package var states: [(name: String, state: PartState)] {

@@ -10,7 +10,7 @@ package struct NetworkListText: Sendable, Equatable {
     /// Networks that are wider than anybody means to block: IPv4 below /8, IPv6 below /16.
     package private(set) var tooWide = 0
     /// The first strange line: its number and how it begins.
-    private var firstStrange: (number: Int, text: String)?
+    package private(set) var firstStrange: (number: Int, text: String)?
 
     private static let keys = ["cidr", "ip", "network", "prefix", "address"]
     private static let longestLine = 64 << 10

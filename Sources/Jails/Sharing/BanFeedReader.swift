@@ -126,9 +126,9 @@ package final class BanFeedReader: Sendable {
             cursor.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x7a).contains($0) || $0 == 0x2d })
         else { throw NetworkListText.Failure(description: "expected a cursor, found none") }
         let bans = (json["bans"]?.elements ?? []).compactMap { SharedBan($0) }
-        self.bans.receive(bans, from: peer.name, now: now)
+        let isKept = self.bans.receive(bans, from: peer.name, now: now)
         state.withLock { $0.cursor = cursor }
-        if !self.bans.keepsVotes { store?.setPosition(Self.position(peer), Array(cursor.utf8)) }
+        if isKept, !self.bans.keepsVotes { store?.setPosition(Self.position(peer), Array(cursor.utf8)) }
         return bans.count
     }
 }

@@ -19,7 +19,7 @@ package final class BanSharing: Sendable {
     ///   - exempt, emit: as `SharedBans` has them.
     package init(
         _ settings: SharingSettings, host: String, userAgent: String, store: BanStore,
-        exempt: @escaping @Sendable () -> [IPNetwork], emit: @escaping @Sendable ([BanChange]) -> Void
+        exempt: @escaping @Sendable () -> [IPNetwork], emit: @escaping @Sendable ([BanChange]) -> Bool
     ) {
         let name = settings.name.isEmpty ? host : settings.name
         let bans = SharedBans(

@@ -118,13 +118,14 @@ package final class RedisSharing: Sendable {
             // Of one stream: [[key, [[id, [field, value, …]], …]]]
             let messages = reply.elements.first?.elements.last?.elements ?? []
             guard let newest = messages.last?.elements.first?.text else { continue }
-            take(messages)
+            let isKept = take(messages)
             last = newest
-            if !bans.keepsVotes { store?.setPosition(position, Array(last.utf8)) }
+            if isKept, !bans.keepsVotes { store?.setPosition(position, Array(last.utf8)) }
         }
     }
 
-    private func take(_ messages: [RedisReply]) {
+    /// Whether what follows from them is kept.
+    private func take(_ messages: [RedisReply]) -> Bool {
         var byHost: [(host: String, bans: [SharedBan])] = []
         var refused = 0
         for message in messages {
@@ -160,7 +161,9 @@ package final class RedisSharing: Sendable {
             state.refused += refused
         }
         let now = Timestamp.now.secondsSince1970
-        for (host, bans) in byHost { self.bans.receive(bans, from: host, now: now) }
+        var isKept = true
+        for (host, bans) in byHost where !self.bans.receive(bans, from: host, now: now) { isKept = false }
+        return isKept
     }
 
     private func connected(_ change: (inout Status) -> Void) {

@@ -31,7 +31,7 @@ package final class SharedBans: Sendable {
     private let others: PeerTrust?
     private let threshold: Double
     private let exempt: @Sendable () -> [IPNetwork]
-    private let emit: @Sendable ([BanChange]) -> Void
+    private let emit: @Sendable ([BanChange]) -> Bool
     private let state = Mutex(State())
 
     /// - Parameters:
@@ -40,11 +40,11 @@ package final class SharedBans: Sendable {
     ///   - threshold: sum of weights at which a ban is done.
     ///   - exempt: own addresses and whoever is never banned.
     ///   - emit: gets bans to do, and those to lift: a ban of this host's own, or of another peer, for the same target is to stay.
-    ///     When it returns, they are known to whoever keeps them.
+    ///     When it returns true, they are known to whoever keeps them; false where nobody keeps them.
     package init(
         trust: [String: PeerTrust], others: PeerTrust?, threshold: Double,
         exempt: @escaping @Sendable () -> [IPNetwork],
-        emit: @escaping @Sendable ([BanChange]) -> Void
+        emit: @escaping @Sendable ([BanChange]) -> Bool
     ) {
         self.trust = trust
         self.others = others
@@ -65,8 +65,11 @@ package final class SharedBans: Sendable {
     }
 
     /// What a host that has proved its name has said.
-    package func receive(_ bans: [SharedBan], from host: String, now: Double) {
-        guard !bans.isEmpty else { return }
+    ///
+    /// - Returns: whether what follows from it is kept, so that it need not be said again.
+    @discardableResult
+    package func receive(_ bans: [SharedBan], from host: String, now: Double) -> Bool {
+        guard !bans.isEmpty else { return true }
         let trust = trust[host] ?? others
         let excluded = BlockList.neverBlocked + exempt()
         let changes = state.withLock { state in
@@ -83,7 +86,7 @@ package final class SharedBans: Sendable {
             }
             return changes
         }
-        if !changes.isEmpty { emit(changes) }
+        return changes.isEmpty || emit(changes)
     }
 
     private static func isAllowed(_ target: BanTarget, _ excluded: [IPNetwork]) -> Bool {

@@ -34,24 +34,8 @@ package struct Fail2BanDatabase: Sendable {
     package func read(into store: BanStore, now: Double) throws(Failure) -> Summary {
         let database = try open()
         defer { csqlite_close(database) }
-        var summary = Summary()
-        let version = try version(database)
-        // Of an equal time the later row counts. Version 3 had no table of the last bans.
-        let table =
-            version >= 4
-            ? "bips"
-            : "(SELECT ip, jail, max(timeofban) AS timeofban, bantime, bancount, data FROM bans GROUP BY ip, jail)"
         var batch: [(ban: Ban, isActive: Bool)] = []
-        try query(database, "SELECT jail, ip, timeofban, bantime, bancount, data FROM \(table)") { row in
-            guard var ban = Self.ban(row) else {
-                summary.skipped += 1
-                return
-            }
-            // -2 is a ban of which an older version kept no duration.
-            let isActive = ban.end > now && ban.duration != -2
-            ban.duration = ban.duration == -2 ? 0 : ban.duration < 0 ? -1 : ban.duration
-            ban.matches = []
-            if isActive { summary.active += 1 } else { summary.ended += 1 }
+        var summary = try last(database, now: now) { ban, isActive in
             batch.append((ban, isActive))
             if batch.count == 1000 {
                 store.adopt(batch)
@@ -73,6 +57,38 @@ package struct Fail2BanDatabase: Sendable {
                 store.note(BanEvent(.banned, ban, why: "by fail2ban", time: ban.time))
             }
             store.commit()
+        }
+        return summary
+    }
+
+    /// What `read` would take over, without the events.
+    package func counts(now: Double) throws(Failure) -> Summary {
+        let database = try open()
+        defer { csqlite_close(database) }
+        return try last(database, now: now) { _, _ in }
+    }
+
+    /// The last ban of everybody in each jail, without its lines, and whether it stands.
+    private func last(
+        _ database: OpaquePointer, now: Double, _ take: (Ban, _ isActive: Bool) -> Void
+    ) throws(Failure) -> Summary {
+        var summary = Summary()
+        // Of an equal time the later row counts. Version 3 had no table of the last bans.
+        let table =
+            try version(database) >= 4
+            ? "bips"
+            : "(SELECT ip, jail, max(timeofban) AS timeofban, bantime, bancount, data FROM bans GROUP BY ip, jail)"
+        try query(database, "SELECT jail, ip, timeofban, bantime, bancount, data FROM \(table)") { row in
+            guard var ban = Self.ban(row) else {
+                summary.skipped += 1
+                return
+            }
+            // -2 is a ban of which an older version kept no duration.
+            let isActive = ban.end > now && ban.duration != -2
+            ban.duration = ban.duration == -2 ? 0 : ban.duration < 0 ? -1 : ban.duration
+            ban.matches = []
+            if isActive { summary.active += 1 } else { summary.ended += 1 }
+            take(ban, isActive)
         }
         return summary
     }

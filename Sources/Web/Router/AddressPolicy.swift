@@ -1,8 +1,10 @@
 /// Who may ask for what: everything answers on this host and to whoever has proven who it is, by a password or by a
 /// certificate; to others only what tells nothing of the logs.
 package struct AddressPolicy: Middleware {
-    /// The paths that answer on every address.
-    package static let openPaths: Set<String> = ["/metrics", "/-/healthy", "/health", "/-/ready", "/ready"]
+    /// The paths that answer on every address. The feed of bans tells nothing to who does not sign with the hosts' secret.
+    package static let openPaths: Set<String> = [
+        "/metrics", "/-/healthy", "/health", "/-/ready", "/ready", "/api/bans/feed",
+    ]
 
     package init() {}
 

@@ -49,6 +49,28 @@ import Testing
         }
     }
 
+    @Test("block lists have sets of their own, which what jails do leaves alone, and go when they are no longer named")
+    func lists() async throws {
+        try await NetworkNamespace.run {
+            let rig = FirewallRig()
+            func list() throws -> String { try NetworkNamespace.shell("nft -s list ruleset") }
+            let (one, other) = (try #require(IPNetwork("192.0.2.0/24")), try #require(IPNetwork("2001:db8::1")))
+            try rig.firewall.block(["a": [one], "b": [one, other]])
+            try #require(try list().contains("@lists_ip4_24 counter drop"))
+            let jail = rig.action("door")
+            try jail.start(restoring: [rig.ban("203.0.113.1", 100)], now: rig.now)
+            rig.firewall.retain(["door"])
+            try rig.firewall.restore(["door": []], now: rig.now)
+            try #require(try list().contains("elements = { 192.0.2.0 }"))
+            try #require(try rig.remaining("203.0.113.1", "door") == nil)
+            // The network of both stays for the one that is left.
+            try rig.firewall.block(["a": [one]])
+            try #require(try list().contains("192.0.2.0") && !list().contains("2001:db8::1"))
+            try rig.firewall.block([:])
+            try #require(try !list().contains("lists") && list().contains("bans_ip4_32"))
+        }
+    }
+
     @Test("the kernel ends bans by itself, and what it has ended can be ended again")
     func expiry() async throws {
         try await NetworkNamespace.run {

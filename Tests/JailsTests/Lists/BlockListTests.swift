@@ -134,8 +134,8 @@ struct BlockListTests {
         for _ in 0..<500 where lists.states[0].state == .starting { usleep(10_000) }
         #expect(lists.states[0].name == "bans/list/test")
         #expect(lists.states[0].state == .ok)
-        #expect(lists.list(with: IPNetwork(ipv4: 0xc000_0207)) != nil)
-        #expect(lists.list(with: IPNetwork(ipv4: 1)) == nil)
+        #expect(lists.lists(with: IPNetwork(ipv4: 0xc000_0207)).count == 1)
+        #expect(lists.lists(with: IPNetwork(ipv4: 1)).isEmpty)
         lists.stop()
     }
 

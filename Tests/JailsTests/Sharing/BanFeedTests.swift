@@ -14,7 +14,12 @@ final class EmittedBans: Sendable {
     private let changes = Mutex<[BanChange]>([])
     var all: [BanChange] { changes.withLock { $0 } }
     var targets: [String] { all.map(\.ban.target.description) }
-    var emit: @Sendable ([BanChange]) -> Void { { new in self.changes.withLock { $0 += new } } }
+    var emit: @Sendable ([BanChange]) -> Bool {
+        { new in
+            self.changes.withLock { $0 += new }
+            return true
+        }
+    }
 }
 
 @Suite("The feed of bans")
