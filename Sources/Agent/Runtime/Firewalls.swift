@@ -27,7 +27,7 @@ final class Firewalls: Sendable {
     /// One lane for all jails that enforce with the firewall; nil where none does.
     func lane(
         _ jails: [JailSettings], _ section: FirewallSection, guarding: LockoutGuard,
-        holding: @escaping @Sendable () -> [Ban]
+        holding: @escaping @Sendable ((Ban) -> Void) -> Void
     ) -> ActionLane? {
         guard !jails.isEmpty else {
             clear()
@@ -41,9 +41,9 @@ final class Firewalls: Sendable {
         guard let firewall = running.withLock({ $0?.firewall }) else { return nil }
         allow(guarding)
         firewall.retain(Set(jails.map(\.name)))
-        let action = JointFirewallAction(jails, firewall)
+        let action = JointFirewallAction(jails, firewall, holding: holding)
         return ActionLane(
-            action, context: ActionContext(name: action.name), metrics: metrics, readiness: readiness, holding: holding)
+            action, context: ActionContext(name: action.name), metrics: metrics, readiness: readiness, holding: { [] })
     }
 
     /// Lets pass whom nobody may keep out: who that is changes.
@@ -70,8 +70,7 @@ final class Firewalls: Sendable {
     /// No jail enforces any more.
     private func clear() {
         guard let firewall = running.withLock({ $0?.firewall }) else { return }
-        firewall.retain([])
-        do throws(BanActionError) { try firewall.restore([:], now: Timestamp.now.secondsSince1970) } catch {
+        do throws(BanActionError) { try firewall.clear() } catch {
             logger.error("no jail uses the firewall any more, and its bans may still be there: \(error)")
         }
     }
