@@ -17,7 +17,9 @@ package final class FirewallAction: BanAction {
 
     package func start(restoring bans: [Ban], now: Double) throws(BanActionError) {
         try firewall.start(jail, ElementTable(bans, now: now), now: now)
-        if let refused = bans.first(where: { ($0.target.network?.length ?? 0) == 0 }) { throw refusal(of: refused.target) }
+        if let refused = bans.first(where: { ($0.target.network?.length ?? 0) == 0 }) {
+            throw refusal(of: refused.target)
+        }
     }
 
     package func apply(_ changes: [BanChange], now: Double) throws(BanActionError) {

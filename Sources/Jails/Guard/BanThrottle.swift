@@ -70,7 +70,7 @@ package final class BanThrottle: Sendable {
             }
             dropped.add(lost)
             waitingGauge.set(state.waiting.count)
-            return (admitted, state.waiting.isEmpty && lost == 0 ? nil : text(&state, now))
+            return (admitted, state.waiting.isEmpty && lost == 0 ? nil : warning(&state, now))
         }
         if let text { note(text) }
         return admitted
@@ -83,14 +83,14 @@ package final class BanThrottle: Sendable {
             refill(&state, now)
             if state.waiting.isEmpty, state.tokens >= 1 { return (true, nil) }
             dropped.add()
-            return (false, text(&state, now))
+            return (false, warning(&state, now))
         }
         if let text { note(text) }
         return hasRoom
     }
 
     /// What is told, once a minute.
-    private func text(_ state: inout State, _ now: Double) -> String? {
+    private func warning(_ state: inout State, _ now: Double) -> String? {
         guard now - state.told >= 60 else { return nil }
         state.told = now
         return
