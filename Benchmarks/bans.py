@@ -166,20 +166,20 @@ class Bench:
         self.results["banning_peak_mib"] = told("while they are banned, resident at most", memory.peak, 60, "MiB")
         self.results["banned_mib"] = told("6 s later", after["VmRSS"], 60, "MiB")
 
-    def restart(self, what):
-        count = self.arguments.bans
+    def restart(self, what, count):
         generation = self.ruleset.generation()
         began = self.start(self.agent)
         memory = Memory(self.agent.process.pid)
-        took, limit = None, time.monotonic() + 30
-        # Of the generations in the first seconds it is the last that has all of them.
-        while time.monotonic() < limit and (took is None or time.monotonic() - began < took + 2):
+        took, found, limit = None, 0, time.monotonic() + 30
+        # Of the generations in the first seconds it is the last that has all of them. While a transaction is under way the kernel counts
+        # what it adds, and does not yet take off what it removes.
+        while time.monotonic() < limit and (took is None or found != count or time.monotonic() - began < took + 2):
             now = self.ruleset.generation()
             if now != generation:
                 took, generation = time.monotonic() - began, now
             time.sleep(0.001)
-        found = self.ruleset.count()
-        if took is None or found < count:
+            found = self.ruleset.count()
+        if took is None or found != count:
             sys.exit("%d of %d bans are there again" % (found, count))
         wait_for(self.agent.is_healthy, 20)
         time.sleep(max(0, began + 8 - time.monotonic()))
@@ -259,11 +259,11 @@ class Bench:
             if self.arguments.bans:
                 self.ban()
                 self.agent.terminate()
-                self.restart("with its table in the kernel")
+                self.restart("with its table in the kernel", self.arguments.bans)
                 self.singles()
                 self.agent.terminate()
                 subprocess.run(["nft", "flush", "ruleset"], check=True)
-                self.restart("without a table in the kernel")
+                self.restart("without a table in the kernel", self.arguments.bans + self.arguments.singles)
                 self.agent.terminate()
             if self.arguments.flood:
                 self.flood()
