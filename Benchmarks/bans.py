@@ -104,6 +104,17 @@ def read_memory(pid):
         "VmRSS": 0, "VmHWM": 0, "RssAnon": 0}
 
 
+def processor_seconds(pid):
+    """What all threads that live have run, the kernel's part among it."""
+    total = 0
+    for thread in os.listdir("/proc/%d/task" % pid):
+        try:
+            total += int(open("/proc/%d/task/%s/schedstat" % (pid, thread)).read().split()[0])
+        except (OSError, IndexError):
+            pass
+    return total / 1e9
+
+
 def told(name, value, goal, unit):
     print("%-66s %8.2f %s (goal: at most %g, ratio %.2f)" % (name, value, unit, goal, value / goal), flush=True)
     return value
@@ -177,6 +188,7 @@ class Bench:
             now = self.ruleset.generation()
             if now != generation:
                 took, generation = time.monotonic() - began, now
+                spent = processor_seconds(self.agent.process.pid)
             time.sleep(0.001)
             found = self.ruleset.count()
         if took is None or found != count:
@@ -189,6 +201,7 @@ class Bench:
             sys.exit("nft lists %d of %d bans" % (listed, found))
         key = what.split()[0]
         self.results["restart_%s_s" % key] = told("started %s: all bans after" % what, took, 1, "s")
+        print("    the agent's own processor time until then %.2f s, load %.1f on %d processors" % (spent, os.getloadavg()[0], os.cpu_count()))
         self.results["restart_%s_peak_mib" % key] = told("    resident at most", max(memory.peak, after["VmHWM"]), 60, "MiB")
         self.results["restart_%s_mib" % key] = told("    8 s later (%.1f anonymous)" % after["RssAnon"], after["VmRSS"], 60, "MiB")
 

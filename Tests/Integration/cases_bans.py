@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+from agent import wait_for
 from context import Skip, case
 from journals import Journald
 from netlab import ATTACKER, HOST, Lab, OTHER, PUBLISHED
@@ -37,6 +38,9 @@ class Host:
     def start(self):
         with self.network.within("host"):
             self.agent.start()
+        # It answers before its jails run.
+        if not wait_for(lambda: "bans" in json.loads(self.get("/api/bans")), 10):
+            raise AssertionError("no jail runs: " + self.get("/api/bans"))
 
     def get(self, path):
         with self.network.within("host"):
