@@ -286,6 +286,7 @@ def bans_administrator(c):
     sshd = Sshd(c, network, None)
     host = Host(c, network, native=[door(c)], firewall={"admin_ports": [2200]})
     session = sshd.login()
+    c.closing.append(session.kill)
     if os.path.getsize("/run/utmp") == 0:
         raise Skip("this sshd writes no utmp")
     knock(c, ATTACKER[4], OTHER[4])
