@@ -57,7 +57,7 @@ import Testing
             _ = (old.action("a"), old.action("b"), old.action("c", ports: ports))
             try old.firewall.restore(
                 [("a", "192.0.2.1"), ("b", "192.0.2.2"), ("c", "192.0.2.0/25")].reduce(into: [:]) { tables, ban in
-                    tables[ban.0] = ElementTable([old.ban(BanTarget(ban.1), 60)], now: old.now)
+                    tables[ban.0] = ElementTable([old.ban(ban.1, 60)], now: old.now)
                 }, now: old.now)
 
             let new = FirewallRig()
