@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+from agent import wait_for
 from context import Skip, case
 from journals import Journald
 from netlab import ATTACKER, HOST, Lab, OTHER, PUBLISHED
@@ -37,10 +38,13 @@ class Host:
     def start(self):
         with self.network.within("host"):
             self.agent.start()
+        # It answers before its jails run.
+        if not wait_for(lambda: "bans" in json.loads(self.get("/api/bans")), 10):
+            raise AssertionError("no jail runs: " + self.get("/api/bans"))
 
     def get(self, path):
         with self.network.within("host"):
-            return self.agent.get(path)[1]
+            return self.agent.get(path, 30)[1]
 
     def command(self, *words, check=True):
         done = subprocess.run(
@@ -187,7 +191,8 @@ class Sshd:
         self.log = open(c.path("logs", "auth.log"), "w", buffering=1)
         self.process = network.popen(
             "host", SSHD, "-D", "-e", "-f", "/dev/null", "-p", "2200", "-o", "HostKey=" + os.path.join(folder, "key"), "-o", "UsePAM=no",
-            "-o", "PidFile=none", "-o", "MaxStartups=100", stderr=subprocess.PIPE, text=True)
+            "-o", "PidFile=none", "-o", "MaxStartups=100", "-o", "StrictModes=no", "-o", "PermitRootLogin=yes",
+            "-o", "AuthorizedKeysFile=" + os.path.join(folder, "key.pub"), stderr=subprocess.PIPE, text=True)
         c.closing.append(self.close)
         threading.Thread(target=self.relay, daemon=True).start()
 
@@ -195,7 +200,8 @@ class Sshd:
         for line in self.process.stderr:
             line = line.rstrip("\r\n")
             self.log.write("%s host sshd[%d]: %s\n" % (time.strftime("%b %e %H:%M:%S"), self.process.pid, line))
-            self.journal.send(line.encode(), SYSLOG_IDENTIFIER=b"sshd", SYSLOG_PID=b"%d" % self.process.pid)
+            if self.journal is not None:
+                self.journal.send(line.encode(), SYSLOG_IDENTIFIER=b"sshd", SYSLOG_PID=b"%d" % self.process.pid)
 
     def attack(self, version):
         """One login with wrong passwords; whether there was anybody to talk to."""
@@ -211,6 +217,23 @@ class Sshd:
             done.kill()
             done.communicate()
             return False
+
+    def login(self):
+        """A session with a terminal, by key; it lasts until `logout`."""
+        key = os.path.join(os.path.dirname(self.askpass), "key")
+        session = self.network.popen(
+            "attacker", "ssh", "-tt", "-i", key, "-p", "2200", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "-b", ATTACKER[4], "root@" + HOST[4], "echo in; cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True)
+        if "in" not in session.stdout.readline():
+            raise AssertionError("nobody can log in")
+        return session
+
+    @staticmethod
+    def logout(session):
+        session.stdin.close()
+        session.kill()
+        session.wait()
 
     def close(self):
         self.process.send_signal(signal.SIGTERM)
@@ -244,3 +267,77 @@ def bans_sshd(c):
     seen = [one["ip"] for one in host.bans("ssh-file")]
     c.require(sorted(seen) == sorted([ATTACKER[4], ATTACKER[6]]), "by the file there would be %s" % seen)
     return "sshd=%d lines" % sum(1 for _ in open(c.path("logs", "auth.log")))
+
+
+def utmp(c):
+    """The file in which sshd writes who is logged in; made where there is none, and taken away then."""
+    if not os.path.exists("/run/utmp"):
+        open("/run/utmp", "w").close()
+        c.closing.append(lambda: os.path.exists("/run/utmp") and os.remove("/run/utmp"))
+
+
+@case("bans-administrator")
+def bans_administrator(c):
+    """Somebody is logged in by a real sshd, and their address fails in a log as often as attackers do: they are not banned, the refusal is
+    told in history, metrics and log, others are banned. Logged out, they are banned as well."""
+    network = lab(c)
+    c.folder("logs")
+    utmp(c)
+    sshd = Sshd(c, network, None)
+    host = Host(c, network, native=[door(c)], firewall={"admin_ports": [2200]})
+    session = sshd.login()
+    c.closing.append(session.kill)
+    if os.path.getsize("/run/utmp") == 0:
+        raise Skip("this sshd writes no utmp")
+    knock(c, ATTACKER[4], OTHER[4])
+    c.eventually(lambda: network.is_banned("bans_ip4_32", OTHER[4]), 5, "somebody else is not banned")
+    c.eventually(lambda: 'tocsin_jail_events_total{event="guarded",jail="door"} 1' in host.get("/metrics"), 5, "no refusal is counted")
+    c.require(not network.is_banned("bans_ip4_32", ATTACKER[4]), "who is logged in is banned")
+    c.require([one["ip"] for one in host.bans()] == [OTHER[4]], "bans: %s" % host.bans())
+    history = host.command("bans", "history", ATTACKER[4])
+    c.require("ignored" in history and "somebody is logged in from " + ATTACKER[4] in history, history)
+    c.require("never banned here" in host.command("bans", "explain", ATTACKER[4]), "it is not explained")
+    told = host.command("bans", "add", ATTACKER[4], check=False)
+    c.require("somebody is logged in" in told, "a ban by hand: " + told)
+    with open(host.agent.log) as log:
+        c.require(any("not banned" in line and ATTACKER[4] in line for line in log), "the log does not tell")
+    c.require(session.poll() is None, "the session has ended")
+    sshd.logout(session)
+    c.eventually(lambda: "never banned here" not in host.command("bans", "explain", ATTACKER[4]), 10, "it is still guarded after the end")
+    knock(c, ATTACKER[4])
+    c.eventually(lambda: network.is_banned("bans_ip4_32", ATTACKER[4]), 5, "logged out, and not banned")
+
+
+@case("bans-flood")
+def bans_flood(c):
+    """More attackers at once than may be banned: what is admitted and what waits is banned, what is beyond is neither in the state nor told
+    as a ban, all are counted; memory stays; who fails afterwards is banned by a jail that wants one failure and by one that wants five."""
+    network = lab(c)
+    host = Host(c, network, firewall={"max_bans_per_minute": 1200},
+                native=[door(c, max_retry=1), door(c, name="five", max_retry=5, ports=[2222])])
+    count = 20_000
+
+    def number(name):
+        found = [line.rsplit(" ", 1)[1] for line in host.get("/metrics").splitlines() if line.startswith(name + " ")]
+        return float(found[0]) if found else 0
+
+    def resident():
+        with open("/proc/%d/status" % host.agent.process.pid) as file:
+            return [int(line.split()[1]) for line in file if line.startswith("VmRSS")][0] / 1024
+
+    before = resident()
+    knock(c, *("20.0.%d.%d" % (one >> 8, one & 255) for one in range(count)), times=1)
+    c.eventually(lambda: number('tocsin_jail_lines_total{jail="five"}') >= count, 40, "the flood is not read")
+    banned, dropped = number('f2b_jail_banned_total{jail="door"}'), number("f2b_bans_dropped_total")
+    c.require(banned + dropped == count, "%d are banned or wait, %d dropped of %d" % (banned, dropped, count))
+    c.require(11_000 < banned < 13_000, "%d are banned or wait" % banned)
+    c.require(number('tocsin_jail_events_total{event="refused",jail="door"}') == dropped, "what is dropped is no refusal")
+    c.require(number('f2b_jail_banned_current{jail="door"}') == banned, "what is dropped stands as a ban")
+    c.require(number('f2b_jail_failed_current{jail="five"}') == count, "the other jail does not count them all")
+    c.require(resident() - before < 60, "%d MiB more are resident" % (resident() - before))
+    # The jail with five has its turn behind those that wait; by hand nobody waits.
+    knock(c, ATTACKER[4], times=5)
+    c.eventually(lambda: number('tocsin_jail_lines_total{jail="five"}') >= count + 5, 5, "it does not read on")
+    c.require(host.command("bans", "add", OTHER[4], "--jail", "five"), "no ban by hand")
+    c.eventually(lambda: network.is_banned("bans_tcp_2222_ip4_32", OTHER[4]), 3, "a ban by hand waits")
+    return "%d made or waiting, %d dropped" % (banned, dropped)

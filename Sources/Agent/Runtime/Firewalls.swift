@@ -29,7 +29,7 @@ final class Firewalls: Sendable {
     /// - Parameter hasLists: block lists are to be enforced, whatever jails do.
     func lane(
         _ jails: [JailSettings], _ section: FirewallSection, guarding: LockoutGuard, hasLists: Bool,
-        holding: @escaping @Sendable () -> [Ban]
+        holding: @escaping @Sendable ((Ban) -> Void) -> Void
     ) -> ActionLane? {
         guard !jails.isEmpty || hasLists else {
             block([:])
@@ -53,9 +53,9 @@ final class Firewalls: Sendable {
             return nil
         }
         firewall.retain(Set(jails.map(\.name)))
-        let action = JointFirewallAction(jails, firewall)
+        let action = JointFirewallAction(jails, firewall, holding: holding)
         return ActionLane(
-            action, context: ActionContext(name: action.name), metrics: metrics, readiness: readiness, holding: holding)
+            action, context: ActionContext(name: action.name), metrics: metrics, readiness: readiness, holding: { [] })
     }
 
     /// Lets pass whom nobody may keep out: who that is changes.
@@ -91,8 +91,7 @@ final class Firewalls: Sendable {
     /// No jail enforces any more.
     private func clear() {
         guard let firewall = running.withLock({ $0?.firewall }) else { return }
-        firewall.retain([])
-        do throws(BanActionError) { try firewall.restore([:], now: Timestamp.now.secondsSince1970) } catch {
+        do throws(BanActionError) { try firewall.clear() } catch {
             logger.error("no jail uses the firewall any more, and its bans may still be there: \(error)")
         }
     }

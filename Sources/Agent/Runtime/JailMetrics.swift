@@ -186,6 +186,7 @@ final class JailMetrics: JailObserver {
                 }
                 return made
             } + [
+                Self.evicted(jails.map(\.status)),
                 MetricRegistry.Family(
                     name: "f2b_up", help: "Whether jails run.", type: .gauge,
                     series: [[:]: .computed { jails.isEmpty ? 0 : 1 }]),
@@ -197,6 +198,22 @@ final class JailMetrics: JailObserver {
                     series: [[:]: .computed { Double(jails.count) }]),
             ]
         }
+    }
+}
+
+extension JailMetrics {
+    /// What jails forgot because there was no more room.
+    private static func evicted(_ jails: [JailStatus]) -> MetricRegistry.Family {
+        var family = MetricRegistry.Family(
+            name: "tocsin_jail_evicted_total",
+            help: "Addresses whose failures were forgotten, and bans that ended, before their time for want of room.",
+            type: .counter, series: [:])
+        for jail in jails {
+            for (what, count) in [("failures", jail.evictedFailing), ("bans", jail.evictedBans)] {
+                family.series[["jail": jail.name, "what": what]] = .computed { Double(count) }
+            }
+        }
+        return family
     }
 }
 

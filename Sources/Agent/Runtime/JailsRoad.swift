@@ -162,7 +162,6 @@ final class JailsRoad: Sendable {
 
     private func start(_ plan: Plan) {
         let enforcing = plan.jails.filter(\.usesFirewall).map(\.settings)
-        let names = Set(enforcing.map(\.name))
         let guarding = plan.section.firewall.guarding(
             allowed: plan.section.ignored.compactMap { IPNetwork($0) })
         let hasLists = plan.section.enforcesLists
@@ -181,7 +180,7 @@ final class JailsRoad: Sendable {
             },
             firewallLane: firewalls.lane(
                 enforcing, plan.section.firewall, guarding: guarding, hasLists: hasLists,
-                holding: { [store] in store.bans(of: nil).filter { names.contains($0.jail) } }),
+                holding: { [store] take in store.forEachBan(take) }),
             throttle: BanThrottle(
                 perMinute: plan.section.firewall.bansPerMinute, metrics: metrics,
                 note: { [logger] text in logger.warning("\(text)") }),

@@ -13,6 +13,9 @@ package struct JailStatus: Sendable, Equatable {
     package var banned = 0
     /// Since the start of the agent.
     package var bans: UInt64 = 0
+    /// Addresses whose failures were forgotten, and bans that ended, before their time for want of room.
+    package var evictedFailing: UInt64 = 0
+    package var evictedBans: UInt64 = 0
     package var actions: [String] = []
     /// What is wrong with it, one sentence each.
     package var problems: [String] = []

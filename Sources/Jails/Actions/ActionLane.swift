@@ -18,6 +18,8 @@ package final class ActionLane: Sendable {
 
     struct State {
         var queue: [BanChange] = []
+        /// When the oldest of them was decided.
+        var since = Timestamp(nanoseconds: 0)
         var mustBegin = true
         var mustCheck = false
         var mustReload = false
@@ -64,7 +66,9 @@ package final class ActionLane: Sendable {
     }
 
     /// Never waits.
-    package func submit(_ changes: [BanChange]) {
+    ///
+    /// - Parameter since: when the first of them was decided, of the monotonic clock.
+    package func submit(_ changes: [BanChange], since: Timestamp = .monotonic) {
         guard !changes.isEmpty else { return }
         state.change { state in
             guard state.isRemoved == nil else { return }
@@ -73,6 +77,7 @@ package final class ActionLane: Sendable {
                 state.queue = []
                 state.mustBegin = true
             } else {
+                if state.queue.isEmpty { state.since = since }
                 state.queue += changes
             }
             meter.queued.set(state.queue.count)
@@ -115,7 +120,7 @@ package final class ActionLane: Sendable {
 
     private enum Job {
         case begin
-        case apply([BanChange])
+        case apply([BanChange], since: Timestamp)
         case check, reload, wake
         case end(isRemoved: Bool)
     }
@@ -134,7 +139,9 @@ package final class ActionLane: Sendable {
                     try action.start(restoring: holding(), now: time)
                     retryTime = nil
                     delay = limits.firstDelay
-                case .apply(let changes): try apply(changes, time)
+                case .apply(let changes, let since):
+                    try apply(changes, time)
+                    meter.delay.observe(Timestamp.monotonic.seconds(since: since))
                 case .check: (action as? any CheckingBanAction)?.check(now: time)
                 case .reload: (action as? any CheckingBanAction)?.reload(now: time)
                 case .wake: break
@@ -144,7 +151,7 @@ package final class ActionLane: Sendable {
                 meter.tell(context.problem.map { .degraded($0) } ?? .ok)
             } catch {
                 meter.failed()
-                if case .apply(let changes) = job { meter.count(changes, as: .failed) }
+                if case .apply(let changes, _) = job { meter.count(changes, as: .failed) }
                 _ = context.takeFailures()
                 meter.tell(.failed("\(error); it is tried again within \(Int(delay.rounded(.up))) s"))
                 state.withLock { $0.mustBegin = true }
@@ -174,7 +181,7 @@ package final class ActionLane: Sendable {
                     let batch = Array(state.queue.prefix(limits.largestBatch))
                     state.queue.removeFirst(batch.count)
                     meter.queued.set(state.queue.count)
-                    return .apply(batch)
+                    return .apply(batch, since: state.since)
                 }
                 if state.mustReload {
                     state.mustReload = false

@@ -9,6 +9,8 @@ struct ActionMeter: Sendable {
     }
 
     let queued: Gauge
+    /// Seconds from a jail's decision to its being done, of the oldest change of each batch.
+    let delay: Histogram
     private let counters: [BanChange.Kind: [Result: Counter]]
     private let failures: Counter
     private let readiness: Readiness
@@ -30,6 +32,10 @@ struct ActionMeter: Sendable {
         failures = metrics.counter(
             "tocsin_ban_action_failures_total", help: "How often an action failed as a whole and had to begin anew.",
             ["action": action])
+        delay = metrics.histogram(
+            "tocsin_ban_action_delay_seconds",
+            help: "From a jail's decision until the action has done it, of the oldest change of each batch.",
+            bounds: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1, 1, 10], ["action": action])
         queued = metrics.gauge(
             "tocsin_ban_action_queued", help: "Changes that wait for an action.", ["action": action])
     }

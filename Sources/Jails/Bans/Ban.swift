@@ -20,6 +20,18 @@ package enum BanTarget: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+extension BanTarget: Comparable {
+    /// Networks first, by address.
+    package static func < (left: BanTarget, right: BanTarget) -> Bool {
+        switch (left, right) {
+        case (.network(let left), .network(let right)): left < right
+        case (.text(let left), .text(let right)): left < right
+        case (.network, .text): true
+        case (.text, .network): false
+        }
+    }
+}
+
 /// One ban of one jail.
 package struct Ban: Sendable, Equatable {
     package var jail: String
@@ -40,7 +52,7 @@ package struct Ban: Sendable, Equatable {
     /// It was banned before this start of the agent.
     package var isRestored = false
 
-    package enum Origin: Sendable, Equatable {
+    package enum Origin: Sendable, Hashable {
         case failures
         /// By a person, with what they said about it.
         case manual(String)

@@ -10,6 +10,17 @@ package enum BanChange: Sendable, Equatable {
         case .ban(let ban), .prolong(let ban), .unban(let ban): ban
         }
     }
+
+    /// Without lines and groups.
+    var bare: BanChange {
+        var ban = ban
+        (ban.matches, ban.groups) = ([], [:])
+        return switch self {
+        case .ban: .ban(ban)
+        case .prolong: .prolong(ban)
+        case .unban: .unban(ban)
+        }
+    }
 }
 
 /// Why an action did not do what it was asked: one sentence that says what was expected, what was found and what to do.

@@ -16,6 +16,8 @@ extension CrewCore {
             status.failures = UInt64(clamping: counts.failedTotal)
             status.banned = counts.banned
             status.bans = UInt64(clamping: counts.bannedTotal)
+            status.evictedFailing = UInt64(clamping: counts.evictedTargets)
+            status.evictedBans = UInt64(clamping: counts.evictedBans)
             status.problems =
                 problems.filter { $0.key.hasPrefix("jail \(status.name)") }.sorted { $0.key < $1.key }.map(\.value)
             return (member.plan, status)
@@ -28,10 +30,13 @@ extension CrewCore {
 
     /// The bans that hold, those of jails that only observe among them.
     package func bans(jail: String?, target: BanTarget?) -> [Ban] {
-        indices(jail).flatMap { index in
+        let found = indices(jail).flatMap { index -> [Ban] in
             guard let target else { return members[index].jail.currentBans }
             return members[index].jail.banHolding(target).map { [$0] } ?? []
-        }.sorted { ($0.time, $0.target.description) < ($1.time, $1.target.description) }
+        }
+        return found.sorted { (one: Ban, other: Ban) -> Bool in
+            one.time != other.time ? one.time < other.time : one.target < other.target
+        }
     }
 
     /// Bans by hand, or for a list or another host.

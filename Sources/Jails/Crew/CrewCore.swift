@@ -34,9 +34,19 @@ package final class CrewCore {
     private var nextCommit = Timestamp(nanoseconds: 0)
     /// Which hosts want somebody banned in the jail of other hosts' bans, since this start.
     var wishes: [BanTarget: Set<String>] = [:]
+    /// When the oldest change was decided that its lanes do not have yet.
+    private var undelivered: Timestamp?
+    /// Events that the store was told since its last commit.
+    private var uncommitted = 0
 
     /// At least so many seconds between two rounds of reading, so that a busy log does not wake us for each line.
     private static let pace = 0.002
+    /// Changes wait for those that come at the same time for so many seconds while a busy log is read.
+    private static let patience = 0.0003
+    /// Events that the store is told of at most before it writes them.
+    private static let mostUncommitted = 2048
+    /// Bans that end at once; the others end in the next round.
+    private static let mostUnbans = 2048
 
     init(_ plans: [JailPlan], _ surroundings: CrewSurroundings, stop: StopToken, bell: Bell) {
         self.plans = plans
@@ -75,20 +85,15 @@ package final class CrewCore {
 
     private func begin() {
         let now = Timestamp.now.secondsSince1970
-        let shared = JailSurroundings(
+        var shared = JailSurroundings(
             history: surroundings.store, commands: surroundings.commands, wake: { [bell] in bell.ring() })
-        let kept = Dictionary(grouping: surroundings.store.bans(of: nil, withGroups: true), by: \.jail)
+        if let throttle = surroundings.throttle { shared.admits = { throttle.hasRoom(now: Self.clock) } }
         for plan in plans {
             let name = plan.settings.name
             do throws(JailConfigurationError) {
                 let jail = try Jail(plan.settings, surroundings: shared)
                 // Compiled once here, so that a jail with a filter that cannot be used is not there at all.
                 if plan.sources.contains(where: \.isLines) { _ = try plan.makeFilter(now) }
-                let restored = jail.restore(kept[name] ?? [], now: now)
-                let ids = Set(restored.map(\.target))
-                for ban in kept[name] ?? [] where !ids.contains(ban.target) {
-                    surroundings.store.end(ban, why: "it is ignored, or over, at the start")
-                }
                 let lanes = plan.settings.isObserving ? [] : plan.actions.compactMap { lane($0, name) }
                 members.append(Member(plan: plan, jail: jail, lanes: lanes))
                 if plan.sources.contains(where: \.isBans) { recidives.append(members.count - 1) }
@@ -96,6 +101,7 @@ package final class CrewCore {
                 failures[name] = error.description
             }
         }
+        restore(now)
         for lane in lanes { lane.start() }
         readForgiven(now)
         do throws(SourceError) {
@@ -109,6 +115,20 @@ package final class CrewCore {
             failures["logs"] = error.description
         }
     }
+
+    /// One by one: there may be a million.
+    private func restore(_ now: Double) {
+        var jails: [String: Jail] = [:]
+        for member in members { jails[member.plan.settings.name] = member.jail }
+        var over: [Ban] = []
+        surroundings.store.forEachBan { ban in
+            if let jail = jails[ban.jail], jail.restore(ban, now: now) == nil { over.append(ban) }
+        }
+        for ban in over { surroundings.store.end(ban, why: "it is ignored, or over, at the start") }
+    }
+
+    /// Seconds, of a clock that goes on evenly.
+    private static var clock: Double { Double(Timestamp.monotonic.nanoseconds) / 1e9 }
 
     private func lane(_ action: JailAction, _ jail: String) -> ActionLane? {
         if case .firewall = action { return surroundings.firewallLane }
@@ -179,6 +199,10 @@ package final class CrewCore {
             set.read(line, time: time, now: now) { jail, failure in
                 self.take(failure, jail, now, isLive)
             }
+            if let since = self.undelivered, Timestamp.monotonic.seconds(since: since) > Self.patience {
+                self.deliver(now)
+            }
+            if self.uncommitted >= Self.mostUncommitted { self.flush(now) }
         }
         // Compiled before the first line that matters.
         for number in reader.sets.indices where sets[number] == nil { _ = set(number) }
@@ -221,14 +245,14 @@ package final class CrewCore {
     private func tick(_ now: Double) {
         for index in members.indices {
             if let next = members[index].jail.nextTick, next <= now || members[index].jail.counts.waiting > 0 {
-                handle(members[index].jail.tick(now: now), index, now)
+                handle(members[index].jail.tick(now: now, mostUnbans: Self.mostUnbans), index, now)
             }
         }
     }
 
     /// Does what follows from events of a jail.
     func handle(_ events: [JailEvent], _ index: Int, _ now: Double) {
-        for event in events {
+        for var event in events {
             let name = members[index].plan.settings.name
             if let refusal = refused(event, index, now) {
                 surroundings.observer.observed(refusal, in: name, now: now)
@@ -238,18 +262,47 @@ package final class CrewCore {
             surroundings.banLog?.note(event, of: members[index].plan.settings, now: now)
             switch event {
             case .banned(let ban, let isObserved):
+                uncommitted += 1
                 if isObserved { surroundings.store.note(BanEvent(.observed, ban, time: now)) }
                 for other in recidives where other != index {
                     handle(members[other].jail.take(banOf: ban, now: now), other, now)
                 }
             case .unbanned(let ban, let isObserved):
-                if !isObserved { surroundings.store.end(ban, why: "its time is over") }
+                guard !isObserved else { break }
+                event = .unbanned(withGroups(ban, index), isObserved: false)
+                uncommitted += 1
+                surroundings.store.end(ban, why: "its time is over")
             case .alreadyBanned(_, let delay):
                 // It was banned a while ago and still gets through.
                 if delay > 3 { for lane in members[index].lanes { lane.check() } }
             default: break
             }
-            if let change = event.change { members[index].changes.append(change) }
+            if let change = event.change, isDue(change) {
+                members[index].changes.append(change)
+                undelivered = undelivered ?? .monotonic
+            }
+        }
+    }
+
+    /// With what its pattern took, which commands may ask for: of older bans it is on disk only.
+    private func withGroups(_ ban: Ban, _ index: Int) -> Ban {
+        guard ban.groups.isEmpty, members[index].lanes.contains(where: { $0 !== surroundings.firewallLane }) else {
+            return ban
+        }
+        var ban = ban
+        ban.groups = surroundings.store.groups(of: ban)
+        return ban
+    }
+
+    /// Whether it is not one of too many at once, whose turn comes later.
+    private func isDue(_ change: BanChange) -> Bool {
+        guard let throttle = surroundings.throttle else { return true }
+        switch change {
+        case .ban(let ban): return !throttle.admit([ban], now: Self.clock).isEmpty
+        case .prolong: return true
+        case .unban(let ban):
+            throttle.cancel(ban.target, jail: ban.jail)
+            return true
         }
     }
 
@@ -263,38 +316,39 @@ package final class CrewCore {
         return .guarded(ban, reason: reason)
     }
 
-    private func flush(_ now: Double) {
-        var isChanged = false
-        let clock = Double(Timestamp.monotonic.nanoseconds) / 1e9
-        for ban in surroundings.throttle?.due(now: clock, wallClock: now) ?? [] {
+    /// Hands what has changed to the lanes.
+    ///
+    /// - Returns: whether there was anything.
+    @discardableResult
+    private func deliver(_ now: Double) -> Bool {
+        for ban in surroundings.throttle?.due(now: Self.clock, wallClock: now) ?? [] {
             guard let index = members.firstIndex(where: { $0.plan.settings.name == ban.jail }) else { continue }
-            for lane in members[index].lanes { lane.submit([.ban(ban)]) }
+            submit([.ban(ban)], index, since: .monotonic)
         }
+        guard let since = undelivered else { return false }
+        undelivered = nil
         for index in members.indices where !members[index].changes.isEmpty {
-            let changes = admitted(members[index].changes, clock)
+            let changes = members[index].changes
             members[index].changes = []
-            isChanged = true
-            for lane in members[index].lanes { lane.submit(changes) }
+            submit(changes, index, since: since)
         }
-        // After the firewall has them: what a crash in between loses is read again from the logs.
-        if isChanged || Timestamp.monotonic >= nextCommit {
-            surroundings.store.commit()
-            surroundings.banLog?.write()
-            nextCommit = Timestamp.monotonic.adding(seconds: 5)
+        return true
+    }
+
+    private func submit(_ changes: [BanChange], _ index: Int, since: Timestamp) {
+        for lane in members[index].lanes {
+            // The firewall wants no lines, which would be most of what waits for it.
+            lane.submit(lane === surroundings.firewallLane ? changes.map(\.bare) : changes, since: since)
         }
     }
 
-    /// Without those that are too many at once, whose turn comes later.
-    private func admitted(_ changes: [BanChange], _ clock: Double) -> [BanChange] {
-        guard let throttle = surroundings.throttle else { return changes }
-        return changes.filter { change in
-            switch change {
-            case .ban(let ban): return !throttle.admit([ban], now: clock).isEmpty
-            case .prolong: return true
-            case .unban(let ban):
-                throttle.cancel(ban.target, jail: ban.jail)
-                return true
-            }
+    private func flush(_ now: Double) {
+        // After the firewall has them: what a crash in between loses is read again from the logs.
+        if deliver(now) || uncommitted >= Self.mostUncommitted || Timestamp.monotonic >= nextCommit {
+            uncommitted = 0
+            surroundings.store.commit()
+            surroundings.banLog?.write()
+            nextCommit = Timestamp.monotonic.adding(seconds: 5)
         }
     }
 }

@@ -14,11 +14,16 @@ struct ElementTable: Sendable, Equatable {
 
     /// What holds of these bans at `now`; texts are left out.
     init(_ bans: [Ban], now: Double) {
-        for ban in bans {
-            guard let network = ban.target.network, network.length > 0, ban.remaining(at: now) > 0 else { continue }
-            // Of two bans of one network the longer holds.
-            self[network] = max(self[network] ?? 0, Self.deadline(ban.end))
-        }
+        for ban in bans { add(ban, now: now) }
+    }
+
+    /// Adds a ban if it holds at `now`; false for a text or everybody.
+    @discardableResult
+    mutating func add(_ ban: Ban, now: Double) -> Bool {
+        guard let network = ban.target.network, network.length > 0 else { return false }
+        // Of two bans of one network the longer holds.
+        if ban.remaining(at: now) > 0 { self[network] = max(self[network] ?? 0, Self.deadline(ban.end)) }
+        return true
     }
 
     /// Rounded up, so that no ban ends early.
@@ -47,6 +52,8 @@ struct ElementTable: Sendable, Equatable {
 
     /// Adds what the other has; where both have a network, the later end holds.
     mutating func formUnion(_ other: ElementTable) {
+        // Neither becomes a copy where the other has nothing.
+        if other.count == 0 { return }
         if count == 0 { return self = other }
         four.merge(other.four) { max($0, $1) }
         six.merge(other.six) { max($0, $1) }

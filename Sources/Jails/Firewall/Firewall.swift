@@ -70,14 +70,20 @@ package final class Firewall: Sendable {
 
     /// All bans that hold, of all registered jails, in one transaction: those of each jail's `FirewallAction.start` that follows make
     /// no difference then.
-    package func restore(_ bans: [String: [Ban]], now: Double) throws(BanActionError) {
+    func restore(_ tables: [String: ElementTable], now: Double) throws(BanActionError) {
         try perform { core throws(NetfilterError) in
             for (jail, holder) in core.holders where holder.isJail {
-                core.holders[jail]?.table = ElementTable(bans[jail] ?? [], now: now)
+                core.holders[jail]?.table = tables[jail] ?? ElementTable()
                 core.holders[jail]?.isStarted = true
             }
             try core.reconcile(now: now)
         }
+    }
+
+    /// No jail uses it any more: what they have in the kernel goes.
+    package func clear() throws(BanActionError) {
+        retain([])
+        try restore([:], now: clock())
     }
 
     /// Who is never dropped, whatever is banned: all of it, in place of what was said before.

@@ -17,7 +17,9 @@ package final class FirewallAction: BanAction {
 
     package func start(restoring bans: [Ban], now: Double) throws(BanActionError) {
         try firewall.start(jail, ElementTable(bans, now: now), now: now)
-        try refuse(bans.lazy.map(\.target).filter { ($0.network?.length ?? 0) == 0 })
+        if let refused = bans.first(where: { ($0.target.network?.length ?? 0) == 0 }) {
+            throw refusal(of: refused.target)
+        }
     }
 
     package func apply(_ changes: [BanChange], now: Double) throws(BanActionError) {
@@ -35,7 +37,7 @@ package final class FirewallAction: BanAction {
             }
         }
         let count = try firewall.apply(last, of: jail, now: now)
-        try refuse(refused)
+        if let first = refused.first { throw refusal(of: first) }
         if count > 0 {
             throw BanActionError(
                 "the firewall has room for \(firewall.settings.maximumBans) bans and is full: \(count) of jail \(jail) are not in it; ban networks instead of addresses, or for a shorter time"
@@ -51,11 +53,11 @@ package final class FirewallAction: BanAction {
         }
     }
 
-    private func refuse(_ targets: some Collection<BanTarget>) throws(BanActionError) {
-        guard let first = targets.first else { return }
-        throw BanActionError(
-            first.network == nil
-                ? "the firewall bans addresses and networks, and jail \(jail) has banned \"\(first)\"; give the jail an action that knows what to do with it"
-                : "the firewall does not ban \(first), which is everybody")
+    /// Why the firewall cannot ban a text or everybody.
+    func refusal(of target: BanTarget) -> BanActionError {
+        BanActionError(
+            target.network == nil
+                ? "the firewall bans addresses and networks, and jail \(jail) has banned \"\(target)\"; give the jail an action that knows what to do with it"
+                : "the firewall does not ban \(target), which is everybody")
     }
 }

@@ -3,19 +3,29 @@ package final class JointFirewallAction: BanAction {
     package let name = "firewall"
     private let firewall: Firewall
     private let actions: [String: FirewallAction]
+    private let holding: @Sendable ((Ban) -> Void) -> Void
 
-    package init(_ jails: [JailSettings], _ firewall: Firewall) {
+    /// - Parameter holding: hands out all bans that hold, one by one: there may be a million, which would not be had twice. Those of
+    ///   other jails are passed over.
+    package init(
+        _ jails: [JailSettings], _ firewall: Firewall, holding: @escaping @Sendable ((Ban) -> Void) -> Void
+    ) {
         self.firewall = firewall
+        self.holding = holding
         var actions: [String: FirewallAction] = [:]
         for jail in jails { actions[jail.name] = FirewallAction(jail, firewall) }
         self.actions = actions
     }
 
+    /// Asks for the bans itself, so `bans` may be empty.
     package func start(restoring bans: [Ban], now: Double) throws(BanActionError) {
-        let byJail = Dictionary(grouping: bans, by: \.jail)
-        try firewall.restore(byJail, now: now)
-        // What the firewall cannot ban is told by the jail's own.
-        for (jail, action) in actions { try action.start(restoring: byJail[jail] ?? [], now: now) }
+        var tables = actions.mapValues { _ in ElementTable() }
+        var refused: Ban?
+        func take(_ ban: Ban) { if tables[ban.jail]?.add(ban, now: now) == false { refused = ban } }
+        bans.forEach(take)
+        holding(take)
+        try firewall.restore(tables, now: now)
+        if let refused, let action = actions[refused.jail] { throw action.refusal(of: refused.target) }
     }
 
     package func apply(_ changes: [BanChange], now: Double) throws(BanActionError) {

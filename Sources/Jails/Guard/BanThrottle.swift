@@ -10,12 +10,16 @@ package final class BanThrottle: Sendable {
         var tokens: Double
         var last: Double?
         var waiting: [Ban] = []
+        /// Of the lines and groups of those.
+        var byteCount = 0
         var told = -Double.infinity
     }
 
     private let perMinute: Double
     private let mostWaiting: Int
     private let state: Mutex<State>
+    /// Beyond so many bytes bans wait without their lines and groups, which are on disk by then.
+    private static let mostBytes = 2 << 20
     private let waitingGauge: Gauge
     private let dropped: Counter
     private let note: @Sendable (String) -> Void
@@ -52,6 +56,13 @@ package final class BanThrottle: Sendable {
                     state.tokens -= 1
                     admitted.append(ban)
                 } else if state.waiting.count < mostWaiting {
+                    var ban = ban
+                    let size = BanTexts.size(matches: ban.matches, groups: ban.groups)
+                    if state.byteCount + size <= Self.mostBytes {
+                        state.byteCount += size
+                    } else {
+                        (ban.matches, ban.groups) = ([], [:])
+                    }
                     state.waiting.append(ban)
                 } else {
                     lost += 1
@@ -59,15 +70,31 @@ package final class BanThrottle: Sendable {
             }
             dropped.add(lost)
             waitingGauge.set(state.waiting.count)
-            guard !state.waiting.isEmpty || lost > 0, now - state.told >= 60 else { return (admitted, nil) }
-            state.told = now
-            return (
-                admitted,
-                "more than \(Int(perMinute)) bans within a minute: \(state.waiting.count) wait\(lost > 0 ? ", \(lost) were dropped" : ""); look whether a filter takes others for attackers"
-            )
+            return (admitted, state.waiting.isEmpty && lost == 0 ? nil : warning(&state, now))
         }
         if let text { note(text) }
         return admitted
+    }
+
+    /// Whether one more new ban can be made or can wait; where not, it is counted as dropped.
+    package func hasRoom(now: Double) -> Bool {
+        let (hasRoom, text) = state.withLock { state -> (Bool, String?) in
+            guard state.waiting.count >= mostWaiting else { return (true, nil) }
+            refill(&state, now)
+            if state.waiting.isEmpty, state.tokens >= 1 { return (true, nil) }
+            dropped.add()
+            return (false, warning(&state, now))
+        }
+        if let text { note(text) }
+        return hasRoom
+    }
+
+    /// What is told, once a minute.
+    private func warning(_ state: inout State, _ now: Double) -> String? {
+        guard now - state.told >= 60 else { return nil }
+        state.told = now
+        return
+            "more than \(Int(perMinute)) bans within a minute: \(state.waiting.count) wait, \(dropped.current) were dropped since the start; look whether a filter takes others for attackers"
     }
 
     /// Those that have waited long enough and whose time is not over at `wallClock`, seconds since 1970.
@@ -85,6 +112,7 @@ package final class BanThrottle: Sendable {
                 }
                 index += 1
             }
+            for ban in state.waiting[..<index] { Self.leave(ban, &state) }
             state.waiting.removeFirst(index)
             waitingGauge.set(state.waiting.count)
             return due
@@ -96,10 +124,17 @@ package final class BanThrottle: Sendable {
     package func cancel(_ target: BanTarget, jail: String?) -> Bool {
         state.withLock { state in
             let before = state.waiting.count
-            state.waiting.removeAll { $0.target == target && (jail == nil || $0.jail == jail) }
+            let gone = state.waiting.indices.filter {
+                state.waiting[$0].target == target && (jail == nil || state.waiting[$0].jail == jail)
+            }
+            for index in gone.reversed() { Self.leave(state.waiting.remove(at: index), &state) }
             waitingGauge.set(state.waiting.count)
             return state.waiting.count < before
         }
+    }
+
+    private static func leave(_ ban: Ban, _ state: inout State) {
+        state.byteCount -= BanTexts.size(matches: ban.matches, groups: ban.groups)
     }
 
     private func isHeld(_ ban: Ban) -> Bool {

@@ -3,7 +3,7 @@ import Synchronization
 import Telemetry
 
 /// Knows whom a ban must not hit: the host itself, what it cannot do without, and who administers it. Asked before a ban is made;
-/// safe from any thread. What it knows is at most some seconds old.
+/// safe from any thread. What it knows is a tenth of a second old where looking costs little, else at most five seconds.
 package final class LockoutGuard: Sendable {
     package struct Settings: Sendable {
         /// Local TCP ports that administrators come in by; with none, the session alone counts.
@@ -60,6 +60,8 @@ package final class LockoutGuard: Sendable {
         var resolvers: [IPNetwork] = []
         var administrators: [IPNetwork] = []
         var taken: Timestamp?
+        /// Seconds that it is good for: somebody may just have logged in.
+        var lifetime = 0.0
     }
 
     private let settings: Settings
@@ -68,7 +70,9 @@ package final class LockoutGuard: Sendable {
     private let snapshot = Mutex(Snapshot())
 
     /// Seconds.
-    private static let longestAge = 5.0
+    private static let ages = 0.1...5
+    /// So much of a thread's time goes into looking at most.
+    private static let share = 0.02
 
     /// - Parameters:
     ///   - root: before `/proc`, `/run` and `/etc`.
@@ -112,7 +116,7 @@ package final class LockoutGuard: Sendable {
 
     private func current(_ now: Timestamp) -> Snapshot {
         snapshot.withLock { known in
-            if known.taken.map({ now.seconds(since: $0) > Self.longestAge }) ?? true { known = look(now) }
+            if known.taken.map({ now.seconds(since: $0) > known.lifetime }) ?? true { known = look(now) }
             return known
         }
     }
@@ -122,11 +126,15 @@ package final class LockoutGuard: Sendable {
     }
 
     private func look(_ now: Timestamp) -> Snapshot {
-        Snapshot(
+        let start = Timestamp.monotonic
+        var known = Snapshot(
             own: ownAddresses(), gateways: HostNetwork.gateways(root: root),
             resolvers: HostNetwork.resolvers(root: root),
             administrators: settings.protectsAdministrators
                 ? LoginSessions.administrators(root: root, ports: settings.adminPorts) : [],
             taken: now)
+        let cost = Timestamp.monotonic.seconds(since: start)
+        known.lifetime = min(max(cost / Self.share, Self.ages.lowerBound), Self.ages.upperBound)
+        return known
     }
 }

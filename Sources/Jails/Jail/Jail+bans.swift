@@ -51,8 +51,22 @@ extension Jail {
             events.append(.alreadyBanned(wider, delay: ban.time - wider.time))
             return
         }
-        if bans[ban.target] == nil { grow(&ban) }
+        if bans[ban.target] == nil {
+            if isHeldBack(ban), !surroundings.admits() {
+                events.append(.refused(ban.target.description, .tooManyBans))
+                return
+            }
+            grow(&ban)
+        }
         if add(ban, now: now, &events) { promote(ban, now: now, &events) }
+    }
+
+    /// Whether so many bans at a time matter to it.
+    private func isHeldBack(_ ban: Ban) -> Bool {
+        switch ban.origin {
+        case .failures, .peer: !settings.isObserving
+        case .manual, .list: false
+        }
     }
 
     /// Whether the ban is new.
@@ -169,25 +183,21 @@ extension Jail {
         bans.all.flatMap { unban($0.target) }
     }
 
-    /// Takes over bans from before this start. What has ended, who is ignored now, and who cannot be banned, is passed over. What failures
+    /// Takes over a ban from before this start. What has ended, who is ignored now, and who cannot be banned, is passed over. What failures
     /// brought is cut to the jail's longest time as it is now, as fail2ban does; so nothing lasts for ever unless the jail's bans do.
     ///
-    /// - Returns: those that hold.
-    package func restore(_ restored: [Ban], now: Double) -> [Ban] {
+    /// - Returns: the ban, if it holds.
+    package func restore(_ restored: Ban, now: Double) -> Ban? {
         let longest = settings.increment.isEnabled ? settings.increment.maximum ?? -1 : settings.banTime
-        var held: [Ban] = []
-        for var ban in restored {
-            ban.jail = settings.name
-            ban.isRestored = true
-            if longest >= 0, ban.origin == .failures, ban.duration < 0 || ban.duration > longest {
-                ban.duration = longest
-            }
-            if let network = ban.target.network {
-                guard BanTarget.refusal(of: network) == nil, !ignoreList.overlaps(network, now: now) else { continue }
-            }
-            if case .added = bans.add(ban, now: now) { held.append(ban) }
+        var ban = restored
+        ban.jail = settings.name
+        ban.isRestored = true
+        if longest >= 0, ban.origin == .failures, ban.duration < 0 || ban.duration > longest { ban.duration = longest }
+        if let network = ban.target.network {
+            guard BanTarget.refusal(of: network) == nil, !ignoreList.overlaps(network, now: now) else { return nil }
         }
-        return held
+        guard case .added = bans.add(ban, now: now) else { return nil }
+        return ban
     }
 
     // MARK: Looking in

@@ -41,6 +41,7 @@ package enum JailEvent: Sendable, Equatable {
         case unresolved = "a name without an address"
         case tooMany = "too many wait for an answer"
         case full = "the table of bans is full"
+        case tooManyBans = "too many bans at once"
     }
 
     /// What is to be done about it: nil for nothing, as in a jail that only observes.

@@ -39,7 +39,7 @@ final class JailReader {
     private static let discoveryInterval = 60.0
     private static let lookInterval = 2.0
     /// Chunks of one file in a round.
-    private static let chunksPerRound = 8
+    private static let chunksPerRound = 2
 
     /// - Parameters:
     ///   - streams: the store of the log road, for jails that read from it.

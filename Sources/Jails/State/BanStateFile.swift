@@ -17,6 +17,8 @@ struct BanStateFile: ~Copyable {
 
     /// Longer than any record.
     private static let mostRecord = 128 << 10
+    /// So much of it is in memory at a time while it is read.
+    private static let window = 512 << 10
 
     let directory: StoreDirectory
     let name: String
@@ -51,50 +53,70 @@ struct BanStateFile: ~Copyable {
             try directory.remove(name + ".new")
             let file = try StoreFile(path: path, flags: O_RDWR | O_NONBLOCK)
             let size = try file.size()
-            var bytes = ByteBuffer()
-            try file.read(at: 0, length: Int(min(size, Self.mostBytes)), into: &bytes)
-            guard bytes.count >= Self.headerSize, bytes.bytes.slice(0, Self.headerSize).equals(Self.header().bytes)
-            else {
+            var head = ByteBuffer()
+            try file.read(at: 0, length: Self.headerSize, into: &head)
+            guard head.bytes.equals(Self.header().bytes) else {
                 try setAside()
                 return ["\(path) is not what is written here (\(size) bytes); it is kept as \(name).damaged"]
             }
-            var offset = Self.headerSize
-            var trouble: [String] = []
-            var isWhole = true
-            while offset < bytes.count {
-                guard let end = RecordFrame.end(bytes.bytes, at: offset),
-                    take(bytes.bytes.slice(offset + RecordFrame.headSize, end), UInt64(offset))
-                else {
-                    let next = Self.next(bytes.bytes, after: offset)
-                    trouble.append(
-                        "\(path) is damaged from byte \(offset) to \(next.map { "\($0)" } ?? "its end"); what stood there is lost"
-                    )
-                    guard let next else { break }
-                    offset = next
-                    isWhole = false
-                    continue
-                }
-                offset = end
-            }
-            if UInt64(offset) < size { try file.truncate(to: UInt64(offset)) }
+            var scan = Scan(file: file, end: min(size, Self.mostBytes))
+            while try scan.readWindow(take) {}
+            let end = scan.damage ?? scan.place
+            if end < size { try file.truncate(to: end) }
             self.file = file
-            length = UInt64(offset)
+            length = end
             limit = max(Self.leastLimit, length * 2)
-            isCurrent = isWhole
-            return trouble
+            isCurrent = scan.damaged.isEmpty
+            return (scan.damaged.map { ($0, "\($1)") } + (scan.damage.map { [($0, "its end")] } ?? [])).map {
+                "\(path) is damaged from byte \($0) to \($1); what stood there is lost"
+            }
         } catch {
             return error.code == ENOENT ? [] : [error.description]
         }
     }
 
-    /// Where an intact record begins behind a damaged one.
-    private static func next(_ bytes: RawSpan, after damage: Int) -> Int? {
-        var offset = damage + 1
-        while let length = bytes.load(littleEndian: offset, as: UInt32.self) {
-            if length > 0, length <= mostRecord, RecordFrame.end(bytes, at: offset) != nil { return offset }
-            offset += 1
+    /// The reading of all records, a window at a time. Behind damage the next intact record is looked for.
+    private struct Scan: ~Copyable {
+        let file: StoreFile
+        let end: UInt64
+        var place = UInt64(BanStateFile.headerSize)
+        /// Where damage began behind which nothing intact has been found so far.
+        var damage: UInt64?
+        /// Beginnings and ends.
+        var damaged: [(UInt64, UInt64)] = []
+        private var bytes = ByteBuffer()
+
+        init(file: StoreFile, end: UInt64) {
+            self.file = file
+            self.end = end
         }
-        return nil
+
+        /// False at the end.
+        mutating func readWindow(_ take: (RawSpan, UInt64) -> Bool) throws(SystemError) -> Bool {
+            bytes.removeAll()
+            guard place < end else { return false }
+            try file.read(at: place, length: Int(min(end - place, UInt64(BanStateFile.window))), into: &bytes)
+            guard !bytes.isEmpty else { return false }
+            let isLast = place + UInt64(bytes.count) >= end
+            var offset = 0
+            // A record that may go on behind the window is read with the next.
+            let limit = isLast ? bytes.count : bytes.count - BanStateFile.mostRecord
+            while offset < limit {
+                let start = place + UInt64(offset)
+                if let end = RecordFrame.end(bytes.bytes, at: offset),
+                    take(bytes.bytes.slice(offset + RecordFrame.headSize, end), start)
+                {
+                    if let damage { damaged.append((damage, start)) }
+                    damage = nil
+                    offset = end
+                } else {
+                    damage = damage ?? start
+                    offset += 1
+                }
+            }
+            place += UInt64(offset)
+            return true
+        }
     }
 
     /// A version that is not known here may be a later one's: it is not written over.

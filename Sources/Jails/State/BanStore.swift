@@ -183,20 +183,11 @@ package final class BanStore: BanHistory {
     /// Bans that stand, of one jail or of all, without matches; as restored ones. Their groups are read from the disk if they are
     /// wanted: some hundred bytes each.
     package func bans(of jail: String?, withGroups: Bool = false) -> [Ban] {
-        let now = clock()
-        var (bans, places) = memory.withLock { memory in
-            var bans: [Ban] = []
-            var places: [UInt32] = []
-            for number in memory.bans.numbers {
-                guard let (found, isActive) = memory.bans.ban(number), isActive, found.end > now,
-                    jail == nil || jail == found.jail
-                else { continue }
-                var ban = found
-                ban.isRestored = true
-                bans.append(ban)
-                if withGroups { places.append(memory.bans.place(number)) }
-            }
-            return (bans, places)
+        var (bans, places): ([Ban], [UInt32]) = ([], [])
+        forEachBan { ban, place in
+            guard jail == nil || jail == ban.jail else { return }
+            bans.append(ban)
+            if withGroups { places.append(place) }
         }
         guard withGroups else { return bans }
         disk.withLock { disk in
@@ -207,6 +198,34 @@ package final class BanStore: BanHistory {
             }
         }
         return bans
+    }
+
+    /// Each ban that stands, of all jails, without matches and groups; as restored ones. `body` must not call the store.
+    package func forEachBan(_ body: (Ban) -> Void) { forEachBan { ban, _ in body(ban) } }
+
+    private func forEachBan(_ body: (Ban, UInt32) -> Void) {
+        let now = clock()
+        memory.withLock { memory in
+            for number in memory.bans.numbers {
+                guard let (found, isActive) = memory.bans.ban(number), isActive, found.end > now else { continue }
+                var ban = found
+                ban.isRestored = true
+                body(ban, memory.bans.place(number))
+            }
+        }
+    }
+
+    /// The groups of a ban that was committed, read from the disk.
+    package func groups(of ban: Ban) -> [String: String] {
+        let place = memory.withLock { memory in
+            memory.bans.find(ban.target, in: ban.jail).map { memory.bans.place($0) } ?? 0
+        }
+        guard place != 0 else { return [:] }
+        return disk.withLock { disk in
+            guard let file = disk.state.file else { return [:] }
+            var window = BanRecordWindow(file)
+            return window.groups(of: ban, at: UInt64(place))
+        }
     }
 
     // MARK: Positions

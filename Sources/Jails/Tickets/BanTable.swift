@@ -1,6 +1,7 @@
 import Bytes
 
-/// Whom a jail bans at present, in memory of at most `capacity` bans: at the bound the ban that ends first ends at once and is counted.
+/// Whom one jail bans at present, in memory of at most `capacity` bans: at the bound the ban that ends first ends at once and is counted. 80 to
+/// 110 bytes each; lines and groups are kept of the latest only (`BanTexts`).
 struct BanTable {
     enum Outcome: Equatable {
         /// New, and perhaps another that had to make room.
@@ -25,12 +26,31 @@ struct BanTable {
 
     private var index = TargetIndex()
     /// By number.
-    private var bans: [Ban?] = []
+    private var records: [Record] = []
+    private var texts = BanTexts(capacity: 1 << 20)
+    /// Of all bans.
+    private var jail = ""
+    /// Where bans came from, each once.
+    private var origins: [Ban.Origin] = [.failures, .manual("")]
+    private var originNumbers: [Ban.Origin: UInt16] = [.failures: 0, .manual(""): 1]
     /// A heap by end. A ban that was lifted or prolonged leaves its place behind, which is passed over when its time comes.
     private var ends: [End] = []
     /// How many bans there are of each length of prefix: 0...32 of IPv4, then 0...128 of IPv6.
     private var lengths = [Int](repeating: 0, count: 33 + 129)
     private var members: [IPNetwork: Int] = [:]
+
+    /// A ban but for its target, which the index has. One whose number is free is not looked at.
+    private struct Record {
+        var time: Double
+        var duration: Double
+        var count: UInt32
+        var failures: UInt32
+        var origin: UInt16
+        var isRestored: Bool
+    }
+
+    /// Distinct origins at most: what people say about bans by hand is left out beyond.
+    private static let mostOrigins = 16_384
 
     private struct End {
         let time: Double
@@ -48,9 +68,37 @@ struct BanTable {
     var count: Int { index.count }
 
     /// All of them, in no order.
-    var all: [Ban] { bans.compactMap { $0 } }
+    var all: [Ban] { records.indices.compactMap { ban($0) } }
 
-    subscript(target: BanTarget) -> Ban? { index.number(of: target).flatMap { bans[$0] } }
+    subscript(target: BanTarget) -> Ban? { index.number(of: target).flatMap { ban($0) } }
+
+    private func ban(_ number: Int) -> Ban? {
+        guard let target = index.targets[number] else { return nil }
+        let record = records[number]
+        var ban = Ban(jail: jail, target: target, time: record.time, duration: record.duration)
+        ban.count = Int(record.count)
+        ban.failures = Int(record.failures)
+        ban.origin = origins[Int(record.origin)]
+        ban.isRestored = record.isRestored
+        texts.fill(&ban, number)
+        return ban
+    }
+
+    private mutating func put(_ ban: Ban, _ number: Int) {
+        let record = Record(
+            time: ban.time, duration: ban.duration, count: UInt32(clamping: ban.count),
+            failures: UInt32(clamping: ban.failures), origin: self.number(of: ban.origin), isRestored: ban.isRestored)
+        if number == records.count { records.append(record) } else { records[number] = record }
+        texts.keep(ban, number)
+    }
+
+    private mutating func number(of origin: Ban.Origin) -> UInt16 {
+        if let known = originNumbers[origin] { return known }
+        guard origins.count < Self.mostOrigins else { return 1 }
+        origins.append(origin)
+        originNumbers[origin] = UInt16(origins.count - 1)
+        return UInt16(origins.count - 1)
+    }
 
     /// The ban of a network in which this one lies. One look-up for each length of prefix that is banned.
     func covering(_ network: IPNetwork) -> Ban? {
@@ -66,11 +114,11 @@ struct BanTable {
     /// O(log n).
     mutating func add(_ ban: Ban, now: Double) -> Outcome {
         guard ban.end >= now else { return .expired }
-        if let number = index.number(of: ban.target), var standing = bans[number] {
+        if let number = index.number(of: ban.target), var standing = self.ban(number) {
             guard ban.end > standing.end else { return .standing(standing) }
             // It counts from where it began.
             standing.duration = ban.duration < 0 ? -1 : ban.duration + max(0, ban.time - standing.time)
-            bans[number] = standing
+            records[number].duration = standing.duration
             noteEnd(standing.end, number)
             return .prolonged(standing)
         }
@@ -80,8 +128,9 @@ struct BanTable {
             lifted = first
             evicted &+= 1
         }
+        jail = ban.jail
         let number = index.insert(ban.target)
-        if number == bans.count { bans.append(ban) } else { bans[number] = ban }
+        put(ban, number)
         if !ban.isRestored { total &+= 1 }
         noteEnd(ban.end, number)
         count(ban.target, by: 1)
@@ -107,17 +156,23 @@ struct BanTable {
         while let next = ends.first, next.time < now {
             popEnd()
             // Else it was lifted or prolonged since.
-            if let ban = bans[Int(next.number)], ban.end == next.time { return remove(Int(next.number)) }
+            if let end = end(Int(next.number)), end == next.time { return remove(Int(next.number)) }
         }
         return nil
     }
 
     private mutating func remove(_ number: Int) -> Ban? {
-        guard let ban = bans[number] else { return nil }
-        bans[number] = nil
+        guard let ban = ban(number) else { return nil }
+        texts.remove(number)
         index.remove(number)
         count(ban.target, by: -1)
         return ban
+    }
+
+    /// When a ban ends; nil for a number that is free.
+    private func end(_ number: Int) -> Double? {
+        guard index.targets[number] != nil else { return nil }
+        return records[number].duration < 0 ? .infinity : records[number].time + records[number].duration
     }
 
     private static func place(_ isIPv4: Bool, _ bits: Int) -> Int { isIPv4 ? bits : 33 + bits }
@@ -166,8 +221,8 @@ struct BanTable {
 
     /// Without the places left behind.
     private mutating func rebuildEnds() {
-        ends = bans.enumerated().compactMap { number, ban in
-            ban.flatMap { $0.end < .infinity ? End(time: $0.end, number: Int32(number)) : nil }
+        ends = records.indices.compactMap { number in
+            end(number).flatMap { $0 < .infinity ? End(time: $0, number: Int32(number)) : nil }
         }
         for parent in stride(from: ends.count / 2 - 1, through: 0, by: -1) { sink(parent) }
     }

@@ -4,7 +4,7 @@
 /// find time had at their rate, rounded half to even, and the first failure moves up. So five failures 170 s apart reach 5 within
 /// 600 s, and any number of them 180 s apart saturates at 4.
 ///
-/// Bounded: at most `capacity` targets and `matchCapacity` bytes of lines; whoever failed longest ago goes first and is counted.
+/// Bounded: at most `capacity` targets, some 130 bytes each, and `matchCapacity` bytes of lines, what it takes to keep them counted; whoever failed longest ago goes first and is counted.
 struct FailureTable {
     /// What is known of somebody.
     struct Ticket {
@@ -113,14 +113,17 @@ struct FailureTable {
         guard maximumMatches > 0 else { return }
         for line in lines.suffix(maximumMatches) {
             if tickets[number].matches.count >= maximumMatches {
-                matchBytes -= tickets[number].matches.removeFirst().utf8.count
+                matchBytes -= Self.cost(tickets[number].matches.removeFirst())
             }
             let isLong = line.utf8.count > Self.longestMatch
             let kept = isLong ? String(decoding: line.utf8.prefix(Self.longestMatch), as: UTF8.self) : line
-            matchBytes += kept.utf8.count
+            matchBytes += Self.cost(kept)
             tickets[number].matches.append(kept)
         }
     }
+
+    /// With its place in an array, and what the heap adds to both.
+    private static func cost(_ line: String) -> Int { line.utf8.count + 96 }
 
     private mutating func evictOldest() {
         guard oldest >= 0 else { return }
@@ -130,7 +133,7 @@ struct FailureTable {
 
     private mutating func remove(_ number: Int) {
         unlink(number)
-        for line in tickets[number].matches { matchBytes -= line.utf8.count }
+        for line in tickets[number].matches { matchBytes -= Self.cost(line) }
         tickets[number].matches = []
         index.remove(number)
     }

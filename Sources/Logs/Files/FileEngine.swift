@@ -29,7 +29,7 @@ final class FileEngine {
     var directoryWatches: [String: Int32] = [:]
     let siblings = SiblingIndex()
     /// With more files open than this, each is closed as soon as it has been read to its end.
-    let descriptorLimit = FileEngine.descriptorLimit()
+    let descriptorLimit: Int
     /// How many deliveries give lines to a stream, by its index.
     var streamUses: [Int32] = []
     /// What is wrong, by path or sentence, as shown in readiness.
@@ -53,6 +53,7 @@ final class FileEngine {
         self.name = name
         self.context = context
         self.tuning = tuning
+        descriptorLimit = tuning.descriptorLimit ?? Self.descriptorLimit()
         self.watcher = watcher
         metrics = FileMetrics(context.metrics, source: name)
         let writer = EntryWriter(metrics: EntryMetrics(context.metrics, source: name))

@@ -70,6 +70,8 @@ struct FileTuning: Sendable {
     var discoverySpacing = 0.5
     /// Files that are held open however long nothing comes from them.
     var openFilesKept = 256
+    /// Files that may be open at all; half of what the process may open where nothing is said.
+    var descriptorLimit: Int?
     /// After this long without a change a file beyond those is closed until it changes.
     var parkAfter = 60.0
     /// Be told of changes by the kernel; else they are only found by looking, as where it has no more watches to give.

@@ -56,8 +56,9 @@ import Testing
             let ports = PortSelection(ranges: [22...22])
             _ = (old.action("a"), old.action("b"), old.action("c", ports: ports))
             try old.firewall.restore(
-                ["a": [old.ban("192.0.2.1", 60)], "b": [old.ban("192.0.2.2", 60)], "c": [old.ban("192.0.2.0/25", 60)]],
-                now: old.now)
+                [("a", "192.0.2.1"), ("b", "192.0.2.2"), ("c", "192.0.2.0/25")].reduce(into: [:]) { tables, ban in
+                    tables[ban.0] = ElementTable([old.ban(ban.1, 60)], now: old.now)
+                }, now: old.now)
 
             let new = FirewallRig()
             let (a, b, c) = (new.action("a"), new.action("b"), new.action("c", ports: ports))

@@ -38,4 +38,31 @@ import Testing
         #expect(metrics.total("f2b_bans_waiting") == 0)
         #expect(throttle.admit(bans(1), now: 10) == bans(1))
     }
+
+    @Test("where no more may wait there is no room for one more, until it is somebody's turn")
+    func room() {
+        let metrics = MetricRegistry()
+        let throttle = BanThrottle(perMinute: 60, mostWaiting: 2, metrics: metrics) { _ in }
+        for number in 0..<62 {
+            #expect(throttle.hasRoom(now: 0))
+            _ = throttle.admit(bans(1, from: number), now: 0)
+        }
+        #expect(!throttle.hasRoom(now: 0) && metrics.total("f2b_bans_dropped_total") == 1)
+        #expect(throttle.due(now: 1, wallClock: 1) == bans(1, from: 60))
+        #expect(throttle.hasRoom(now: 1) && metrics.total("f2b_bans_dropped_total") == 1)
+    }
+
+    @Test("bans that wait keep their lines as far as there is room")
+    func texts() {
+        let throttle = BanThrottle(perMinute: 1, metrics: MetricRegistry()) { _ in }
+        var long = bans(1)[0]
+        long.matches = [String(repeating: "x", count: 1 << 20)]
+        _ = throttle.admit(bans(1), now: 0)
+        for _ in 0..<5 { _ = throttle.admit([long], now: 0) }
+        let due = (1...5).flatMap { throttle.due(now: Double($0) * 60, wallClock: 0) }
+        #expect(due.map(\.matches.count) == [1, 0, 0, 0, 0])
+        // Room again.
+        _ = throttle.admit([long], now: 300)
+        #expect(throttle.due(now: 360, wallClock: 0) == [long])
+    }
 }

@@ -99,6 +99,17 @@ import Testing
         #expect(try refusal("203.0.113.5", files, settings) == nil)
     }
 
+    @Test("a login that came after the last look is seen all the same")
+    func freshLogin() throws {
+        let root = try ConfigurationFiles(Self.connections)
+        let lockout = LockoutGuard(.init(), root: root.path) { [] }
+        let now = Timestamp.monotonic
+        let administrator = BanTarget("203.0.113.5")
+        #expect(lockout.refusal(of: administrator, now: now) == nil)
+        try root.write("run/systemd/sessions/c1", Self.session)
+        #expect(lockout.refusal(of: administrator, now: now.adding(seconds: 1))?.reason == "administrator")
+    }
+
     @Test("records of utmp count while their process lives, for IPv4 and IPv6")
     func utmp() throws {
         func record(_ kind: Int32, _ process: pid_t, _ address: [UInt8]) -> [UInt8] {

@@ -243,11 +243,10 @@ struct JailTests {
         }
         var manual = ban("192.0.2.4", 500, -1)
         manual.origin = .manual("")
-        let held = scene.jail.restore(
-            [
-                ban("192.0.2.1", 900, 600), ban("192.0.2.2", 100, 600), ban("192.0.2.3", 900, -1), manual,
-                ban("203.0.113.1", 900, 600), ban("127.0.0.1", 900, 600), ban("192.0.2.5", 300, 10_000),
-            ], now: 1000)
+        let held = [
+            ban("192.0.2.1", 900, 600), ban("192.0.2.2", 100, 600), ban("192.0.2.3", 900, -1), manual,
+            ban("203.0.113.1", 900, 600), ban("127.0.0.1", 900, 600), ban("192.0.2.5", 300, 10_000),
+        ].compactMap { scene.jail.restore($0, now: 1000) }
         #expect(held.map(\.target) == ["192.0.2.1", "192.0.2.3", "192.0.2.4"])
         #expect(held.map(\.end) == [1500, 1500, .infinity])
         #expect(held.allSatisfy { $0.isRestored && $0.jail == "sshd" })

@@ -49,6 +49,32 @@ struct BanTableTests {
         #expect(table.evicted == 2 && table.count == 2)
     }
 
+    @Test("a ban comes back as it was; lines and groups are kept of the latest only")
+    func texts() throws {
+        var table = BanTable()
+        var made: [Ban] = []
+        for number in 0..<5000 {
+            var ban = ban(address(number), Double(number), 60)
+            (ban.count, ban.failures) = (3, 7)
+            ban.origin = number % 2 == 0 ? .manual("\(number % 10)") : .list("drop")
+            ban.matches = [String(repeating: "x", count: 1000)]
+            ban.groups = ["user": "\(number)"]
+            made.append(ban)
+            _ = table.add(ban, now: 0)
+        }
+        #expect(table[address(4999)] == made[4999])
+        var bare = made[0]
+        (bare.matches, bare.groups) = ([], [:])
+        #expect(table[address(0)] == bare)
+        let kept = table.all.count { !$0.matches.isEmpty }
+        #expect(kept > 500 && kept < 1200, "\(kept)")
+        #expect(table.remove(address(4999)) == made[4999])
+        // A number that is used again brings nothing of whom it belonged to.
+        #expect(table.add(ban(address(9999), 0, 60), now: 0) == .added(lifted: nil))
+        #expect(table[address(9999)] == ban(address(9999), 0, 60))
+        for number in 0..<4999 { #expect(table.remove(address(number))?.target == address(number)) }
+    }
+
     @Test("networks hold their addresses")
     func covering() throws {
         var table = BanTable()

@@ -77,7 +77,7 @@ struct FailureTableTests {
 
     @Test("lines have a bound too")
     func manyBytes() {
-        var table = FailureTable(findTime: 600, maximumMatches: 5, capacity: 1000, matchCapacity: 10_000)
+        var table = FailureTable(findTime: 600, maximumMatches: 5, capacity: 1000, matchCapacity: 10 * (1000 + 96))
         for number in 0..<100 {
             _ = table.add(.text("\(number)"), time: 0, matches: [String(repeating: "x", count: 1000)])
         }
