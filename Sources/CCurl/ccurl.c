@@ -198,7 +198,9 @@ static size_t write_body(char *bytes, size_t size, size_t count, void *context) 
 static size_t count_header(char *bytes, size_t size, size_t count, void *context) {
     struct ccurl_transfer *transfer = context;
     size_t length = size * count;
-    transfer->has_head = length > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
+    // Trailers come here as well, behind the body.
+    if (length >= 5 && memcmp(bytes, "HTTP/", 5) == 0) transfer->has_head = 0;
+    if (length > 0 && (bytes[0] == '\r' || bytes[0] == '\n')) transfer->has_head = 1;
     transfer->header_length += length;
     if (transfer->header_length <= transfer->receive_limit) return length;
     transfer->ended_by = 4;
