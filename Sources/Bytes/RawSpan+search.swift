@@ -109,4 +109,11 @@ extension String {
     package init(lossy span: RawSpan) {
         self = span.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
+
+    /// The span's bytes as text. The caller has seen that they are UTF-8: nothing looks at them again.
+    package init(utf8 span: RawSpan) {
+        self = span.withUnsafeBytes {
+            String(copying: UTF8Span(unchecked: $0.assumingMemoryBound(to: UInt8.self).span))
+        }
+    }
 }

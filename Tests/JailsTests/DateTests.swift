@@ -41,6 +41,45 @@ struct DateTests {
         #expect(try time(pattern, line) == expected)
     }
 
+    @Test("what is known of the line before changes nothing of what is found")
+    func repeated() throws {
+        var random = SeededRandom(seed: SeededRandom.seed())
+        let pieces = [
+            " ", " ", " ", ".", ",", "1", "2", "2005", " 2005", "20", "Z", "UTC", " +0200", "+", "-", "web", "u", "g",
+            "[", "\u{e9}", ":", "58",
+        ]
+        let dates = [
+            "Aug 14 11:59:58", "Sun Aug 14 11:59:58", "Aug  4 2005 11:59:5", "2005-08-14T09:59:58",
+            "2005/08/14 09:59:58",
+            "14-Aug-2005 09:59:58", "08/14/2005:09:59:58", "20050814T095958", "Aug 14, 2005 1:59:58 am",
+            "CEST Aug 14 11:59:58",
+        ]
+        for date in dates {
+            let detector = DateDetector(try DateTemplates.make([], decades: 0...2))
+            let alone = try DateTemplates.make([], decades: 0...2)
+            var before: [UInt8] = []
+            for _ in 0..<2000 {
+                // Half of them go on as the line before did, for a while.
+                var line = Array(date.utf8)
+                if Bool.random(using: &random) {
+                    line = Array(before.prefix(line.count + Int.random(in: 0...4, using: &random)))
+                }
+                for _ in 0..<Int.random(in: 0...5, using: &random) {
+                    line += Array(pieces[Int.random(in: 0..<pieces.count, using: &random)].utf8)
+                }
+                guard line.span.bytes.isUTF8 else { continue }
+                before = line
+                guard let found = detector.match(line.span.bytes, now: Self.now),
+                    detector.templates[found.template].isPlain
+                else { continue }
+                let name = detector.templates[found.template].name
+                let template = try #require(alone.first { $0.name == name })
+                #expect(template.match(line.span.bytes, from: 0, to: line.count), "\(String(lossy: line.span.bytes))")
+                #expect(template.cut == found.cut, "\(String(lossy: line.span.bytes))")
+            }
+        }
+    }
+
     @Test(
         "what is no date",
         arguments: [

@@ -81,12 +81,13 @@ struct FilterTests {
     @Test("sessions have a bound, and the dropped ones are counted")
     func sessionBound() throws {
         var cache = SessionCache()
-        let failure = Failure(time: 0, groups: ["mlfid": .text("x")], pattern: 0)
-        for number in 0..<(SessionCache.capacity + 5) {
-            _ = cache.merge(failure, session: "\(number)", line: RawSpan(), now: 0)
+        func add(_ name: String, _ now: Double) {
+            var groups: FailureGroups = ["mlfid": .text("x")]
+            _ = cache.merge(&groups, time: 0, pattern: 0, weight: 1, session: name, line: RawSpan(), now: now)
         }
+        for number in 0..<(SessionCache.capacity + 5) { add("\(number)", 0) }
         #expect(cache.count == SessionCache.capacity && cache.evicted == 5)
-        _ = cache.merge(failure, session: "new", line: RawSpan(), now: SessionCache.lifetime + 1)
+        add("new", SessionCache.lifetime + 1)
         #expect(cache.count == 1)
     }
 

@@ -85,12 +85,48 @@ struct HostileLineTests {
         var groups = FailureGroups(names)
         groups["user"] = .text("kim")
         groups["nofail"] = .text("x")
-        let failure = Failure(time: 0, groups: groups, pattern: 0)
         let count = 100_000
         for number in 0..<count {
-            _ = cache.merge(failure, session: "\(number)", line: RawSpan(), now: Double(number) / 1e6)
+            var own = groups
+            _ = cache.merge(
+                &own, time: 0, pattern: 0, weight: 1, session: "\(number)", line: RawSpan(), now: Double(number) / 1e6)
         }
         #expect(cache.count == SessionCache.capacity && cache.evicted == count - SessionCache.capacity)
+    }
+
+    @Test("long lines of sessions take bounded memory, and the oldest sessions go")
+    func longLines() throws {
+        var cache = SessionCache()
+        let names = GroupNames([])
+        let line =
+            [UInt8](repeating: 0xc3, count: 1) + [UInt8]("\u{e4}".utf8).dropFirst()
+            + [UInt8](repeating: 0x61, count: 60_000)
+        let most = SessionCache.lineCapacity / SessionCache.longestLine
+        for number in 0..<(most + 100) {
+            var groups = FailureGroups(names)
+            groups["nofail"] = .text("x")
+            _ = cache.merge(
+                &groups, time: 0, pattern: 0, weight: 1, session: "\(number)", line: line.span.bytes, now: 0)
+        }
+        #expect(cache.count == most && cache.evicted == 100)
+        // What ends gives its room back.
+        for number in 100..<(most + 100) {
+            var groups = FailureGroups(names)
+            groups["mlfforget"] = .text("x")
+            let session = cache.merge(
+                &groups, time: 0, pattern: 0, weight: 1, session: "\(number)", line: RawSpan(), now: 0)
+            var told: [Failure] = []
+            session.tell { told.append($0) }
+            #expect(told.first?.matches.count == 2 && told.first?.matches.first?.utf8.count == SessionCache.longestLine)
+        }
+        #expect(cache.count == 0)
+        for number in 0..<most {
+            var groups = FailureGroups(names)
+            groups["nofail"] = .text("x")
+            _ = cache.merge(
+                &groups, time: 0, pattern: 0, weight: 1, session: "\(number)", line: line.span.bytes, now: 0)
+        }
+        #expect(cache.count == most && cache.evicted == 100)
     }
 
     @Test("what one session remembers is bounded")
@@ -103,8 +139,8 @@ struct HostileLineTests {
             var groups = FailureGroups(names)
             groups["user"] = .text("\(number)")
             groups["dns"] = .text(String(repeating: "x", count: 1000))
-            let failure = Failure(time: 0, groups: groups, pattern: 0)
-            last = cache.merge(failure, session: "one", line: line.span.bytes, now: 0)
+            last = cache.merge(
+                &groups, time: 0, pattern: 0, weight: 1, session: "one", line: line.span.bytes, now: 0)
         }
         let session = try #require(last)
         #expect(

@@ -37,7 +37,7 @@ final class JailSet {
             group.read(line, time: time, now: now, dateNow: dateNow) { body(places[$0], $1) }
         }
         for (jail, filter) in others {
-            for failure in filter.failures(in: line, time: time, now: now) { body(jail, failure) }
+            filter.read(line, time: time, now: now) { body(jail, $0) }
         }
     }
 

@@ -14,6 +14,8 @@ final class DateDetector {
     @exclusivity(unchecked) private var last: Int?
     @exclusivity(unchecked) private var lastStart = Edge()
     @exclusivity(unchecked) private var lastEnd = Edge()
+    /// The last line up to the second byte behind its date, where no more decides what its date is.
+    @exclusivity(unchecked) private var known = ByteBuffer(capacity: 64)
     /// The first template that was never used.
     @exclusivity(unchecked) private var firstUnused = 0
 
@@ -39,6 +41,13 @@ final class DateDetector {
 
     /// - Parameter now: seconds since 1970.
     func match(_ line: RawSpan, now: Double) -> Found? {
+        if let last, !known.isEmpty, line.byteCount >= known.count, line.slice(0, known.count).equals(known.bytes),
+            let cut = templates[last].cut
+        {
+            count(last, lastStart.offset..<lastEnd.offset, now)
+            return Found(cut: cut, template: last)
+        }
+        known.removeAll()
         var reserve: Place?
         var skipped: Int?
         if let last {
@@ -82,6 +91,11 @@ final class DateDetector {
         let template = templates[index]
         lastStart = Edge(line, range.lowerBound)
         lastEnd = Edge(line, range.upperBound)
+        if line.byteCount > range.upperBound + 1,
+            template.endsBefore(line.byte(at: range.upperBound), line.byte(at: range.upperBound + 1))
+        {
+            known.append(line.slice(0, range.upperBound + 2))
+        }
         guard let cut = template.cut else { return nil }
         return Found(cut: cut, template: index)
     }

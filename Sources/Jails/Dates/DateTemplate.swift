@@ -16,6 +16,10 @@ final class DateTemplate {
     let kind: Kind
     /// How much a hit of it counts.
     let worth: Double
+    /// One of fail2ban's own at the beginning of a line: the only parts of it that may be missing behind a date are fractions of seconds, a
+    /// year and a zone.
+    let isPlain: Bool
+    private let hasZone: Bool
 
     @exclusivity(unchecked) var hits = 0
     @exclusivity(unchecked) var lastUsed = 0.0
@@ -28,11 +32,25 @@ final class DateTemplate {
     @exclusivity(unchecked) private var matcher: TextMatcher?
     @exclusivity(unchecked) private var fields: DateFieldGroups?
 
-    init(name: String, pattern: DatePattern, kind: Kind = .fields, worth: Double = 1) {
+    init(name: String, pattern: DatePattern, kind: Kind = .fields, worth: Double = 1, isPlain: Bool = false) {
         self.name = name
         self.pattern = pattern
         self.kind = kind
         self.worth = worth
+        self.isPlain = isPlain
+        hasZone = pattern.regex.contains("(?P<z>") || pattern.regex.contains("(?P<Z>")
+    }
+
+    /// Whether the two bytes behind a date show that no part of it can follow: a blank, and what begins neither a year nor a zone. Then what
+    /// stands further on cannot change what is found.
+    func endsBefore(_ first: UInt8, _ second: UInt8) -> Bool {
+        guard isPlain, first == 0x20, second > 0x20, second < 0x7f, !ASCII.isDigit(second) else { return false }
+        switch second {
+        case 0x2b, 0x2d: return false
+        // Z, UTC, GMT.
+        case 0x5a, 0x7a, 0x55, 0x75, 0x47, 0x67: return !hasZone
+        default: return true
+        }
     }
 
     /// Compiles it. Templates that fail are the user's; the built-in ones compile.

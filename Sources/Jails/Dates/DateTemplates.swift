@@ -76,7 +76,8 @@ enum DateTemplates {
                 if !pattern.isAtLineBegin {
                     let name = DatePattern.lineBegin + text
                     anchored.append(
-                        DateTemplate(name: name, pattern: try DatePattern(name, decades: decades), worth: 100))
+                        DateTemplate(
+                            name: name, pattern: try DatePattern(name, decades: decades), worth: 100, isPlain: true))
                 }
                 continue
             }

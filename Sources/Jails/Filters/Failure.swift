@@ -20,6 +20,7 @@ package struct Failure: Equatable, Sendable {
 
     /// Most lines that are kept of a session.
     static let mostMatches = 100
+    static let nothing = Failure(time: 0, groups: FailureGroups(.common), pattern: 0)
 
     init(time: Double, groups: FailureGroups, pattern: Int) {
         self.time = time

@@ -77,6 +77,9 @@ package struct FailureGroups: Sendable {
 
     mutating func set(_ slot: Int, _ value: RawSpan) {
         if lists != nil { lists?[slot] = nil }
+        let place = places[slot]
+        // The lines of a session say the same again and again.
+        if place.lower >= 0, text.span.bytes.slice(Int(place.lower), Int(place.upper)).equals(value) { return }
         let lower = text.count
         value.withUnsafeBytes { text.append(contentsOf: $0) }
         places[slot] = Place(lower: Int32(truncatingIfNeeded: lower), upper: Int32(truncatingIfNeeded: text.count))

@@ -121,19 +121,7 @@ package final class Filter: LineFilter {
         dater.time(of: line, now: now)
     }
 
-    /// Reads the next line, without its end.
-    ///
-    /// - Parameters:
-    ///   - time: of the line where its source knows it, as the journal does; the line then has no date to look for.
-    ///   - now: seconds since 1970.
-    package func failures(in line: RawSpan, time: Double? = nil, now: Double) -> [Failure] {
-        var failures: [Failure] = []
-        read(line, time: time, now: now) { failures.append($0) }
-        return failures
-    }
-
-    /// The same, telling `body` every failure.
-    package func read(_ line: RawSpan, time: Double? = nil, now: Double, _ body: (Failure) -> Void) {
+    package func read(_ line: RawSpan, time: Double?, now: Double, _ body: (Failure) -> Void) {
         outcome = .missed
         line.withText(&repaired, longest: Self.longestLine) { text in
             dater.read(text, given: time, cuts: definition.cutsDates, now: now)
@@ -216,29 +204,30 @@ package final class Filter: LineFilter {
             scratch.removeAll()
             prefixPattern?.fill(&scratch, subject.bytes)
             pattern.fill(&scratch, text.bytes)
-            var failure = Failure(time: time, groups: scratch, pattern: index)
-            if index < definition.weights.count { failure.weight = definition.weights[index] }
-            complete(failure, line, pattern, now, body)
+            complete(index, line, time, now, body)
             if !settings.triesAllPatterns || isMultiline { break }
         }
     }
 
-    /// Puts together who failed.
+    /// Puts together who failed after what the groups in `scratch` took.
     private func complete(
-        _ found: Failure, _ line: RawSpan, _ pattern: FailurePattern, _ now: Double, _ body: (Failure) -> Void
+        _ index: Int, _ line: RawSpan, _ time: Double, _ now: Double, _ body: (Failure) -> Void
     ) {
-        guard let name = found.text(GroupNames.mlfid) else {
-            var failure = found
-            failure.matches = isMultiline ? takeLines(pattern) : [String(lossy: line)]
+        let weight = index < definition.weights.count ? definition.weights[index] : 1
+        guard let name = scratch.text(GroupNames.mlfid) else {
+            var failure = Failure(time: time, groups: scratch, pattern: index)
+            failure.weight = weight
+            failure.matches = isMultiline ? takeLines(failurePatterns[index]) : [String(utf8: line)]
             failure.isNoFail = failure.groups.isFilled(GroupNames.noFail)
             failure.identify()
             // Nobody, and no session that could tell who.
             if failure.id != nil { body(failure) }
             return
         }
-        let session = sessions.merge(found, session: name, line: line, now: now)
+        let session = sessions.merge(
+            &scratch, time: time, pattern: index, weight: weight, session: name, line: line, now: now)
         if session.failure.id == nil, !session.failure.isNoFail { session.isPending = true }
-        body(session.failure)
+        session.tell(body)
     }
 
     private func isIgnored(_ text: RawSpan, _ now: Double) -> Bool {

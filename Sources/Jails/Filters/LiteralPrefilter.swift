@@ -5,11 +5,24 @@ import Bytes
 final class LiteralPrefilter {
     private struct Literal {
         /// Where in `texts`.
-        var text: Range<Int>
+        var text: Range<Int32>
         /// Where in it two bytes stand by which it is found.
-        var pairOffset: Int
-        var pattern: Int
+        var pairOffset: Int32
+        var pattern: Int32
         var isCaseless: Bool
+        /// What the first four bytes are after `mask`: most of what is no such text is told by them.
+        var head: UInt32 = 0
+        var mask: UInt32 = 0
+
+        init(_ bytes: [UInt8], at place: Int, pairOffset: Int, pattern: Int, isCaseless: Bool) {
+            text = Int32(place)..<Int32(place + bytes.count)
+            (self.pairOffset, self.pattern, self.isCaseless) = (Int32(pairOffset), Int32(pattern), isCaseless)
+            for (index, byte) in bytes.prefix(4).enumerated() {
+                let bits: UInt8 = isCaseless && ASCII.isLetter(byte) ? 0xdf : 0xff
+                mask |= UInt32(bits) << UInt32(8 * index)
+                head |= UInt32(byte & bits) << UInt32(8 * index)
+            }
+        }
     }
 
     /// Those of one place of `table` stand together.
@@ -20,8 +33,9 @@ final class LiteralPrefilter {
     private let chains: [Range<Int>]
     /// Bits of the patterns without literals.
     private let always: [UInt64]
-    /// Every so many bytes two are looked at: literals of three bytes and more are found at either of two pairs.
+    /// Every so many bytes two are looked at, so literals are found at any of as many pairs in a row.
     private let stride: Int
+    private static let longestStride = 4
     /// Whether any line must be tried.
     private let hasAlways: Bool
     /// Bits of the patterns that may match the last line.
@@ -31,7 +45,7 @@ final class LiteralPrefilter {
         var always = [UInt64](repeating: 0, count: (patterns.count + 63) / 64)
         var texts: [UInt8] = []
         let shortest = patterns.compactMap { $0?.anyOf.map(\.count).min() }.min() ?? 0
-        let stride = shortest > 2 ? 2 : 1
+        let stride = min(max(shortest - 1, 1), Self.longestStride)
         self.stride = stride
         var bySlot: [Int: [Literal]] = [:]
         for (index, required) in patterns.enumerated() {
@@ -40,11 +54,11 @@ final class LiteralPrefilter {
                 continue
             }
             for bytes in required.anyOf {
-                let text = texts.count..<(texts.count + bytes.count)
+                let place = texts.count
                 texts += bytes
                 for offset in Self.rarest(bytes, stride) {
                     let literal = Literal(
-                        text: text, pairOffset: offset, pattern: index, isCaseless: required.isCaseless)
+                        bytes, at: place, pairOffset: offset, pattern: index, isCaseless: required.isCaseless)
                     var slots: Set<Int> = []
                     for first in required.isCaseless ? Self.cases(bytes[offset]) : [bytes[offset]] {
                         for second in required.isCaseless ? Self.cases(bytes[offset + 1]) : [bytes[offset + 1]] {
@@ -134,11 +148,16 @@ final class LiteralPrefilter {
         var isAny = false
         for number in chains[chain] {
             let literal = literals[number]
-            let start = index - literal.pairOffset
-            let count = literal.text.count
-            guard start >= 0, start + count <= text.byteCount, !isCandidate(literal.pattern) else { continue }
-            if isText(literal, in: text.slice(start, start + count)) {
-                candidates[literal.pattern / 64] |= 1 << UInt64(literal.pattern % 64)
+            let start = index - Int(literal.pairOffset)
+            let end = start + literal.text.count
+            let pattern = Int(literal.pattern)
+            guard start >= 0, end <= text.byteCount,
+                // At the end of a text there may be fewer than four.
+                text.load(littleEndian: start, as: UInt32.self).map({ $0 & literal.mask == literal.head }) ?? true,
+                !isCandidate(pattern)
+            else { continue }
+            if isText(literal, in: text.slice(start, end)) {
+                candidates[pattern / 64] |= 1 << UInt64(pattern % 64)
                 isAny = true
             }
         }
@@ -148,8 +167,8 @@ final class LiteralPrefilter {
     @inline(__always)
     private func isText(_ literal: Literal, in text: RawSpan) -> Bool {
         let texts = texts
-        let wanted = texts.span.bytes.slice(literal.text.lowerBound, literal.text.upperBound)
-        guard literal.isCaseless else { return wanted.byte(at: 0) == text.byte(at: 0) && wanted.equals(text) }
+        let wanted = texts.span.bytes.slice(Int(literal.text.lowerBound), Int(literal.text.upperBound))
+        guard literal.isCaseless else { return wanted.equals(text) }
         var place = 0
         while place < text.byteCount, ASCII.lowercased(text.byte(at: place)) == wanted.byte(at: place) { place += 1 }
         return place == text.byteCount

@@ -14,19 +14,18 @@ final class NativeLineFilter: LineFilter {
         self.ignored = ignored
     }
 
-    func failures(in line: RawSpan, time: Double?, now: Double) -> [Failure] {
+    func read(_ line: RawSpan, time: Double?, now: Double, _ body: (Failure) -> Void) {
         outcome = .missed
         var start = 0
         let isObject = JSONScanner.next(line, &start) == 0x7b
         if let start = isObject ? start : embeddedObject(line) {
             let cut = line.slice(0, min(line.byteCount, Filter.longestLine))
-            let found = jsonFailures(cut, start, time, now)
-            if isObject || !found.isEmpty || outcome == .ignored { return found }
+            if let failure = jsonFailure(cut, start, time, now) { body(failure) }
+            if isObject || outcome != .missed { return }
         }
-        guard let textFilter else { return [] }
-        let found = textFilter.failures(in: line, time: time, now: now)
+        guard let textFilter else { return }
+        textFilter.read(line, time: time, now: now, body)
         outcome = textFilter.outcome
-        return found
     }
 
     /// Where an object begins behind a prefix such as `host program[pid]: `, or behind any where there are no patterns.
@@ -35,18 +34,18 @@ final class NativeLineFilter: LineFilter {
         return textFilter == nil || brace >= 2 && line.slice(brace - 2, brace).equals(": ") ? brace : nil
     }
 
-    private func jsonFailures(_ line: RawSpan, _ start: Int, _ time: Double?, _ now: Double) -> [Failure] {
-        guard start < line.byteCount else { return [] }
+    private func jsonFailure(_ line: RawSpan, _ start: Int, _ time: Double?, _ now: Double) -> Failure? {
+        guard start < line.byteCount else { return nil }
         for rule in json {
             guard let failure = rule.failure(in: line, from: start, time: time, now: now) else { continue }
             if !ignored.isEmpty, isIgnored(failure.matches.first ?? "") {
                 outcome = .ignored
-                return []
+                return nil
             }
             outcome = .matched
-            return [failure]
+            return failure
         }
-        return []
+        return nil
     }
 
     private func isIgnored(_ line: String) -> Bool {

@@ -21,7 +21,8 @@ package struct FilterReport: Sendable {
     package mutating func take(_ line: RawSpan, _ filter: any LineFilter, now: Double) {
         lines += 1
         var isMatched = false
-        for failure in filter.failures(in: line, time: nil, now: now) where failure.id != nil && !failure.isNoFail {
+        filter.read(line, time: nil, now: now) { failure in
+            guard failure.id != nil, !failure.isNoFail else { return }
             isMatched = true
             if failures.count < Self.mostFailures { failures.append(failure) }
         }
