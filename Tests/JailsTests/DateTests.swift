@@ -1,5 +1,6 @@
 import Bytes
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Jails
@@ -74,7 +75,8 @@ struct DateTests {
                 else { continue }
                 let name = detector.templates[found.template].name
                 let template = try #require(alone.first { $0.name == name })
-                #expect(template.match(line.span.bytes, from: 0, to: line.count), "\(String(lossy: line.span.bytes))")
+                let isMatched = template.match(line.span.bytes, from: 0, to: line.count)
+                #expect(isMatched, "\(String(lossy: line.span.bytes))")
                 #expect(template.cut == found.cut, "\(String(lossy: line.span.bytes))")
             }
         }
