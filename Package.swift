@@ -16,12 +16,20 @@ let cold = strict + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 /// Nothing loads the executable as a library: without exported symbols it is a tenth smaller. The toolchain's own linker
 /// keeps what is only read out of the pages that relocation makes private. Packed, relocations take a hundredth of their
 /// 1.5 MB; glibc 2.36 (Debian 12) is the first to read them. Functions of the same code are one: 0.5 MB, and nothing here
-/// compares functions by their addresses.
+/// compares functions by their addresses. What runs all the time lies side by side (scripts/order-functions): the kernel
+/// maps 64 KiB of code around each page that is used, which made ten megabytes resident for one. Constants are not writable
+/// (layout.ld), so that their pages can be let go of.
 let linking: [LinkerSetting] = [
     .unsafeFlags([
         "-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker", "-O2", "-Xlinker", "-z", "-Xlinker",
         "pack-relative-relocs", "-Xlinker", "--icf=all",
-    ])
+    ]),
+    .unsafeFlags(
+        [
+            "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link/function-order.txt",
+            "-Xlinker", "--no-warn-symbol-ordering",
+            "-Xlinker", "-T\(Context.packageDirectory)/scripts/link/layout.ld",
+        ], .when(configuration: .release)),
 ]
 
 let nio: [Target.Dependency] = [
