@@ -8,6 +8,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableExperimentalFeature("Lifetimes"),
+    // So that the linker can leave out or move each function by itself.
+    .unsafeFlags(["-Xfrontend", "-function-sections"], .when(configuration: .release)),
 ]
 
 /// Rooms where nothing is done once a line or once a sample are compiled for size.
@@ -17,11 +19,19 @@ let cold = strict + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 /// keeps what is only read out of the pages that relocation makes private. Packed, relocations take a hundredth of their
 /// 1.5 MB; glibc 2.36 (Debian 12) is the first to read them. Functions of the same code are one: 0.5 MB, and nothing here
 /// compares functions by their addresses. The index by which C++ finds who catches its exceptions is 0.9 MB; nothing here throws any.
+/// What runs all the time lies side by side (scripts/order-functions): the kernel maps 64 KiB of code around each page that is
+/// used, which made ten megabytes resident for one. Constants are not writable (layout.ld), so that their pages can be let go of.
 let linking: [LinkerSetting] = [
     .unsafeFlags([
         "-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker", "-O2", "-Xlinker", "-z", "-Xlinker",
         "pack-relative-relocs", "-Xlinker", "--icf=all", "-Xlinker", "--no-eh-frame-hdr",
-    ])
+    ]),
+    .unsafeFlags(
+        [
+            "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/scripts/link/function-order.txt",
+            "-Xlinker", "--no-warn-symbol-ordering",
+            "-Xlinker", "-T\(Context.packageDirectory)/scripts/link/layout.ld",
+        ], .when(configuration: .release)),
 ]
 
 let nio: [Target.Dependency] = [

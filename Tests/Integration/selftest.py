@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """Tests of the harness itself: its decoders, its fake Loki and its judgement, which must be able to fail."""
 
+import importlib.machinery
+import importlib.util
 import os
+import pathlib
 import random
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import urllib.error
@@ -286,6 +290,32 @@ class RemoteWriting(unittest.TestCase):
         self.assertTrue(self.problems(self.HEAD1, good, "PUT"))
         framed = b"\xff\x06\x00\x00sNaPpY" + good
         self.assertTrue(remotewrite.Request("POST", self.HEAD1, framed).problems)
+
+
+class Ordering(unittest.TestCase):
+    """What scripts/order-functions reads in callgrind's profiles."""
+
+    def test_called(self):
+        path = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "order-functions"
+        loader = importlib.machinery.SourceFileLoader("order_functions", str(path))
+        script = importlib.util.module_from_spec(importlib.util.spec_from_loader("order_functions", loader))
+        loader.exec_module(script)
+        with tempfile.TemporaryDirectory() as directory:
+            profile = pathlib.Path(directory) / "out.1"
+            # Names stand once, also where a function is only a callee; a recursive one has its depth behind it.
+            profile.write_text("""ob=(1) /usr/lib/libc.so.6
+fn=(1) memcpy
+10 3
+cob=(2) /tmp/x/tocsin
+cfn=(2) $s5first
+calls=1 0
+ob=(2)
+fn=(2)
+10 3
+fn=(3) $s6second'2
+cfn=(4) $s9unentered
+""")
+            self.assertEqual(list(script.called(profile)), ["$s5first", "$s6second"])
 
 
 class Running(unittest.TestCase):

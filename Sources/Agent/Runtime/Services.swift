@@ -28,7 +28,7 @@ struct RoadService: Service {
     private static let lookInterval = 5.0
     private static let upkeepInterval = 60.0
     /// With so many bytes of code resident, what is not in use is let go of.
-    private static let residentCode = 10 << 20
+    private static let residentCode = 4 << 20
 
     func run() async throws {
         // Rule files are read there, and the upkeep reads them again.
