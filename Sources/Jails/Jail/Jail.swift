@@ -11,8 +11,8 @@ package struct JailSurroundings {
     package var commands: (any IgnoreCommandRunner)?
     /// 0..<1
     package var random: () -> Double
-    /// Whether one more new ban is made. Whoever is not banned fails again and comes back.
-    package var admits: () -> Bool = { true }
+    /// Whether one more new ban of a jail is made. Whoever is not banned fails again and comes back.
+    package var admits: (_ jail: String) -> Bool = { _ in true }
     /// Called on any thread when `tick` has something to do before its time.
     package var wake: @Sendable () -> Void
 
