@@ -87,6 +87,7 @@ package final class CrewCore {
         let now = Timestamp.now.secondsSince1970
         var shared = JailSurroundings(
             history: surroundings.store, commands: surroundings.commands, wake: { [bell] in bell.ring() })
+        shared.allowed = surroundings.guarding.listed
         if let throttle = surroundings.throttle { shared.admits = { throttle.hasRoom($0, now: Self.clock) } }
         for plan in plans {
             let name = plan.settings.name

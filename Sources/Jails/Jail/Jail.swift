@@ -9,6 +9,8 @@ package struct JailSurroundings {
     package var trustedNames: any NameResolving
     package var host: HostAddresses
     package var commands: (any IgnoreCommandRunner)?
+    /// Nobody of them is banned by any jail.
+    package var allowed: AllowedNetworks?
     /// 0..<1
     package var random: () -> Double
     /// Whether one more new ban of a jail is made. Whoever is not banned fails again and comes back.
@@ -84,7 +86,9 @@ package final class Jail {
         } catch {
             throw JailConfigurationError(file: place, message: error.message)
         }
-        ignoreList = IgnoreList(settings.ignoring, host: surroundings.host, resolver: surroundings.trustedNames)
+        ignoreList = IgnoreList(
+            settings.ignoring, host: surroundings.host, resolver: surroundings.trustedNames,
+            allowed: surroundings.allowed)
         failures = FailureTable(
             findTime: settings.findTime, maximumMatches: settings.maximumMatches, capacity: mostTargets)
         bans = BanTable(capacity: mostBans, countsMembers: settings.scope.promotesAt > 0)
