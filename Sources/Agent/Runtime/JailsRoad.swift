@@ -108,15 +108,12 @@ final class JailsRoad: Sendable {
         let hasImported = importBans(plan)
         let old = running.withLock { $0 }
         if let old, !hasImported, old.section.firewall == section.firewall, old.section.banLog == section.banLog,
-            old.crew.fingerprints == plan.jails.map(\.fingerprint)
+            old.section.actions == section.actions, old.crew.fingerprints == plan.jails.map(\.fingerprint),
+            // The firewall that jails use is there for lists, too.
+            old.section.enforcesLists == section.enforcesLists || plan.jails.contains(where: \.usesFirewall)
         {
             _ = old.crew.ask { $0.reload() }
             running.withLock { $0?.section = section }
-            // The firewall that jails use is there for lists, too.
-            if old.section.enforcesLists != section.enforcesLists, !plan.jails.contains(where: \.usesFirewall) {
-                _ = firewalls.lane(
-                    [], section.firewall, guarding: old.guarding, hasLists: section.enforcesLists, holding: { _ in })
-            }
             apply(section, guarding: old.guarding)
             if old.section.sharing != section.sharing {
                 stopSharing()
