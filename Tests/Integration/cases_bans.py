@@ -276,6 +276,26 @@ def utmp(c):
         c.closing.append(lambda: os.path.exists("/run/utmp") and os.remove("/run/utmp"))
 
 
+@case("bans-action-reload")
+def bans_action_reload(c):
+    """A reload that changes nothing but where an action writes has it write there."""
+    network = lab(c)
+    paths = [c.path("one.txt"), c.path("two.txt")]
+
+    def actions(path):
+        return [{"name": "out", "file": {"path": path}}]
+
+    host = Host(c, network, native=[door(c, actions=["firewall", "out"])], actions=actions(paths[0]))
+    knock(c, ATTACKER[4])
+    c.eventually(lambda: os.path.exists(paths[0]) and ATTACKER[4] in open(paths[0]).read(), 5, "the action does not write")
+    host.agent.config["jails"]["actions"] = actions(paths[1])
+    host.agent.write()
+    with network.within("host"):
+        c.require(host.agent.request("POST", "/-/reload")[0] == 200, "it does not reload")
+    c.eventually(lambda: os.path.exists(paths[1]) and ATTACKER[4] in open(paths[1]).read(), 5, "it writes where it did")
+    host.agent.terminate()
+
+
 @case("bans-administrator")
 def bans_administrator(c):
     """Somebody is logged in by a real sshd, and their address fails in a log as often as attackers do: they are not banned, the refusal is
