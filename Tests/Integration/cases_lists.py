@@ -12,6 +12,7 @@ from agent import Agent
 from cases_bans import Host, door, knock, lab
 from context import Skip, case
 from netlab import ATTACKER, HOST, OTHER
+from webtools import Authority, WebAgent, tls
 
 FILTER = "[Definition]\nfailregex = ^doord: no entry from <HOST>$\n"
 JAIL = """[DEFAULT]
@@ -213,6 +214,69 @@ def bans_lists(c):
         c.require(host.agent.request("POST", "/-/reload")[0] == 200, "it does not reload")
     c.eventually(lambda: not network.is_banned("lists_ip4_32", "203.0.113.64"), 5, "the lists are gone and still in force")
     c.require(network.is_banned("bans_ip4_32", "203.0.113.200"), "a ban by hand went with the lists")
+    # Nor has the jail begun anew, and it goes on where it was when there are lists again.
+    host.agent.config["jails"]["lists"] = [{"name": "own", "file": path}]
+    host.agent.write()
+    with network.within("host"):
+        c.require(host.agent.request("POST", "/-/reload")[0] == 200, "it does not reload")
+    c.eventually(lambda: network.is_banned("lists_ip4_32", "203.0.113.64"), 5, "there are lists again, and they are not in force")
+    page = host.get("/metrics")
+    for line in ('tocsin_jail_lines_total{jail="door"} 2', 'f2b_jail_failed_current{jail="door"} 1'):
+        c.require(line in page, "the jail has begun anew: no " + line)
+    knock(c, OTHER[4], times=1)
+    c.eventually(lambda: network.is_banned("bans_ip4_32", OTHER[4]), 5, "the third failure bans nobody")
+    host.agent.terminate()
+
+
+@case("bans-allow-lists")
+def bans_allow_lists(c):
+    """Whom an allow list has gets through whatever bans them: a block list, a jail, a person; who is banned already is let go. One that allows
+    everybody or nobody is refused and told, and the last good one holds, over a kill and a flush of the ruleset too."""
+    network = lab(c)
+    network.listen("host", 2222)
+    path, blocked = c.path("friends.txt"), c.path("blocked.txt")
+
+    def write(name, *lines):
+        with open(name + ".new", "w") as file:
+            file.write("\n".join(lines) + "\n")
+        os.replace(name + ".new", name)
+
+    def passes():
+        return network.reaches(2222) and network.reaches(2222, 4, OTHER[4])
+
+    write(path, "203.0.113.1")
+    write(blocked, OTHER[4])
+    host = Host(c, network, native=[door(c)], lists=[
+        {"name": "friends", "kind": "allow", "file": path, "refresh_interval": "1s"}, {"name": "own", "file": blocked}])
+    knock(c, ATTACKER[4])
+    c.eventually(lambda: network.is_banned("bans_ip4_32", ATTACKER[4]), 5, "the jail does not ban")
+    c.eventually(lambda: not network.reaches(2222) and not network.reaches(2222, 4, OTHER[4]), 5, "nobody is kept out")
+    write(path, ATTACKER[4], OTHER[4])
+    c.eventually(passes, 5, "who is allowed does not get through")
+    c.eventually(lambda: not network.is_banned("bans_ip4_32", ATTACKER[4]) and not host.bans(), 5, "the ban stands")
+    c.require("is allowed by the list friends" in host.command("bans", "history", ATTACKER[4]), "the history does not tell why")
+    explained = host.command("bans", "explain", OTHER[4])
+    c.require("allowed by the list friends" in explained and "would be kept out if the list friends did not" in explained, explained)
+    knock(c, ATTACKER[4])
+    c.eventually(lambda: 'tocsin_jail_lines_total{jail="door"} 6' in host.get("/metrics"), 5, "the lines are not read")
+    c.require("allowed by the list friends" in host.command("bans", "add", ATTACKER[4], check=False), "a person bans")
+    for text, reason in (("0.0.0.0/0", "would allow 0.0.0.0/0"), ("# nobody", "has nobody to allow")):
+        write(path, text)
+        c.eventually(lambda: reason in host.command("bans", "lists"), 8, lambda: "nobody is told: " + host.command("bans", "lists"))
+        c.require(passes() and not host.bans(), "what was good last does not hold")
+
+    def told(text):
+        with open(host.agent.log) as log:
+            return sum(text in line for line in log)
+
+    # Who looks once a second may have missed the first.
+    c.eventually(lambda: told("has nobody to allow") == 1, 5, lambda: "the log tells it %d times" % told("has nobody to allow"))
+    c.require(told("would allow 0.0.0.0/0") <= 1, "the log tells it again and again")
+    host.agent.kill()
+    network.run("host", "nft", "flush", "ruleset")
+    host.start()
+    c.eventually(lambda: network.is_banned("lists_ip4_32", OTHER[4]), 5, "the block list does not come back")
+    c.require(passes() and not host.bans(), "after a kill who is allowed is kept out")
     host.agent.terminate()
 
 
@@ -293,4 +357,64 @@ def bans_sharing(c):
     with network.within("host"):
         c.eventually(lambda: any("signature" in part.get("reason", "") for part in stranger.agent.ready()[1]["parts"]), 8, "nobody is told")
     for node in (one, two, three):
+        node.agent.terminate()
+
+
+@case("bans-sharing-secured")
+def bans_sharing_secured(c):
+    """The feed over HTTPS with an authority of one's own, and a real Redis with a password and with a user of its own: bans come. With another
+    authority or a wrong password none do; both are told once, in readiness and in a metric, without the password."""
+    if not shutil.which("redis-server") or not shutil.which("redis-cli"):
+        raise Skip("redis-server is not installed")
+    network = lab(c)
+    socket = c.path("redis.sock")
+    redis = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", c.directory, "--requirepass", "pa55 of all"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    c.closing.append(redis.wait)
+    c.closing.append(redis.terminate)
+    c.eventually(lambda: os.path.exists(socket), 10, "redis does not start")
+    made = subprocess.run(["redis-cli", "-s", socket, "--no-auth-warning", "-a", "pa55 of all", "ACL", "SETUSER", "hosts", "on", ">pa55 of hosts",
+                           "~tocsin:*", "+xadd", "+xread", "+ping"], capture_output=True, text=True, check=False)
+    if "OK" not in made.stdout:
+        raise Skip("this Redis has no users: " + made.stdout)
+    secret, address = "between the hosts of this test", "unix:" + socket
+    authority, other = Authority(c.folder("tls")), Authority(c.folder("tls"), "other")
+    one = Node.__new__(Node)
+    one.network = network
+    one.agent = WebAgent(c, {"tls_server_config": tls(authority.issue("server"))}, rules={"default_pack": False}, jails={
+        "mode": "enforce", "native": [], "firewall": {"table": "one"},
+        "sharing": {"name": "one", "secret": secret, "redis": {"address": address, "password": "pa55 of all"}}})
+    one.start()
+
+    def peer(ca):
+        return [{"name": "one", "url": "https://localhost:%d/api/bans/feed" % one.agent.port, "interval": "1s", "tls_config": {"ca_file": ca.path}}]
+
+    two = Node(c, network, "two", sharing={"name": "two", "secret": secret, "peers": peer(authority)})
+    three = Node(c, network, "three", sharing={"name": "three", "secret": secret, "redis": {
+        "address": address, "username": "hosts", "password": "pa55 of hosts"}})
+    wrong = Node(c, network, "wrong", sharing={"name": "wrong", "secret": secret, "peers": peer(other), "redis": {
+        "address": address, "password": "a wr0ng one"}})
+    one.command("bans", "add", "203.0.113.7", "--for", "30m")
+    c.eventually(lambda: two.ban("203.0.113.7"), 5, "the feed over TLS brings no ban")
+    c.eventually(lambda: three.ban("203.0.113.7"), 5, "Redis with a user brings no ban")
+    three.command("bans", "add", "203.0.113.8", "--for", "30m")
+    c.eventually(lambda: one.ban("203.0.113.8"), 5, "Redis with a user takes no ban")
+
+    def parts():
+        with network.within("host"):
+            return {part["name"]: part.get("reason", "") for part in wrong.agent.ready()[1]["parts"]}
+
+    c.eventually(lambda: "WRONGPASS" in parts().get("bans/redis", ""), 5, lambda: "nobody is told: %s" % parts())
+    c.eventually(lambda: "certificate" in parts().get("bans/peer/one", ""), 8, lambda: "nobody is told: %s" % parts())
+    # By now it has been tried some times.
+    c.eventually(lambda: 'tocsin_part_ready{part="bans/redis"} 0' in wrong.get("/metrics"), 5, "no metric tells")
+    time.sleep(2)
+    with open(wrong.agent.log) as file:
+        lines = [line for line in file if "sharing bans" in line]
+    log = "".join(lines)
+    for text in ("WRONGPASS", "certificate"):
+        c.require(sum(text in line for line in lines) == 1, "%s is in the log more than once, or not at all: %s" % (text, lines))
+    c.require("wr0ng" not in log + wrong.get("/metrics") + str(parts()), "the password is told")
+    c.require(not wrong.bans("peers"), "who has not the password, nor the authority, gets bans")
+    for node in (one, two, three, wrong):
         node.agent.terminate()

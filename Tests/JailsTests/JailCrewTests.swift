@@ -41,6 +41,7 @@ private final class Observer: JailObserver {
     private let files: ConfigurationFiles
     private let action = RecordingAction()
     private let observer = Observer()
+    private let listed = AllowedNetworks()
 
     init() throws {
         files = try ConfigurationFiles([
@@ -71,7 +72,7 @@ private final class Observer: JailObserver {
     private func crew(_ plans: [JailPlan]) -> (JailCrew, BanStore) {
         var settings = LockoutGuard.Settings()
         settings.allowed = [IPNetwork(ipv4: 0xc633_6401)]
-        let guarding = LockoutGuard(settings, ownAddresses: { [] })
+        let guarding = LockoutGuard(settings, listed: listed, ownAddresses: { [] })
         let store = BanStore(directory: files.path + "/bans")
         let surroundings = CrewSurroundings(
             store: store, streams: nil, observer: observer, guarding: guarding, commands: nil,
@@ -269,5 +270,46 @@ private final class Observer: JailObserver {
         #expect(action.first { _ in true } != nil)
         #expect(observer.problems.withLock { $0["jail broken"] } == "broken.conf:3: expected a pattern")
         crew.stop(within: 2)
+    }
+
+    @Test("who comes onto an allow list is let go, is not banned again, and not with a network either")
+    func allowed() throws {
+        let (crew, store) = crew([try plan()])
+        try fail("203.0.113.2", times: 3)
+        try fail("203.0.113.9", times: 3)
+        #expect(action.first { $0.ban.target == BanTarget("203.0.113.9") } != nil)
+        _ = crew.ask { $0.release(now: 0) }
+        #expect(crew.ask { $0.bans(jail: nil, target: nil).count } == 2)
+        listed.set([("friends", NetworkList([IPNetwork(ipv4: 0xcb00_7100, length: 29)]))])
+        _ = crew.ask { $0.release(now: 0) }
+        #expect(action.first { $0 == .unban($0.ban) }?.ban.target == BanTarget("203.0.113.2"))
+        #expect(crew.ask { $0.bans(jail: nil, target: nil) }?.map(\.target) == [BanTarget("203.0.113.9")])
+        var query = BanEventQuery()
+        query.kinds = [.unbanned]
+        #expect(try store.events(query).map(\.why) == ["203.0.113.0/29 is allowed by the list friends"])
+        try fail("203.0.113.2", times: 3)
+        wait(crew, lines: 9)
+        #expect(crew.ask { $0.bans(jail: nil, target: nil).count } == 1)
+        let by = "not banned: 203.0.113.0/29 is allowed by the list friends"
+        for text in ["203.0.113.3", "203.0.113.0/24"] {
+            let answer = crew.ask {
+                $0.ban(
+                    BanTarget(text), jail: "door", duration: nil, origin: .manual(""),
+                    now: Timestamp.now.secondsSince1970)
+            }
+            if case .failure(let error)? = answer {
+                #expect(error.description.hasSuffix(by))
+            } else {
+                Issue.record("\(text) is banned")
+            }
+        }
+        crew.stop(within: 2)
+        // Nor is a ban from before taken up again.
+        listed.set([("friends", NetworkList([IPNetwork(ipv4: 0xcb00_7109)]))])
+        let (again, _) = self.crew([try plan()])
+        wait(again, lines: 18)
+        #expect(
+            again.ask { $0.bans(jail: nil, target: nil) }?.map(\.target).contains(BanTarget("203.0.113.9")) == false)
+        again.stop(within: 2)
     }
 }

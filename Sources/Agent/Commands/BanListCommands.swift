@@ -30,7 +30,7 @@ struct ExportBansCommand: ParsableCommand {
 /// `tocsin bans lists`
 struct BanListsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lists", abstract: "Show how the block lists are doing.")
+        commandName: "lists", abstract: "Show how the block and allow lists are doing.")
 
     @Flag(help: "As JSON.") var json = false
 
@@ -49,12 +49,13 @@ struct BanListsCommand: ParsableCommand {
             func count(_ key: String) -> String { "\(Int(list[key]?.number ?? 0))" }
             let strange = list["first_strange_line"]?.string.map { "\(count("strange_lines")) strange lines: \($0)" }
             return [
-                list["name"]?.string ?? "", count("networks"), list["updated"]?.string ?? "never",
+                list["name"]?.string ?? "", list["kind"]?.string ?? "", count("networks"),
+                list["updated"]?.string ?? "never",
                 list["source"]?.string ?? "",
                 [list["problem"]?.string, strange].compactMap { $0 }.joined(separator: "; "),
             ]
         }
         if rows.isEmpty { return "there is no list\n" }
-        return TextTable.text(["LIST", "NETWORKS", "UPDATED", "FROM", "PROBLEMS"], rows)
+        return TextTable.text(["LIST", "KIND", "NETWORKS", "UPDATED", "FROM", "PROBLEMS"], rows)
     }
 }

@@ -69,7 +69,8 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
         ConfigurationKey("firewall", "mapping", "How bans are enforced: see [firewall](#firewall)."),
         ConfigurationKey(
             "lists", "list of lists", default: "[]",
-            "Networks by URL or file that the firewall keeps out: see [Block lists](#block-lists)."),
+            "Networks by URL or file that the firewall keeps out, or that nobody bans: see [Block lists](#block-lists)."
+        ),
         ConfigurationKey(
             "sharing", "mapping", "Bans that one's own hosts tell one another: see [sharing](#sharing)."),
         ConfigurationKey(
@@ -135,7 +136,7 @@ struct JailsSection: Sendable, Equatable, ConfigurationSection {
         }
     }
 
-    var enforcesLists: Bool { mode == .enforce && !lists.isEmpty }
+    var enforcesLists: Bool { mode == .enforce && lists.contains { $0.kind == .block } }
     var zone: ZoneFile? { TimeZones.zone(named: timeZone) ?? ZoneFile(rule: timeZone) }
 }
 
@@ -226,10 +227,10 @@ struct FirewallSection: Sendable, Equatable, ConfigurationSection {
 
 extension FirewallSection {
     /// Whom bans must not hit.
-    func guarding(allowed: [IPNetwork]) -> LockoutGuard {
+    func guarding(allowed: [IPNetwork], listed: AllowedNetworks) -> LockoutGuard {
         var settings = LockoutGuard.Settings()
         settings.adminPorts = Set(adminPorts.map { UInt16(clamping: $0) })
         settings.allowed = allowed
-        return LockoutGuard(settings)
+        return LockoutGuard(settings, listed: listed)
     }
 }

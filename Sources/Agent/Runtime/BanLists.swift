@@ -4,7 +4,7 @@ import Logging
 import Synchronization
 import Telemetry
 
-/// The block lists of one agent: threads of their own keep them up to date, the firewall keeps out whom they have.
+/// The block and allow lists of one agent: threads of their own keep them up to date, the firewall keeps out whom they have or lets them pass.
 final class BanLists: Sendable {
     private struct Running: Sendable {
         var lists = BlockLists([])
@@ -12,13 +12,16 @@ final class BanLists: Sendable {
         /// With `mode: observe` they are read and counted only.
         var isEnforced = false
         var guarding: LockoutGuard?
+        var release: @Sendable () -> Void = {}
     }
 
     private let stateDirectory: String
     private let metrics: MetricRegistry
     private let readiness: Readiness
     private let logger: Logger
-    private let block: @Sendable ([String: [IPNetwork]]) -> Void
+    /// Whom they allow.
+    let allowed = AllowedNetworks()
+    private let block: @Sendable (_ blocked: [String: [IPNetwork]], _ allowed: [String: [IPNetwork]]) -> Void
     private let running = Mutex(Running())
     /// One at a time, so that an older state never comes after a newer one.
     private let enforcing = Mutex(())
@@ -28,7 +31,7 @@ final class BanLists: Sendable {
     /// - Parameter block: puts networks in force by the names of their lists, in place of all before.
     init(
         stateDirectory: String, metrics: MetricRegistry, readiness: Readiness, logger: Logger,
-        block: @escaping @Sendable ([String: [IPNetwork]]) -> Void
+        block: @escaping @Sendable (_ blocked: [String: [IPNetwork]], _ allowed: [String: [IPNetwork]]) -> Void
     ) {
         self.stateDirectory = stateDirectory
         self.metrics = metrics
@@ -38,10 +41,16 @@ final class BanLists: Sendable {
     }
 
     /// Brings them into line; what is the same goes on. The last copies are in force when this returns.
-    func apply(_ settings: [BlockListSettings], isEnforced: Bool, guarding: LockoutGuard) {
+    ///
+    /// - Parameter release: ends the bans of whom lists allow by now.
+    func apply(
+        _ settings: [BlockListSettings], isEnforced: Bool, guarding: LockoutGuard,
+        release: @escaping @Sendable () -> Void
+    ) {
         let old = running.withLock { running -> BlockLists? in
             running.isEnforced = isEnforced
             running.guarding = guarding
+            running.release = release
             return running.settings == settings ? nil : running.lists
         }
         if let old {
@@ -65,10 +74,22 @@ final class BanLists: Sendable {
 
     private func enforce() {
         enforcing.withLock { _ in
-            let (lists, isEnforced) = running.withLock { ($0.lists.lists, $0.isEnforced) }
-            var networks: [String: [IPNetwork]] = [:]
-            if isEnforced { for list in lists { networks[list.settings.name] = list.networks.networks } }
-            block(networks)
+            let (lists, isEnforced, release) = running.withLock { ($0.lists.lists, $0.isEnforced, $0.release) }
+            var (blocked, passing): ([String: [IPNetwork]], [String: [IPNetwork]]) = ([:], [:])
+            var allowed: [(name: String, networks: NetworkList)] = []
+            for list in lists {
+                let (name, networks) = (list.settings.name, list.networks)
+                if list.settings.kind == .allow {
+                    allowed.append((name, networks))
+                    passing[name] = networks.networks
+                } else if isEnforced {
+                    blocked[name] = networks.networks
+                }
+            }
+            self.allowed.set(allowed)
+            block(blocked, passing)
+            // Nobody of them is banned any more from here on.
+            if !self.allowed.isEmpty { release() }
         }
     }
 
@@ -96,8 +117,11 @@ final class BanLists: Sendable {
     func explanation(of target: BanTarget) -> [String] {
         guard let network = target.network else { return [] }
         let (lists, isEnforced) = running.withLock { ($0.lists, $0.isEnforced) }
-        return lists.lists(with: network).map { list, network in
-            "the list \(list.settings.name) has \(network), which \(isEnforced ? "is" : "would be") kept out"
+        // The guard names those that allow it.
+        let passes = allowed.overlapping(network).map { " if the list \($0.list) did not allow it" }
+        return lists.lists(with: network).filter { $0.list.settings.kind == .block }.map { list, network in
+            if let passes { return "the list \(list.settings.name) has \(network), which would be kept out\(passes)" }
+            return "the list \(list.settings.name) has \(network), which \(isEnforced ? "is" : "would be") kept out"
         }
     }
 
@@ -106,7 +130,10 @@ final class BanLists: Sendable {
         for list in running.withLock({ $0.lists.lists }) {
             let status = list.status
             json.beginObject()
-            for (key, text) in [("name", list.settings.name), ("source", list.settings.source.description)] {
+            for (key, text) in [
+                ("name", list.settings.name), ("kind", list.settings.kind.rawValue),
+                ("source", list.settings.source.description),
+            ] {
                 json.key(key)
                 json.string(text)
             }
@@ -149,28 +176,28 @@ final class BanLists: Sendable {
         return [
             family(
                 .init(
-                    name: "f2b_list_networks", help: "Networks of a block list, overlaps merged.", type: .gauge,
+                    name: "f2b_list_networks", help: "Networks of a list, overlaps merged.", type: .gauge,
                     series: [:])
             ) { Double($0.entries) },
             family(
                 .init(
-                    name: "f2b_list_strange_lines", help: "Lines of a block list without an address or network.",
+                    name: "f2b_list_strange_lines", help: "Lines of a list without an address or network.",
                     type: .gauge, series: [:])
             ) { Double($0.strangeLines) },
             family(
                 .init(
-                    name: "f2b_list_too_wide", help: "Networks of a block list that are too wide to be blocked.",
+                    name: "f2b_list_too_wide", help: "Networks of a list that are too wide to be taken.",
                     type: .gauge, series: [:])
             ) { Double($0.tooWide) },
             family(
                 .init(
-                    name: "f2b_list_failures_total", help: "Looks at a block list that failed.", type: .counter,
+                    name: "f2b_list_failures_total", help: "Looks at a list that failed.", type: .counter,
                     series: [:])
             ) { Double($0.failures) },
             family(
                 .init(
                     name: "f2b_list_last_success_timestamp_seconds",
-                    help: "When a block list was last read, or had not changed; 0 for never.", type: .gauge,
+                    help: "When a list was last read, or had not changed; 0 for never.", type: .gauge,
                     series: [:])
             ) { $0.lastSuccess },
         ]

@@ -67,10 +67,10 @@ final class Firewalls: Sendable {
         }
     }
 
-    /// Keeps out the networks of these lists, and of no others.
-    func block(_ lists: [String: [IPNetwork]]) {
+    /// Keeps out the networks of these lists, and of no others; lets those of others pass.
+    func block(_ lists: [String: [IPNetwork]], allowing: [String: [IPNetwork]] = [:]) {
         guard let firewall = running.withLock({ $0?.firewall }) else { return }
-        do throws(BanActionError) { try firewall.block(lists) } catch {
+        do throws(BanActionError) { try firewall.block(lists, allowing: allowing) } catch {
             // Readiness shows it, and the monitor tries again.
             logger.error("firewall: \(error)")
         }

@@ -1,5 +1,6 @@
 import Bytes
 import Jails
+import Logging
 import Synchronization
 import Telemetry
 
@@ -39,7 +40,18 @@ extension JailsRoad {
 
     func tellOfSharing() {
         guard let parts = sharing.withLock({ $0?.parts }) else { return }
-        for (name, state) in parts.states { readiness.set(name, state) }
+        for (name, state) in parts.states {
+            readiness.set(name, state)
+            guard case .degraded(let text) = state else { continue }
+            let now = Timestamp.monotonic
+            // Once an hour while it stays, so that what comes and goes fills no log.
+            let isNew = toldOfSharing.withLock { told -> Bool in
+                if let last = told[name], last.text == text, now.seconds(since: last.time) < 3600 { return false }
+                told[name] = (text, now)
+                return true
+            }
+            if isNew { logger.warning("sharing bans: \(text)") }
+        }
     }
 
     /// Has the crew do what others have said, and returns when the store knows of it. False where nobody is to know: while jails

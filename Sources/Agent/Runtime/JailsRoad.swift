@@ -34,10 +34,12 @@ final class JailsRoad: Sendable {
     private let alerts: BanAlerts
     let metrics: MetricRegistry
     let readiness: Readiness
-    private let logger: Logger
+    let logger: Logger
     private let firewalls: Firewalls
     let lists: BanLists
     let sharing = Mutex<Sharing?>(nil)
+    /// What was last logged of each part of it, and when.
+    let toldOfSharing = Mutex<[String: (text: String, time: Timestamp)]>([:])
     private let runner = CommandRunner()
     private let ignoreCommands = IgnoreCommands()
     let running = Mutex<Running?>(nil)
@@ -59,7 +61,7 @@ final class JailsRoad: Sendable {
         self.firewalls = firewalls
         lists = BanLists(
             stateDirectory: stateDirectory, metrics: metrics, readiness: readiness, logger: logger,
-            block: { firewalls.block($0) })
+            block: { firewalls.block($0, allowing: $1) })
         observer.provide { [weak self] in self?.statuses ?? [] }
     }
 
@@ -106,12 +108,17 @@ final class JailsRoad: Sendable {
         let hasImported = importBans(plan)
         let old = running.withLock { $0 }
         if let old, !hasImported, old.section.firewall == section.firewall, old.section.banLog == section.banLog,
-            old.section.lists.isEmpty == section.lists.isEmpty, old.section.sharing == section.sharing,
-            old.section.mode == section.mode, old.crew.fingerprints == plan.jails.map(\.fingerprint)
+            old.section.actions == section.actions, old.crew.fingerprints == plan.jails.map(\.fingerprint),
+            // The firewall that jails use is there for lists, too.
+            old.section.enforcesLists == section.enforcesLists || plan.jails.contains(where: \.usesFirewall)
         {
             _ = old.crew.ask { $0.reload() }
             running.withLock { $0?.section = section }
-            lists.apply(section.lists, isEnforced: section.enforcesLists, guarding: old.guarding)
+            apply(section, guarding: old.guarding)
+            if old.section.sharing != section.sharing {
+                stopSharing()
+                share(section, guarding: old.guarding)
+            }
             return
         }
         var gone: [String] = []
@@ -124,6 +131,16 @@ final class JailsRoad: Sendable {
         }
         observer.expect(plan.jails.map(\.settings.name))
         start(plan)
+    }
+
+    private func apply(_ section: JailsSection, guarding: LockoutGuard) {
+        lists.apply(
+            section.lists, isEnforced: section.enforcesLists, guarding: guarding,
+            release: { [weak self] in self?.release() })
+    }
+
+    private func release() {
+        _ = running.withLock { $0?.crew }?.ask { $0.release(now: Timestamp.now.secondsSince1970) }
     }
 
     /// Takes over what fail2ban has kept, before anybody asks the store which bans hold: once, so that who is forgiven later is not
@@ -163,7 +180,7 @@ final class JailsRoad: Sendable {
     private func start(_ plan: Plan) {
         let enforcing = plan.jails.filter(\.usesFirewall).map(\.settings)
         let guarding = plan.section.firewall.guarding(
-            allowed: plan.section.ignored.compactMap { IPNetwork($0) })
+            allowed: plan.section.ignored.compactMap { IPNetwork($0) }, listed: lists.allowed)
         let hasLists = plan.section.enforcesLists
         let shared = Mutex<[String: ActionLane]>([:])
         let surroundings = CrewSurroundings(
@@ -185,9 +202,11 @@ final class JailsRoad: Sendable {
                 perMinute: plan.section.firewall.bansPerMinute, metrics: metrics,
                 note: { [logger] text in logger.warning("\(text)") }),
             banLog: plan.section.banLog.map { BanLog(path: $0, zone: plan.section.zone ?? .utc) })
-        lists.apply(plan.section.lists, isEnforced: hasLists, guarding: guarding)
+        apply(plan.section, guarding: guarding)
         let crew = JailCrew(plan.jails, surroundings)
         running.withLock { $0 = Running(crew: crew, plans: plan.jails, guarding: guarding, section: plan.section) }
+        // A list may have come between what the jails have restored and this.
+        if !lists.allowed.isEmpty { release() }
         share(plan.section, guarding: guarding)
     }
 

@@ -6,6 +6,7 @@ package final class ActionContext: Sendable {
     private struct Report {
         var failures: [BanChange.Kind: Int] = [:]
         var problem: String?
+        var cut = 0
     }
 
     /// As the action's `name`.
@@ -36,6 +37,9 @@ package final class ActionContext: Sendable {
         }
     }
 
+    /// A change that waits without its lines, for want of room.
+    package func cut() { report.withLock { $0.cut += 1 } }
+
     /// What is wrong until something succeeds.
     package func trouble(_ problem: String?) { report.withLock { $0.problem = problem } }
 
@@ -46,6 +50,14 @@ package final class ActionContext: Sendable {
         report.withLock { report in
             defer { report.failures = [:] }
             return report.failures
+        }
+    }
+
+    /// So many were cut since this was last asked.
+    func takeCut() -> Int {
+        report.withLock { report in
+            defer { report.cut = 0 }
+            return report.cut
         }
     }
 }

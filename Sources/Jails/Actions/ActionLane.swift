@@ -3,11 +3,13 @@ import Telemetry
 /// One action's own thread, so that one that hangs delays no other: takes changes, hands them to the action in batches, begins anew
 /// with all bans that hold where the action has failed or could not keep up.
 ///
-/// At most `Limits.mostQueued` changes wait; where more come, all that wait are dropped (counted), and the action begins anew.
+/// At most `Limits.mostQueued` changes wait; where more come, all that wait are dropped (counted), and the action begins anew. Their lines
+/// and groups take `Limits.mostBytes` at most; what comes beyond waits without them (counted).
 package final class ActionLane: Sendable {
     package struct Limits: Sendable {
         /// Changes.
         package var mostQueued = 20_000
+        package var mostBytes = 8 << 20
         package var largestBatch = 4096
         /// Seconds before the first and at most before a later new beginning after a failure.
         package var firstDelay = 1.0
@@ -18,6 +20,8 @@ package final class ActionLane: Sendable {
 
     struct State {
         var queue: [BanChange] = []
+        /// Of the lines and groups of those.
+        var byteCount = 0
         /// When the oldest of them was decided.
         var since = Timestamp(nanoseconds: 0)
         var mustBegin = true
@@ -74,11 +78,17 @@ package final class ActionLane: Sendable {
             guard state.isRemoved == nil else { return }
             if state.queue.count + changes.count > limits.mostQueued {
                 meter.count(state.queue + changes, as: .dropped)
-                state.queue = []
+                (state.queue, state.byteCount) = ([], 0)
                 state.mustBegin = true
             } else {
                 if state.queue.isEmpty { state.since = since }
-                state.queue += changes
+                for change in changes {
+                    let kept = change.fitting(limits.mostBytes - state.byteCount)
+                    let size = kept.textSize
+                    if size < change.textSize { meter.cut.add() }
+                    state.byteCount += size
+                    state.queue.append(kept)
+                }
             }
             meter.queued.set(state.queue.count)
         }
@@ -147,6 +157,7 @@ package final class ActionLane: Sendable {
                 case .wake: break
                 }
                 wakeTime = wake(time)
+                meter.cut.add(context.takeCut())
                 meter.count(failures: context.takeFailures())
                 meter.tell(context.problem.map { .degraded($0) } ?? .ok)
             } catch {
@@ -180,6 +191,7 @@ package final class ActionLane: Sendable {
                 if !state.queue.isEmpty {
                     let batch = Array(state.queue.prefix(limits.largestBatch))
                     state.queue.removeFirst(batch.count)
+                    state.byteCount -= batch.reduce(0) { $0 + $1.textSize }
                     meter.queued.set(state.queue.count)
                     return .apply(batch, since: state.since)
                 }

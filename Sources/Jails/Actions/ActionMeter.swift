@@ -9,6 +9,7 @@ struct ActionMeter: Sendable {
     }
 
     let queued: Gauge
+    let cut: Counter
     /// Seconds from a jail's decision to its being done, of the oldest change of each batch.
     let delay: Histogram
     private let counters: [BanChange.Kind: [Result: Counter]]
@@ -36,6 +37,9 @@ struct ActionMeter: Sendable {
             "tocsin_ban_action_delay_seconds",
             help: "From a jail's decision until the action has done it, of the oldest change of each batch.",
             bounds: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1, 1, 10], ["action": action])
+        cut = metrics.counter(
+            "tocsin_ban_action_cut_total",
+            help: "Changes that wait for an action without their log lines, for want of room.", ["action": action])
         queued = metrics.gauge(
             "tocsin_ban_action_queued", help: "Changes that wait for an action.", ["action": action])
     }

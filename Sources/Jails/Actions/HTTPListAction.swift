@@ -115,7 +115,7 @@ package final class HTTPListAction: WakingBanAction, @unchecked Sendable {
         guard works.count < Self.mostWorks else {
             return context.failed(change.kind, "more than \(Self.mostWorks) changes wait")
         }
-        works.append(Work(change: change))
+        works.append(Work(change: change.withoutLines))
     }
 
     /// One request.

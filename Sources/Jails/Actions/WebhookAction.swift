@@ -64,6 +64,8 @@ package final class WebhookAction: WakingBanAction, @unchecked Sendable {
     private let host: String
     private let context: ActionContext
     static let mostWaiting = 10_000
+    /// Of the lines and groups of those that wait.
+    static let mostBytes = 8 << 20
 
     // Only the lane's thread, which calls one method at a time, touches these.
     private var waiting: [BanChange] = []
@@ -86,7 +88,14 @@ package final class WebhookAction: WakingBanAction, @unchecked Sendable {
     package func apply(_ changes: [BanChange], now: Double) {
         let told = changes.filter { $0.kind == .unban ? settings.tellsUnbans : !$0.ban.isRestored }
         if waiting.isEmpty, !told.isEmpty { nextTime = max(nextTime, now + settings.batchTime) }
-        waiting += told
+        var room = Self.mostBytes - waiting.reduce(0) { $0 + $1.textSize }
+        for change in told {
+            let change = settings.sendsMatches ? change : change.withoutLines
+            let kept = change.fitting(room)
+            if kept.textSize < change.textSize { context.cut() }
+            room -= kept.textSize
+            waiting.append(kept)
+        }
         let excess = waiting.count - Self.mostWaiting
         guard excess > 0 else { return }
         for change in waiting.prefix(excess) {

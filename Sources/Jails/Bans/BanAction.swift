@@ -15,7 +15,26 @@ package enum BanChange: Sendable, Equatable {
     var bare: BanChange {
         var ban = ban
         (ban.matches, ban.groups) = ([], [:])
-        return switch self {
+        return with(ban)
+    }
+
+    var withoutLines: BanChange {
+        var ban = ban
+        ban.matches = []
+        return with(ban)
+    }
+
+    /// Bytes of its lines and groups, their overhead among them.
+    var textSize: Int { BanTexts.size(matches: ban.matches, groups: ban.groups) }
+
+    /// Without lines where `room` bytes do not hold them, without groups as well where they do not hold those.
+    func fitting(_ room: Int) -> BanChange {
+        if textSize <= room { return self }
+        return withoutLines.textSize <= room ? withoutLines : bare
+    }
+
+    private func with(_ ban: Ban) -> BanChange {
+        switch self {
         case .ban: .ban(ban)
         case .prolong: .prolong(ban)
         case .unban: .unban(ban)

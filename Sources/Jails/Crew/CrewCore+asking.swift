@@ -88,6 +88,21 @@ extension CrewCore {
         return count
     }
 
+    /// Ends the bans of whom lists allow by now.
+    package func release(now: Double) {
+        let listed = surroundings.guarding.listed
+        guard !listed.isEmpty else { return }
+        for index in members.indices {
+            for ban in members[index].jail.currentBans {
+                guard let hit = ban.target.network.flatMap(listed.overlapping) else { continue }
+                if !members[index].plan.settings.isObserving {
+                    surroundings.store.end(ban, why: "\(hit.network) is allowed by the list \(hit.list)")
+                }
+                handle(members[index].jail.lift(ban.target), index, now)
+            }
+        }
+    }
+
     /// What is known of somebody, for people, a line each.
     package func explanation(of target: BanTarget, now: Double) -> [String] {
         var lines: [String] = []

@@ -87,7 +87,8 @@ package final class CrewCore {
         let now = Timestamp.now.secondsSince1970
         var shared = JailSurroundings(
             history: surroundings.store, commands: surroundings.commands, wake: { [bell] in bell.ring() })
-        if let throttle = surroundings.throttle { shared.admits = { throttle.hasRoom(now: Self.clock) } }
+        shared.allowed = surroundings.guarding.listed
+        if let throttle = surroundings.throttle { shared.admits = { throttle.hasRoom($0, now: Self.clock) } }
         for plan in plans {
             let name = plan.settings.name
             do throws(JailConfigurationError) {
@@ -277,7 +278,7 @@ package final class CrewCore {
                 if delay > 3 { for lane in members[index].lanes { lane.check() } }
             default: break
             }
-            if let change = event.change, isDue(change) {
+            if let change = event.change, isDue(change, now) {
                 members[index].changes.append(change)
                 undelivered = undelivered ?? .monotonic
             }
@@ -295,13 +296,13 @@ package final class CrewCore {
     }
 
     /// Whether it is not one of too many at once, whose turn comes later.
-    private func isDue(_ change: BanChange) -> Bool {
+    private func isDue(_ change: BanChange, _ now: Double) -> Bool {
         guard let throttle = surroundings.throttle else { return true }
         switch change {
         case .ban(let ban): return !throttle.admit([ban], now: Self.clock).isEmpty
         case .prolong: return true
         case .unban(let ban):
-            throttle.cancel(ban.target, jail: ban.jail)
+            throttle.cancel(ban.target, jail: ban.jail, isOver: ban.end <= now)
             return true
         }
     }

@@ -180,21 +180,26 @@ package final class Firewall: Sendable {
 
     /// Keeps out all networks of block lists, in place of what was said of them before; lists that are not among these go. In force on
     /// every port, behind who is allowed.
-    package func block(_ lists: [String: [IPNetwork]]) throws(BanActionError) {
+    ///
+    /// - Parameter allowing: lists of who is allowed.
+    package func block(_ lists: [String: [IPNetwork]], allowing: [String: [IPNetwork]] = [:]) throws(BanActionError) {
         let now = clock()
+        var wanted: [String: [IPNetwork]] = [:]
+        for (name, networks) in lists { wanted[FirewallCore.list + name] = networks }
+        for (name, networks) in allowing { wanted[FirewallCore.allowList + name] = networks }
         try perform { core throws(NetfilterError) in
             var isChanged = false
-            for (key, holder) in core.holders where holder.scope == .lists {
-                guard lists[String(key.dropFirst())] == nil else { continue }
+            for (key, holder) in core.holders where !holder.isJail && key != FirewallCore.allowed && wanted[key] == nil
+            {
                 core.holders[key] = nil
                 isChanged = true
             }
-            for (name, networks) in lists {
+            for (key, networks) in wanted {
                 var table = ElementTable()
                 for network in networks where network.length > 0 { table[network] = ElementTable.forever }
-                let key = FirewallCore.list + name
                 if core.holders[key]?.table == table { continue }
-                core.holders[key] = FirewallCore.Holder(scope: .lists, table: table, isStarted: true)
+                core.holders[key] = FirewallCore.Holder(
+                    scope: key.hasPrefix(FirewallCore.list) ? .lists : .allowed, table: table, isStarted: true)
                 isChanged = true
             }
             guard isChanged else { return }

@@ -28,6 +28,8 @@ final class FirewallCore {
     static let allowed = ""
     /// Before the name of a block list; no jail's has a NUL.
     static let list = "\0"
+    /// Before the name of a list of who is allowed.
+    static let allowList = "\u{1}"
     /// Bytes of one transaction, of 32 MiB that the socket takes. 100,000 bans have 3 MB.
     private static let mostBytes = 24 << 20
     /// A set of more elements is not compared but written anew, which the kernel does in a fraction of the time that it takes to

@@ -3,7 +3,8 @@ import Synchronization
 import Telemetry
 
 /// Knows whom a ban must not hit: the host itself, what it cannot do without, and who administers it. Asked before a ban is made;
-/// safe from any thread. What it knows is a tenth of a second old where looking costs little, else at most five seconds.
+/// safe from any thread. Who has logged in is known at once; all else that it knows is a tenth of a second old where looking costs little, else
+/// at most five seconds.
 package final class LockoutGuard: Sendable {
     package struct Settings: Sendable {
         /// Local TCP ports that administrators come in by; with none, the session alone counts.
@@ -27,6 +28,8 @@ package final class LockoutGuard: Sendable {
         case resolver(IPNetwork)
         case administrator(IPNetwork)
         case allowed(IPNetwork)
+        /// By a list, with its name.
+        case listed(IPNetwork, String)
 
         package var description: String {
             switch self {
@@ -37,6 +40,7 @@ package final class LockoutGuard: Sendable {
             case .resolver(let address): "\(address) is a name server of this host"
             case .administrator(let address): "somebody is logged in from \(address) by an administrators' port"
             case .allowed(let network): "\(network) is allowed by configuration"
+            case .listed(let network, let list): "\(network) is allowed by the list \(list)"
             }
         }
 
@@ -49,7 +53,7 @@ package final class LockoutGuard: Sendable {
             case .gateway: "gateway"
             case .resolver: "resolver"
             case .administrator: "administrator"
-            case .allowed: "allowed"
+            case .allowed, .listed: "allowed"
             }
         }
     }
@@ -60,11 +64,14 @@ package final class LockoutGuard: Sendable {
         var resolvers: [IPNetwork] = []
         var administrators: [IPNetwork] = []
         var taken: Timestamp?
-        /// Seconds that it is good for: somebody may just have logged in.
+        var logins = LoginSessions.Stamp()
+        /// Seconds that it is good for, unless somebody logs in or out.
         var lifetime = 0.0
     }
 
     private let settings: Settings
+    /// Whom lists allow.
+    package let listed: AllowedNetworks
     private let root: String
     private let ownAddresses: @Sendable () -> [IPNetwork]
     private let snapshot = Mutex(Snapshot())
@@ -78,10 +85,11 @@ package final class LockoutGuard: Sendable {
     ///   - root: before `/proc`, `/run` and `/etc`.
     ///   - ownAddresses: those of the host's interfaces.
     package init(
-        _ settings: Settings, root: String = "",
+        _ settings: Settings, listed: AllowedNetworks = AllowedNetworks(), root: String = "",
         ownAddresses: @escaping @Sendable () -> [IPNetwork] = { HostNetwork.ownAddresses() }
     ) {
         self.settings = settings
+        self.listed = listed
         self.root = root
         self.ownAddresses = ownAddresses
     }
@@ -94,6 +102,7 @@ package final class LockoutGuard: Sendable {
         if network.length < fewest || network.isUnspecified { return .tooWide(fewest) }
         if network.isLoopback { return .loopback }
         if let hit = Self.first(settings.allowed, network) { return .allowed(hit) }
+        if let hit = listed.overlapping(network) { return .listed(hit.network, hit.list) }
         let known = current(now)
         if let hit = Self.first(known.own, network) { return .own(hit) }
         if let hit = Self.first(known.gateways, network) { return .gateway(hit) }
@@ -102,7 +111,7 @@ package final class LockoutGuard: Sendable {
         return nil
     }
 
-    /// What a firewall lets pass whatever is banned: who is allowed, and the host's own addresses, gateways and name servers. They
+    /// What a firewall lets pass whatever is banned, beside lists: who is allowed, and the host's own addresses, gateways and name servers. They
     /// change; ask again now and then.
     package func standing(now: Timestamp = .monotonic) -> [IPNetwork] {
         let known = current(now)
@@ -116,7 +125,11 @@ package final class LockoutGuard: Sendable {
 
     private func current(_ now: Timestamp) -> Snapshot {
         snapshot.withLock { known in
-            if known.taken.map({ now.seconds(since: $0) > known.lifetime }) ?? true { known = look(now) }
+            // Connections come before logins, so that whoever has logged in since is known by a change of those.
+            let isOld =
+                known.taken.map { now.seconds(since: $0) > known.lifetime } ?? true
+                || settings.protectsAdministrators && known.logins != LoginSessions.stamp(root: root)
+            if isOld { known = look(now) }
             return known
         }
     }
@@ -127,12 +140,14 @@ package final class LockoutGuard: Sendable {
 
     private func look(_ now: Timestamp) -> Snapshot {
         let start = Timestamp.monotonic
+        // Before the look: who logs in meanwhile is looked for again.
+        let logins = settings.protectsAdministrators ? LoginSessions.stamp(root: root) : LoginSessions.Stamp()
         var known = Snapshot(
             own: ownAddresses(), gateways: HostNetwork.gateways(root: root),
             resolvers: HostNetwork.resolvers(root: root),
             administrators: settings.protectsAdministrators
                 ? LoginSessions.administrators(root: root, ports: settings.adminPorts) : [],
-            taken: now)
+            taken: now, logins: logins)
         let cost = Timestamp.monotonic.seconds(since: start)
         known.lifetime = min(max(cost / Self.share, Self.ages.lowerBound), Self.ages.upperBound)
         return known

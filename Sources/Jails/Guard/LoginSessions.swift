@@ -20,6 +20,23 @@ enum LoginSessions {
         return hosts.intersection(peers).sorted()
     }
 
+    /// Changes with whoever logs in or out.
+    struct Stamp: Equatable {
+        /// Nanoseconds since 1970 of the last change of logind's directory, which puts each state of a session in place of the one
+        /// before, and of utmp; 0 where there is none.
+        var times: [Int] = []
+    }
+
+    /// Costs two calls of the kernel.
+    static func stamp(root: String) -> Stamp {
+        Stamp(
+            times: ["/run/systemd/sessions", "/run/utmp"].map { path in
+                var status = stat()
+                guard stat(root + path, &status) == 0 else { return 0 }
+                return status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec
+            })
+    }
+
     /// The files of logind's sessions: `KEY=value` a line (systemd, src/login/logind-session.c).
     static func logind(root: String) -> Set<IPNetwork> {
         let path = root + "/run/systemd/sessions"

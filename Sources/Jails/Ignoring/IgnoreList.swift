@@ -8,6 +8,7 @@ package enum IgnoreReason: String, Sendable, Equatable {
     case file = "file"
     case text = "text"
     case command = "command"
+    case list = "list"
 }
 
 /// `ignoreself` and `ignoreip` of a jail: addresses, networks, names of hosts, files of all these, texts. Used by one thread, which never waits.
@@ -21,6 +22,7 @@ package final class IgnoreList {
 
     private let host: HostAddresses?
     private let resolver: any NameResolving
+    private let allowed: AllowedNetworks?
     private let own: IgnoreEntries
     private var files: [IgnoreFile]
     /// Addresses of names, as of `resolvedAt`.
@@ -31,8 +33,13 @@ package final class IgnoreList {
     /// Seconds between two questions for the names' addresses.
     private static let resolveInterval = 1.0
 
-    /// - Parameter resolver: for the names of the list alone, or whoever can put names into a log could crowd them out.
-    package init(_ settings: IgnoreSettings, host: HostAddresses, resolver: any NameResolving) {
+    /// - Parameters:
+    ///   - resolver: for the names of the list alone, or whoever can put names into a log could crowd them out.
+    ///   - allowed: of all jails.
+    package init(
+        _ settings: IgnoreSettings, host: HostAddresses, resolver: any NameResolving, allowed: AllowedNetworks? = nil
+    ) {
+        self.allowed = allowed
         self.host = settings.ignoresSelf ? host : nil
         self.resolver = resolver
         own = IgnoreEntries(settings.entries.filter { !$0.hasPrefix(IgnoreFile.prefix) })
@@ -49,6 +56,7 @@ package final class IgnoreList {
         if let address {
             if let host, host.contains(address, now: now) { return .ignored(.ownAddress) }
             if own.networks.contains(address) { return .ignored(.address) }
+            if allowed?.overlapping(address) != nil { return .ignored(.list) }
         }
         if own.texts.contains(text) { return .ignored(.text) }
         for index in files.indices {
@@ -66,7 +74,7 @@ package final class IgnoreList {
     /// A network that holds anybody who is ignored must not be banned as a whole.
     func overlaps(_ network: IPNetwork, now: Double) -> Bool {
         if let host, host.overlaps(network, now: now) { return true }
-        if own.networks.overlaps(network) { return true }
+        if own.networks.overlaps(network) || allowed?.overlapping(network) != nil { return true }
         for index in files.indices {
             files[index].refresh(now)
             if files[index].entries.networks.overlaps(network) { return true }

@@ -52,7 +52,7 @@ extension Jail {
             return
         }
         if bans[ban.target] == nil {
-            if isHeldBack(ban), !surroundings.admits() {
+            if isHeldBack(ban), !surroundings.admits(settings.name) {
                 events.append(.refused(ban.target.description, .tooManyBans))
                 return
             }

@@ -9,10 +9,12 @@ package struct JailSurroundings {
     package var trustedNames: any NameResolving
     package var host: HostAddresses
     package var commands: (any IgnoreCommandRunner)?
+    /// Nobody of them is banned by any jail.
+    package var allowed: AllowedNetworks?
     /// 0..<1
     package var random: () -> Double
-    /// Whether one more new ban is made. Whoever is not banned fails again and comes back.
-    package var admits: () -> Bool = { true }
+    /// Whether one more new ban of a jail is made. Whoever is not banned fails again and comes back.
+    package var admits: (_ jail: String) -> Bool = { _ in true }
     /// Called on any thread when `tick` has something to do before its time.
     package var wake: @Sendable () -> Void
 
@@ -84,7 +86,9 @@ package final class Jail {
         } catch {
             throw JailConfigurationError(file: place, message: error.message)
         }
-        ignoreList = IgnoreList(settings.ignoring, host: surroundings.host, resolver: surroundings.trustedNames)
+        ignoreList = IgnoreList(
+            settings.ignoring, host: surroundings.host, resolver: surroundings.trustedNames,
+            allowed: surroundings.allowed)
         failures = FailureTable(
             findTime: settings.findTime, maximumMatches: settings.maximumMatches, capacity: mostTargets)
         bans = BanTable(capacity: mostBans, countsMembers: settings.scope.promotesAt > 0)

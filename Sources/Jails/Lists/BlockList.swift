@@ -19,7 +19,7 @@ package final class BlockList: Sendable {
     private struct State {
         var file: GenerationFile?
         var copy: BlockListCopy?
-        /// Without what must not be blocked.
+        /// Of a block list, without what must not be blocked.
         var networks = NetworkList()
         var status = Status()
         var stamp: FileStamp?
@@ -75,15 +75,22 @@ package final class BlockList: Sendable {
             var file = GenerationFile(directory: StoreDirectory(path: directory), name: settings.name, kind: .blockList)
             // A damaged copy is fetched again.
             let copies = file.load().bodies.compactMap { BlockListCopy($0.span.bytes) }
-            state.copy = copies.first { $0.source == settings.source.description }
+            let source = Self.origin(settings)
+            state.copy = copies.first { $0.source == source }
             state.file = file
         }
         if let copy = state.copy {
-            state.networks = copy.networks.subtracting(Self.neverBlocked + exempt())
+            state.networks =
+                settings.kind == .allow ? copy.networks : copy.networks.subtracting(Self.neverBlocked + exempt())
             state.status.entries = state.networks.count
             state.status.lastSuccess = copy.fetched
         }
         self.state = Mutex(state)
+    }
+
+    /// What its copy is of: one of a block list was not looked at as one of an allow list is.
+    private static func origin(_ settings: BlockListSettings) -> String {
+        (settings.kind == .allow ? "allow " : "") + settings.source.description
     }
 
     package var networks: NetworkList { state.withLock { $0.networks } }
@@ -92,7 +99,7 @@ package final class BlockList: Sendable {
     /// Keeps it up to date until it is stopped.
     package func run(stop: StopToken) {
         if !networks.isEmpty { onChange(self) }
-        var backoff = Backoff(minimum: 15, maximum: max(15, settings.refreshInterval))
+        var backoff = Backoff(minimum: min(15, settings.refreshInterval), maximum: max(15, settings.refreshInterval))
         while !stop.isStopped {
             let isGood = refresh(now: Timestamp.now.secondsSince1970, stop: stop)
             if isGood { backoff.reset() }
@@ -146,7 +153,7 @@ package final class BlockList: Sendable {
                 throw .configuration("has more than \(settings.maxSize) bytes, the limit (max_size)")
             }
             copy = BlockListCopy(
-                source: settings.source.description,
+                source: Self.origin(settings),
                 entityTag: Self.sendable(client.responseHeader("ETag")),
                 lastModified: Self.sendable(client.responseHeader("Last-Modified")), fetched: now,
                 networks: NetworkList())
@@ -185,7 +192,7 @@ package final class BlockList: Sendable {
         } catch {
             throw NetworkListText.Failure(description: "cannot be read: \(error.description)")
         }
-        try take(body.bytes, BlockListCopy(source: path, fetched: now, networks: NetworkList()))
+        try take(body.bytes, BlockListCopy(source: Self.origin(settings), fetched: now, networks: NetworkList()))
         state.withLock { $0.stamp = stamp }
     }
 
@@ -193,6 +200,7 @@ package final class BlockList: Sendable {
         let text = try NetworkListText(parsing: text, limit: settings.maxEntries)
         var copy = empty
         copy.networks = NetworkList(text.networks)
+        if settings.kind == .allow { try Self.check(copy.networks, text) }
         state.withLock { state in
             state.status.strangeLines = text.strangeLines
             state.status.firstStrange = text.firstStrange.map { "line \($0.number): \"\($0.text)\"" }
@@ -205,9 +213,20 @@ package final class BlockList: Sendable {
         }
     }
 
-    /// Puts the list in force, without what is exempt now.
+    /// Somebody who can write to an allow list could open the host to everybody, and an empty one lets nobody pass who did before.
+    private static func check(_ networks: NetworkList, _ text: NetworkListText) throws(NetworkListText.Failure) {
+        if let wide = text.firstTooWide ?? networks.networks.first(where: \.isTooWideForLists) {
+            throw NetworkListText.Failure(
+                description: "would allow \(wide): expected no network wider than /8, of IPv6 /16")
+        }
+        if networks.isEmpty {
+            throw NetworkListText.Failure(description: "has nobody to allow: expected an address or a network")
+        }
+    }
+
+    /// Puts the list in force, a block list without what is exempt now.
     private func enforce() {
-        let excluded = Self.neverBlocked + exempt()
+        let excluded = settings.kind == .allow ? [] : Self.neverBlocked + exempt()
         let isChanged = state.withLock { state in
             let networks = state.copy?.networks.subtracting(excluded) ?? NetworkList()
             defer {

@@ -5,6 +5,7 @@ import Transport
 package struct BlockListSettings: Sendable, Equatable {
     /// Unique among the lists; letters, digits, `.`, `-` and `_`.
     package var name: String
+    package var kind = Kind.block
     package var source: Source
     /// Seconds between looks at it.
     package var refreshInterval: Double
@@ -12,6 +13,12 @@ package struct BlockListSettings: Sendable, Equatable {
     package var maxSize = 32 << 20
     package var maxEntries = 250_000
     package var http = HTTPClientConfiguration()
+
+    package enum Kind: String, CaseIterable, Sendable {
+        case block
+        /// Nobody bans them. One that is empty, or wider than anybody means, is refused as a whole.
+        case allow
+    }
 
     package enum Source: Sendable, Equatable {
         case url(HTTPTarget)
@@ -45,6 +52,8 @@ extension BlockListSettings: ConfigurationSection {
     package static let configurationKeys: [ConfigurationKey] =
         [
             ConfigurationKey("name", "string", "Letters, digits, `.`, `-` and `_`; unique among the lists."),
+            ConfigurationKey(
+                "kind", "block or allow", default: "block", "`allow`: its networks are never banned, whoever says so."),
             ConfigurationKey("url", "URL", "Where the list is published: `http://`, `https://` or `unix:`."),
             ConfigurationKey("file", "path", "A file with the list, in place of `url`."),
             ConfigurationKey(
@@ -74,6 +83,7 @@ extension BlockListSettings: ConfigurationSection {
         case (_?, _?): reader.report("expected one of url and file, found both", at: "file")
         }
         self.init(name: name, source: source, refreshInterval: file == nil ? 3600 : 10)
+        kind = reader.choice("kind") ?? kind
         let least = file == nil ? 60.0 : 1
         refreshInterval = reader.duration("refresh_interval", in: least...31 * 86_400) ?? refreshInterval
         maxSize = reader.byteCount("max_size", in: 1024...256 << 20) ?? maxSize

@@ -36,13 +36,27 @@ package struct NetworkList: Sendable, Equatable {
     /// The network of these in which another lies. O(log n).
     package func covering(_ network: IPNetwork) -> IPNetwork? {
         // None lies within another, so that the last one that begins no later is the only candidate.
+        let next = place(behind: network)
+        guard next > 0, networks[next - 1].contains(network) else { return nil }
+        return networks[next - 1]
+    }
+
+    /// A network of these that has an address of another. O(log n).
+    package func overlapping(_ network: IPNetwork) -> IPNetwork? {
+        let next = place(behind: network)
+        return networks[max(0, next - 1)..<min(next + 1, networks.count)].first {
+            $0.contains(network) || network.contains($0)
+        }
+    }
+
+    /// Of the first that begins later than another.
+    private func place(behind network: IPNetwork) -> Int {
         var (low, high) = (0, networks.count)
         while low < high {
             let middle = (low + high) / 2
             if networks[middle].begins(after: network) { high = middle } else { low = middle + 1 }
         }
-        guard low > 0, networks[low - 1].contains(network) else { return nil }
-        return networks[low - 1]
+        return low
     }
 
     /// Without any address of `excluded`: what holds some of them is split around them. O(n × excluded).

@@ -9,6 +9,7 @@ package struct NetworkListText: Sendable, Equatable {
     package private(set) var strangeLines = 0
     /// Networks that are wider than anybody means to block: IPv4 below /8, IPv6 below /16.
     package private(set) var tooWide = 0
+    package private(set) var firstTooWide: IPNetwork?
     /// The first strange line: its number and how it begins.
     package private(set) var firstStrange: (number: Int, text: String)?
 
@@ -64,8 +65,9 @@ package struct NetworkListText: Sendable, Equatable {
             }
             return
         }
-        guard network.length >= (network.isIPv4 ? 8 : 16) else {
+        guard !network.isTooWideForLists else {
             tooWide += 1
+            firstTooWide = firstTooWide ?? network
             return
         }
         networks.append(network)
@@ -94,4 +96,9 @@ package struct NetworkListText: Sendable, Equatable {
         }
         return (nil, object["type"]?.string == "metadata")
     }
+}
+
+extension IPNetwork {
+    /// Wider than anybody means to block or to allow: IPv4 below /8, IPv6 below /16.
+    var isTooWideForLists: Bool { length < (isIPv4 ? 8 : 16) }
 }

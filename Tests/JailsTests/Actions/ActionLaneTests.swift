@@ -10,6 +10,8 @@ final class StandInAction: BanAction {
         var calls: [String] = []
         var failures = 0
         var hangs = false
+        /// Of all changes that it was given.
+        var lineBytes = 0
     }
 
     let name = "stand-in"
@@ -23,6 +25,8 @@ final class StandInAction: BanAction {
     }
 
     func apply(_ changes: [BanChange], now: Double) throws(BanActionError) {
+        let bytes = changes.reduce(0) { $0 + $1.ban.matches.reduce(0) { $0 + $1.utf8.count } }
+        state.change { $0.lineBytes += bytes }
         try record("\(changes.map { "\($0.kind) \($0.ban.target)" })")
         if state.withLock({ $0.hangs }) { context.stop.wait(seconds: 60) }
     }
@@ -81,6 +85,34 @@ struct ActionLaneTests {
         #expect(calls == ["start [192.0.2.1]", #"["ban 192.0.2.2", "unban 192.0.2.1"]"#, "stop true"])
         #expect(bed.total("ok") == 2 && bed.total("failed") == 0)
         #expect(bed.readiness.all.isEmpty)
+    }
+
+    @Test("lines of a megabyte that wait are cut where they come to too much, and counted; every ban is made")
+    func lineBytes() {
+        var limits = ActionLane.Limits()
+        limits.mostBytes = 3 << 20
+        let bed = Bed(limits)
+        var long = ban("192.0.2.1")
+        long.matches = [String(repeating: "x", count: 1 << 20)]
+        long.groups = ["user": "ann"]
+        for _ in 0..<300 { bed.lane.submit([.ban(long)]) }
+        #expect(bed.metrics.total("tocsin_ban_action_cut_total") == 298)
+        bed.lane.start()
+        #expect(bed.lane.stop(isRemoved: false, within: 5))
+        // Begins with all that hold, so that what waited before is not done once more; its bytes are free again all the same.
+        let (calls, bytes) = bed.action.state.withLock { ($0.calls, $0.lineBytes) }
+        #expect(calls.first == "start []" && bed.total("ok") == 300)
+        #expect(bytes == 2 << 20)
+    }
+
+    @Test("of what does not fit, the lines go first, then the groups")
+    func fitting() {
+        var some = ban("192.0.2.1")
+        (some.matches, some.groups) = ([String(repeating: "x", count: 1000)], ["user": "ann"])
+        let change = BanChange.prolong(some)
+        #expect(change.fitting(2000) == change)
+        #expect(change.fitting(1000) == change.withoutLines && change.withoutLines.ban.groups == ["user": "ann"])
+        #expect(change.fitting(100) == change.bare && change.fitting(-1) == change.bare)
     }
 
     @Test("after a failure it begins anew with all that hold, later, and says so meanwhile")

@@ -106,8 +106,13 @@ import Testing
         let now = Timestamp.monotonic
         let administrator = BanTarget("203.0.113.5")
         #expect(lockout.refusal(of: administrator, now: now) == nil)
+        // In the same moment.
         try root.write("run/systemd/sessions/c1", Self.session)
-        #expect(lockout.refusal(of: administrator, now: now.adding(seconds: 1))?.reason == "administrator")
+        #expect(lockout.refusal(of: administrator, now: now)?.reason == "administrator")
+        // Who has logged out is no administrator any more.
+        usleep(20_000)
+        unlink(root.path + "/run/systemd/sessions/c1")
+        #expect(lockout.refusal(of: administrator, now: now) == nil)
     }
 
     @Test("records of utmp count while their process lives, for IPv4 and IPv6")
@@ -162,4 +167,19 @@ import Testing
 
 extension Substring {
     fileprivate func replacingSuffix(_ old: String, _ new: String) -> String { String(dropLast(old.count)) + new }
+
+    @Test("whom a list allows is not banned, alone or in a network")
+    func listed() throws {
+        let listed = AllowedNetworks()
+        let lockout = LockoutGuard(.init(), listed: listed, root: try ConfigurationFiles([:]).path) { [] }
+        #expect(lockout.refusal(of: BanTarget("203.0.113.5")) == nil)
+        listed.set([
+            ("none", NetworkList()), ("friends", NetworkList([IPNetwork("203.0.113.4/30")].compactMap(\.self))),
+        ])
+        for text in ["203.0.113.5", "203.0.113.0/24", "203.0.113.6/31"] {
+            #expect(
+                lockout.refusal(of: BanTarget(text))?.description == "203.0.113.4/30 is allowed by the list friends")
+        }
+        #expect(lockout.refusal(of: BanTarget("203.0.113.8/29")) == nil)
+    }
 }

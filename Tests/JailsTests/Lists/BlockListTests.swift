@@ -23,9 +23,11 @@ struct BlockListTests {
     }
 
     private func list(
-        _ source: BlockListSettings.Source, own: [String] = [], changes: Counter = Counter()
+        _ source: BlockListSettings.Source, own: [String] = [], kind: BlockListSettings.Kind = .block,
+        changes: Counter = Counter()
     ) -> BlockList {
         var settings = BlockListSettings(name: "test", source: source)
+        settings.kind = kind
         settings.maxSize = 4096
         settings.maxEntries = 50
         let own = own.compactMap { IPNetwork($0) }
@@ -101,6 +103,29 @@ struct BlockListTests {
         #expect(list.refresh(now: 3, stop: nil))
         #expect(list.status.failure == nil)
         #expect(Self.texts(list) == ["192.0.2.9"])
+    }
+
+    @Test(
+        "an allow list that has nobody or everybody leaves the last good one in force, over a restart too",
+        arguments: [
+            ("# nobody\n", "has nobody to allow"), ("", "is empty"),
+            ("192.0.2.1\n0.0.0.0/0\n", "would allow 0.0.0.0/0"),
+            ("::/0\n", "would allow ::/0"), ("12.0.0.0/8\n13.0.0.0/8\n", "would allow 12.0.0.0/7"),
+        ])
+    func allowing(_ text: String, _ message: String) throws {
+        let path = files.path + "/list.txt"
+        let list = list(.file(path), own: ["192.0.2.1"], kind: .allow)
+        try files.write("list.txt", "192.0.2.0/31\n10.0.0.0/8\n")
+        #expect(list.refresh(now: 1, stop: nil))
+        // The host's own address is nothing to cut out here.
+        #expect(Self.texts(list) == ["10.0.0.0/8", "192.0.2.0/31"])
+        try files.write("list.txt", text)
+        #expect(!list.refresh(now: 2, stop: nil))
+        #expect(list.status.failure?.contains(message) == true, "\(list.status.failure ?? "")")
+        #expect(Self.texts(list) == ["10.0.0.0/8", "192.0.2.0/31"])
+        #expect(Self.texts(self.list(.file(path), kind: .allow)) == ["10.0.0.0/8", "192.0.2.0/31"])
+        // What was good as one kind was not looked at as the other.
+        #expect(self.list(.file(path)).networks.isEmpty)
     }
 
     @Test("a file is read when it has changed; a damaged copy is no copy")

@@ -57,6 +57,9 @@ struct NetworkListTests {
                 let address = IPNetwork(ipv4: number)
                 let isIn = some.contains { $0.contains(address) }
                 #expect(list.contains(address) == isIn)
+                let wider = address.network(29)
+                #expect(
+                    (list.overlapping(wider) != nil) == some.contains { $0.contains(wider) || wider.contains($0) })
                 #expect(rest.contains(address) == (isIn && !excluded.contains { $0.contains(address) }))
             }
             #expect(zip(list.networks, list.networks.dropFirst()).allSatisfy { !$0.contains($1) && $0 < $1 })

@@ -34,6 +34,8 @@ package final class ShellAction: WakingBanAction, CheckingBanAction, @unchecked 
     /// Seconds from one attempt to the next.
     private static let retryDelays = [5.0, 45.0]
     private static let mostFailures = 1000
+    /// Of the lines and groups of those.
+    private static let mostBytes = 2 << 20
     private static let checkInterval = 3.0
     /// Of one `wake`, in seconds.
     private static let workTime = 1.0
@@ -132,7 +134,12 @@ package final class ShellAction: WakingBanAction, CheckingBanAction, @unchecked 
         attempts == 1 ? fail(.ban, ban) : context.trouble(commands.problem)
         // Broken off at the end, it is none.
         guard !context.isEnding, attempts <= Self.retryDelays.count, failures.count < Self.mostFailures else { return }
-        failures[ban.target] = Failure(ban: ban, attempts: attempts, nextTime: now + Self.retryDelays[attempts - 1])
+        let change = BanChange.ban(ban)
+        let room = Self.mostBytes - failures.values.reduce(0) { $0 + BanChange.ban($1.ban).textSize }
+        let kept = change.fitting(room)
+        if kept.textSize < change.textSize { context.cut() }
+        failures[ban.target] = Failure(
+            ban: kept.ban, attempts: attempts, nextTime: now + Self.retryDelays[attempts - 1])
     }
 
     private func unban(_ ban: Ban) {
