@@ -1,4 +1,5 @@
 import Rules
+import Synchronization
 import Telemetry
 import Testing
 
