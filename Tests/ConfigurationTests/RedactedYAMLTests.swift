@@ -63,7 +63,7 @@ struct RedactedYAMLTests {
                   -
                     webhook_configs:
                       -
-                        url: "http://u:<secret>@h:1/<secret>"
+                        url: "http://h:1/<secret>"
                         title: http
                       -
                         url: "http://h/"

@@ -68,12 +68,14 @@ package enum RedactedYAML {
         return quoted + "\""
     }
 
-    /// `https://host/path` as `https://host/<secret>`.
+    /// `https://user:password@host/path` as `https://host/<secret>`, which Go's parser of URLs takes.
     private static func host(_ value: String) -> String {
-        guard value.hasPrefix("http"), let scheme = value.firstRange(of: "://"),
-            let end = value[scheme.upperBound...].firstIndex(where: { "/?#".contains($0) }), value[end...] != "/"
-        else { return value }
-        return value[..<end] + "/" + hidden
+        guard value.hasPrefix("http"), let scheme = value.firstRange(of: "://") else { return value }
+        let rest = value[scheme.upperBound...]
+        let path = rest.drop { !"/?#".contains($0) }
+        let authority = rest[..<path.startIndex]
+        let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
+        return value[..<scheme.upperBound] + host + (path.count > 1 ? "/" + hidden : String(path))
     }
 
     /// `https://user:password@host/` without the password.
