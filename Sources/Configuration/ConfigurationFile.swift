@@ -5,9 +5,12 @@ package struct ConfigurationFile<Section: ConfigurationSection> {
     package let warnings: [ConfigurationProblem]
 
     /// Reads the file at `path`.
-    package init(path: String, surroundings: ConfigurationSurroundings = .process) throws(ConfigurationError) {
+    package init(
+        path: String, surroundings: ConfigurationSurroundings = .process, takesFirst: Bool = false
+    ) throws(ConfigurationError) {
         switch surroundings.read(path) {
-        case .success(let bytes): try self.init(bytes, file: path, surroundings: surroundings)
+        case .success(let bytes):
+            try self.init(bytes, file: path, surroundings: surroundings, takesFirst: takesFirst)
         case .failure(let failure):
             let start = SourcePosition(line: 1, column: 1)
             throw ConfigurationError([
@@ -17,11 +20,16 @@ package struct ConfigurationFile<Section: ConfigurationSection> {
     }
 
     /// Reads text that is already there; `file` is its name in messages, and its directory that of relative paths.
+    ///
+    /// - Parameter takesFirst: whether further documents are passed over, with a warning; else they are an error.
     package init(
-        _ bytes: [UInt8], file: String, surroundings: ConfigurationSurroundings = .process
+        _ bytes: [UInt8], file: String, surroundings: ConfigurationSurroundings = .process, takesFirst: Bool = false
     ) throws(ConfigurationError) {
-        let document = try YAMLDocument(bytes, file: file)
+        let document = try YAMLDocument(bytes, file: file, takesFirst: takesFirst)
         let context = ReadingContext(file: file, surroundings: surroundings)
+        if let further = document.furtherDocument {
+            context.warn("a further document: what is from here on is passed over", at: further)
+        }
         let section = ValueReader(node: document.root, name: "the file", context: context).section(Section.self)
         guard let section, context.problems.isEmpty else {
             throw ConfigurationError(context.problems.sorted { $0.position < $1.position })

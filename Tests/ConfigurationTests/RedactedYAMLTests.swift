@@ -44,4 +44,35 @@ struct RedactedYAMLTests {
 
                 """)
     }
+
+    @Test("of receivers' URLs only the host is told: they are as good as passwords")
+    func urls() throws {
+        let text = try RedactedYAML.text(
+            Array(
+                """
+                global: {slack_api_url: "https://hooks.slack.com/services/T/B/x"}
+                receivers:
+                - webhook_configs: [{url: "http://u:p@h:1/t?k=v", title: http}, {url: "http://h/"}, {url: "http://h?k"}]
+                remote_write: [{url: "http://h/api/v1/write"}]
+                """.utf8), file: "f")
+        #expect(
+            text == """
+                global:
+                  slack_api_url: "https://hooks.slack.com/<secret>"
+                receivers:
+                  -
+                    webhook_configs:
+                      -
+                        url: "http://h:1/<secret>"
+                        title: http
+                      -
+                        url: "http://h/"
+                      -
+                        url: "http://h/<secret>"
+                remote_write:
+                  -
+                    url: "http://h/api/v1/write"
+
+                """)
+    }
 }

@@ -24,7 +24,8 @@ struct YAMLDocumentTests {
             ("a: &x {k: v, l: w}\nb: {<<: *x, k: own}", "{a: {k: v, l: w}, b: {k: own, l: w}}"),
             ("a: &x {k: 1}\nb: &y {k: 2, m: 3}\nc:\n  <<: [*x, *y]", "{a: {k: 1}, b: {k: 2, m: 3}, c: {k: 1, m: 3}}"),
             ("a: !!str 12", "{a: \"12\"}"), ("a: |\n  x\n  y\n", "{a: \"x\ny\n\"}"), ("a:", "{a: }"),
-            ("'<<': 1", "{<<: 1}"), ("---\na: b\n...\n", "{a: b}"), ("\u{feff}a: b", "{a: b}"),
+            ("'<<': 1", "{<<: 1}"), ("---\na: b\n...\n", "{a: b}"), ("\u{feff}a: b\nc: d\n", "{a: b, c: d}"),
+            ("\u{feff}", "{}"),
         ])
     func trees(yaml: String, expected: String) throws {
         #expect(text(try parse(yaml)) == expected)

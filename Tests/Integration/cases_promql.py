@@ -145,7 +145,7 @@ class Generator:
         if kind == 9:
             different = self.pick("temperature", "load1 %s" % self.modifiers(), "rate(http_requests_total[5m])", "max by (instance) (temperature)")
             return self.pick("topk %s (2, %%s)" % self.labels(), "bottomk %s (2, %%s)" % self.labels()) % different if self.random.random() < 0.5 \
-                else self.pick("quantile %s (0.3, %s)", 'count_values %s ("v", round(%s))') % (self.labels(), inner())
+                else self.pick("quantile %s (0.3, %s)", 'count_values %s ("v", clamp(round(%s), -1e6, 1e6))') % (self.labels(), inner())
         if kind == 10:
             return "histogram_quantile(%s, %s)" % (self.pick("0.5", "0.9", "0", "1", "0.25"), self.pick(
                 "rate(latency_seconds_bucket[%s])" % self.duration(), "sum by (le) (rate(latency_seconds_bucket[%s]))" % self.duration(),

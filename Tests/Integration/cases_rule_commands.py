@@ -1,6 +1,7 @@
 """`tocsin query`, `alerts` and `rules`, with an agent and without one."""
 
 import json
+import os
 import re
 import time
 
@@ -23,7 +24,8 @@ def rules_commands(c):
     rules = c.path("rules.yaml")
     with open(rules, "w") as file:
         file.write(RULES)
-    agent = c.agent([], [], metrics={"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}}, rules={"files": [rules], "default_pack": False}).start()
+    agent = c.agent([], [], metrics={"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}}, rules={
+        "files": [rules], "default_pack": False, "evaluation_interval": "1s"}).start()
     configured = ("--config", agent.path)
 
     def run(*arguments, code=0):
@@ -51,6 +53,11 @@ def rules_commands(c):
     out, err = run("query", "up * on (job) {__name__=~\".+\", job=\"node\"}", code=1)
     c.require(not out and err.startswith("tocsin query: found duplicate series") and err.count("\n") == 1, err)
     time.sleep(5)
+    # Where links in alerts lead.
+    c.require(agent.get("/")[0] == 200 and agent.get("/graph?g0.expr=up+%3D%3D+1&g0.tab=1")[0] == 302, "no link leads anywhere")
+    # A subquery without a step has the interval of evaluation.
+    found = json.loads(run("query", 'count_over_time(up{job="node"}[4s:])', "--json")[0])["data"]["result"]
+    c.require(found and found[0]["value"][1] == "4", "%s" % found)
 
     def changes(lines):
         return [(one["alert"], one["from"], one["to"]) for one in lines if "alert" in one]
@@ -83,10 +90,20 @@ def rules_commands(c):
         c.require(not out and "evaluations of rules, expected at most" in err and err.count("\n") == 1, err)
         if not agent.is_running:
             agent.start()
+    code, out, err = agent.command("rules", "check", c.path("none*.yaml"))
+    c.require(code == 1 and not out and err.decode() == "tocsin rules check: no file is named %s\n" % c.path("none*.yaml"), "%d %r" % (code, err))
     # Two at a time use a store; the second has to say why it cannot.
     out, err = run("rules", "backtest", rules, "--state-dir", c.folder("empty"), code=1)
     c.require(not out and err.count("\n") == 1 and "no agent with the state directory" in err, err)
     agent.terminate()
+    # A relative state directory is one beside the file, however that was named.
+    path, state = agent.path, agent.config["state_dir"]
+    agent.config["state_dir"] = "fresh"
+    agent.write()
+    agent.path = os.path.basename(path)
+    agent.start().terminate()
+    c.require(os.path.isdir(os.path.join(agent.directory, "fresh", "series")), "%s" % os.listdir(agent.directory))
+    agent.path, agent.config["state_dir"] = path, state
     # `check` knows which time intervals there are.
     with open(rules, "w") as file:
         file.write("groups:\n- name: g\n  rules:\n  - {alert: A, expr: up, active: nights}\n  - {alert: B, expr: up, active: [nights, dawns]}\n")

@@ -74,7 +74,7 @@ struct TimeIntervalTests {
             ("times: [{start_time: '17:00', end_time: '09:00'}]", "expected start_time before end_time"),
             ("times: [{start_time: '9:00', end_time: '10:00'}]", "expected a time such as 08:30"),
             ("times: [{start_time: '09:00'}]", "end_time is missing"),
-            ("weekdays: [mon]", "expected a weekday"), ("weekdays: ['friday:monday']", "earlier end first"),
+            ("weekdays: [mon]", "expected a weekday"), ("weekdays: ['saturday:sunday']", "weeks begin on sunday"),
             ("days_of_month: ['0']", "expected a day"), ("days_of_month: ['5:1']", "earlier day first"),
             ("months: ['13']", "expected a month"), ("location: Europe/Olso", "knows no time zone"),
             ("weekday: [monday]", "did you mean weekdays?"),

@@ -25,6 +25,10 @@ struct CheckRulesCommand: ParsableCommand {
 
     func run() throws {
         var isWrong = false
+        for pattern in files where RuleFile.paths(matching: [pattern]).isEmpty {
+            Terminal.complain("tocsin rules check: no file is named \(pattern)")
+            isWrong = true
+        }
         for path in RuleFile.paths(matching: files) {
             let file = RuleFile(path: path, language: .promQL())
             let remarks = file.warnings + RuleFileLint.remarks(file)
@@ -113,21 +117,26 @@ struct BacktestRulesCommand: ParsableCommand {
             guard error.isAbsence else { throw error }
             let directory = client.stateDirectory + "/series"
             guard access(directory, R_OK) == 0 else { throw error }
-            return try Self.run(RuleFile(bytes, path: file, language: .promQL()), start, end, directory)
+            let configuration = try Agent.load(
+                Agent.Origin(path: source.path, stateDirectory: source.absoluteStateDirectory), logger: nil)
+            return try run(bytes, configuration, start, end, directory)
         }
     }
 
-    /// Intervals that the file does not name are the default's, as the agent's configuration of rules is not read here.
-    private static func run(
-        _ file: RuleFile, _ start: Timestamp, _ end: Timestamp, _ directory: String
+    /// With what the agent would have that has this configuration.
+    private func run(
+        _ bytes: [UInt8], _ configuration: AgentConfiguration, _ start: Timestamp, _ end: Timestamp, _ directory: String
     ) throws -> [UInt8] {
+        let options = RulesRoad.options(configuration)
+        let language = RuleLanguage.promQL(configuration.rules.queryOptions)
+        let file = RuleFile(bytes, path: file, language: language, timeIntervals: options.timeIntervals)
         guard file.problems.isEmpty else {
             throw AgentClient.Failure(description: file.problems.map(\.description).joined(separator: "\n"))
         }
-        var configuration = SeriesStoreConfiguration(directory: directory)
-        configuration.isReadOnly = true
-        let store = try SeriesStore(configuration: configuration, metrics: MetricRegistry())
-        let backtest = RuleBacktest(file.groups, RuleOptions(), language: .promQL(), source: store)
+        var files = SeriesStoreConfiguration(directory: directory)
+        files.isReadOnly = true
+        let store = try SeriesStore(configuration: files, metrics: MetricRegistry())
+        let backtest = RuleBacktest(file.groups, options, language: language, source: store)
         let count = backtest.evaluations(from: start.milliseconds, through: end.milliseconds)
         guard count <= RuleBacktest.mostEvaluations else {
             throw AgentClient.Failure(

@@ -63,7 +63,7 @@ struct AlertingSection: Sendable, ConfigurationSection {
         }
         do throws(ConfigurationError) {
             let read = try ConfigurationFile<AlertingConfiguration>(
-                path: path, surroundings: reader.context.surroundings)
+                path: path, surroundings: reader.context.surroundings, takesFirst: true)
             configuration = read.contents
             for warning in read.warnings { reader.warn("\(warning)", at: "file") }
         } catch {

@@ -28,7 +28,9 @@ struct RulesSection: Sendable, Equatable, ConfigurationSection {
             "Rule files as Prometheus has them; `*`, `?` and `[…]` stand for names. See [rules.md](rules.md)."),
         ConfigurationKey("default_pack", "bool", default: "true", "Evaluate the rules that come with the agent."),
         ConfigurationKey(
-            "evaluation_interval", "duration", default: "15s", "How often a group is evaluated that does not say."),
+            "evaluation_interval", "duration", default: "15s",
+            "How often a group is evaluated that does not say, and, from a start on, the step of a subquery that names none."
+        ),
         ConfigurationKey(
             "query_offset", "duration", default: "0s", "How far in the past a group is evaluated that does not say."),
         ConfigurationKey(

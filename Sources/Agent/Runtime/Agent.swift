@@ -121,6 +121,8 @@ final class Agent: Sendable {
             let configuration = current.withLock { $0 }
             let metrics = try metricsRoad.plan(configuration.metrics)
             let logs = try road.plan(configuration.logs, store: configuration.store)
+            // Nothing can fail from here on, and the first collection should not find a configuration that was refused.
+            reloads.succeeded()
             metricsRoad.apply(metrics)
             road.apply(logs)
             followHistories(configuration)
@@ -131,7 +133,6 @@ final class Agent: Sendable {
                 externalLabels: configuration.metrics.global.externalLabels)
             rulesRoad.apply(configuration)
             heartbeat.apply(configuration.alerting)
-            reloads.succeeded()
         }
     }
 

@@ -24,7 +24,7 @@ final class LoggedAlerts: AlertSink {
                 "alert \(alert.state.rawValue)",
                 metadata: [
                     "alert": "\(alert.labels["alertname"] ?? "")", "labels": "\(alert.labels)",
-                    "summary": "\(alert.annotations["summary"] ?? "")", "value": "\(alert.value)",
+                    "summary": "\(alert.annotations["summary"] ?? "")", "value": "\(QueryValue.text(of: alert.value))",
                 ])
         }
     }

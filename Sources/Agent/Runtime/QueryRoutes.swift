@@ -45,6 +45,24 @@ extension Router {
                 on(method, path) { try await route.answer(call, $0) }
             }
         }
+        // Where links in alerts and notifications lead: to Prometheus's and Alertmanager's pages, of which there are none here.
+        on(.get, "/graph") { request in
+            let query = PercentCoding.encoded(request.query["g0.expr"] ?? "")
+            return Response(status: 302, headers: ["Location": "/api/v1/query?query=\(query)"])
+        }
+        on(.get, "/") { _ in
+            .text(
+                """
+                Tocsin. It has no pages; what it has:
+                /api/v1/alerts               alerts of rules         (tocsin alerts)
+                /api/v1/alerts/history       what became of alerts   (tocsin alerts history)
+                /api/v2/alerts, /silences    Alertmanager's API      (tocsin silence, amtool)
+                /api/v1/query?query=up       Prometheus's API        (tocsin query, Grafana)
+                /metrics                     measurements
+                /-/ready                     how the agent is doing
+
+                """)
+        }
         on(.get, "/api/v1/metadata") { try await route.answer(.metadata, $0) }
         on(.get, "/api/v1/status/tsdb") { try await route.answer(.tsdbStatus, $0) }
         on(.get, "/api/v1/label/{name}/values") { request in

@@ -23,7 +23,7 @@ extension Router {
             alertmanagers: alertmanagers, damagedFiles: { [store = road.store] in store.damagedFiles },
             retention: section.series.retention)
         addQueries(
-            QueryAPI(source: road.store, options: section.queries.options(countsFromBirth: true), metadata: metadata),
+            QueryAPI(source: road.store, options: section.queryOptions, metadata: metadata),
             maxConcurrency: section.queries.maxConcurrency, queries: road.queries, status: status,
             stateDirectory: stateDirectory,
             receiver: section.queries.takesRemoteWrite

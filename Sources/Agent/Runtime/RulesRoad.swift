@@ -31,7 +31,7 @@ final class RulesRoad: Sendable {
         lookback = Int64(section.queries.lookbackDelta * 1000)
         store = try SeriesStore(
             configuration: section.series.store(in: "\(stateDirectory)/series"), metrics: metrics)
-        language = .promQL(section.queries.options(countsFromBirth: true))
+        language = .promQL(section.queryOptions)
         groups = RuleGroups(
             directory: "\(stateDirectory)/alerts", language: language, source: store, output: store,
             alerts: AlertSinks(sinks: [LoggedAlerts(logger: logger), alerts]), metrics: metrics, readiness: readiness,
@@ -42,15 +42,7 @@ final class RulesRoad: Sendable {
     /// Reads the rule files again and applies what changed in them. A file or group that is wrong leaves the rest alone.
     func apply(_ configuration: AgentConfiguration) {
         let section = configuration.rules
-        var options = RuleOptions()
-        options.evaluationInterval = Int64(section.evaluationInterval * 1000)
-        options.queryOffset = Int64(section.queryOffset * 1000)
-        options.resendDelay = Int64(section.resendDelay * 1000)
-        options.outageTolerance = Int64(section.outageTolerance * 1000)
-        options.noData = section.noData
-        options.externalLabels = configuration.metrics.global.externalLabels
-        options.externalURL = Self.externalURL(configuration)
-        options.timeIntervals = configuration.alerting.configuration?.timeIntervals ?? [:]
+        let options = Self.options(configuration)
         let paths = RuleFile.paths(matching: section.files)
         let files =
             (section.hasDefaultPack ? DefaultPack.files(language) : [])
@@ -68,6 +60,20 @@ final class RulesRoad: Sendable {
             log(files)
         }
         look()
+    }
+
+    static func options(_ configuration: AgentConfiguration) -> RuleOptions {
+        let section = configuration.rules
+        var options = RuleOptions()
+        options.evaluationInterval = Int64(section.evaluationInterval * 1000)
+        options.queryOffset = Int64(section.queryOffset * 1000)
+        options.resendDelay = Int64(section.resendDelay * 1000)
+        options.outageTolerance = Int64(section.outageTolerance * 1000)
+        options.noData = section.noData
+        options.externalLabels = configuration.metrics.global.externalLabels
+        options.externalURL = externalURL(configuration)
+        options.timeIntervals = configuration.alerting.configuration?.timeIntervals ?? [:]
+        return options
     }
 
     /// What links in alerts begin with.
@@ -122,14 +128,15 @@ extension SeriesSection {
     }
 }
 
-extension QueriesSection {
-    /// As the engine wants it.
-    func options(countsFromBirth: Bool = false) -> QueryOptions {
+extension RulesSection {
+    /// As the engine wants it. A subquery that names no step has the interval of evaluation, as in Prometheus.
+    var queryOptions: QueryOptions {
         var options = QueryOptions()
-        options.lookback = Int64(lookbackDelta * 1000)
-        options.maximalSamples = maxSamples
-        options.timeout = timeout
-        options.countsFromBirth = countsFromBirth
+        options.lookback = Int64(queries.lookbackDelta * 1000)
+        options.subqueryStep = Int64(evaluationInterval * 1000)
+        options.maximalSamples = queries.maxSamples
+        options.timeout = queries.timeout
+        options.countsFromBirth = true
         return options
     }
 }

@@ -5,7 +5,7 @@ import Logs
 enum StateDirectory {
     /// Makes it if need be; a sentence with the remedy if it cannot be used.
     static func prepare(_ path: String) throws(StoreError) {
-        var made = ""
+        var made = path.hasPrefix("/") ? "" : "."
         for part in path.split(separator: "/") {
             made += "/" + part
             if mkdir(made, 0o700) != 0, errno != EEXIST {

@@ -196,6 +196,8 @@ extension JSONValue {
     func texts(_ key: String, in place: String) throws(APIFailure) -> [(name: String, value: String)]? {
         guard let value = self[key], value != .null else { return nil }
         guard case .object(let members) = value else { throw .invalid("\(place) in body must be of type object") }
+        // Sets of labels are short: what is done with one may take time by the square of their number.
+        guard members.count <= 1000 else { throw .invalid("\(place) in body should have at most 1000 properties") }
         var result: [(name: String, value: String)] = []
         for member in members {
             guard let text = member.value.string else {

@@ -27,7 +27,7 @@ extension HistoryEvent {
             default: .inactive
             }
         var details: LabelSet = ["rule_group": group, "from": transition.from, "reason": transition.reason]
-        if !transition.value.isNaN { details["value"] = "\(transition.value)" }
+        if !transition.value.isNaN { details["value"] = QueryValue.text(of: transition.value) }
         self.init(time: transition.time, kind, [transition.labels], details)
     }
 

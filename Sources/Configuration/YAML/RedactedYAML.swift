@@ -3,27 +3,33 @@ package enum RedactedYAML {
     private static let hidden = "<secret>"
     /// What the names of secrets end with. Paths of files that hold them (`password_file`) may be seen.
     private static let secretEndings = ["password", "secret", "token", "credentials", "key"]
+    /// Where URLs are as good as passwords: their host is told, and a URL stays one for those who read what is told.
+    private static let placesOfSecretURLs = ["global", "receivers", "heartbeat"]
 
     /// The document in block style; anchors, comments and the ways in which it was written are gone.
     package static func text(_ bytes: [UInt8], file: String) throws(ConfigurationError) -> String {
         let document = try YAMLDocument(bytes, file: file)
         var text = ""
-        write(document.root, indent: "", isSecret: false, into: &text)
+        write(document.root, indent: "", isSecret: false, hidesURLs: false, into: &text)
         return text.hasPrefix("\n") ? String(text.dropFirst()) : text
     }
 
     /// Writes a value behind a key or a dash: scalars on the same line, others below.
-    private static func write(_ node: YAMLNode, indent: String, isSecret: Bool, into text: inout String) {
+    private static func write(
+        _ node: YAMLNode, indent: String, isSecret: Bool, hidesURLs: Bool, into text: inout String
+    ) {
         switch node.content {
         case .scalar(let value, let isPlain):
-            text += isSecret && !node.isNull ? " " + hidden : " " + scalar(value, isPlain: isPlain)
+            text +=
+                isSecret && !node.isNull
+                ? " " + hidden : " " + scalar(hidesURLs ? host(value) : value, isPlain: isPlain)
             text += "\n"
         case .sequence(let elements):
             if elements.isEmpty { return text += " []\n" }
             text += "\n"
             for element in elements {
                 text += indent + "-"
-                write(element, indent: indent + "  ", isSecret: isSecret, into: &text)
+                write(element, indent: indent + "  ", isSecret: isSecret, hidesURLs: hidesURLs, into: &text)
             }
         case .mapping(let entries):
             if entries.isEmpty { return text += " {}\n" }
@@ -32,7 +38,8 @@ package enum RedactedYAML {
                 text += indent + scalar(entry.key, isPlain: true) + ":"
                 // Headers may hold anything.
                 let isSecret = isSecret || entry.key == "headers" || isSecretName(entry.key)
-                write(entry.value, indent: indent + "  ", isSecret: isSecret, into: &text)
+                let hidesURLs = hidesURLs || placesOfSecretURLs.contains(entry.key)
+                write(entry.value, indent: indent + "  ", isSecret: isSecret, hidesURLs: hidesURLs, into: &text)
             }
         }
     }
@@ -59,6 +66,16 @@ package enum RedactedYAML {
             }
         }
         return quoted + "\""
+    }
+
+    /// `https://user:password@host/path` as `https://host/<secret>`, which Go's parser of URLs takes.
+    private static func host(_ value: String) -> String {
+        guard value.hasPrefix("http"), let scheme = value.firstRange(of: "://") else { return value }
+        let rest = value[scheme.upperBound...]
+        let path = rest.drop { !"/?#".contains($0) }
+        let authority = rest[..<path.startIndex]
+        let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
+        return value[..<scheme.upperBound] + host + (path.count > 1 ? "/" + hidden : String(path))
     }
 
     /// `https://user:password@host/` without the password.

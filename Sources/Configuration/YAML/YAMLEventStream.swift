@@ -31,13 +31,15 @@ struct YAMLEventStream: ~Copyable {
     init(_ bytes: [UInt8]) throws(YAMLSyntaxError) {
         parser = .allocate(capacity: 1)
         input = .allocate(capacity: max(bytes.count, 1))
-        _ = input.initialize(from: bytes)
+        // libyaml counts a byte order mark as a column where it is told the encoding, and takes the next line for outdented.
+        let text = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? bytes.dropFirst(3) : bytes[...]
+        _ = input.initialize(from: text)
         guard yaml_parser_initialize(parser) == 1 else {
             parser.deallocate()
             input.deallocate()
             throw YAMLSyntaxError(position: SourcePosition(line: 1, column: 1), message: "out of memory")
         }
-        yaml_parser_set_input_string(parser, input.baseAddress, bytes.count)
+        yaml_parser_set_input_string(parser, input.baseAddress, text.count)
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
     }
 

@@ -20,6 +20,8 @@ package struct RuleExplanation: Sendable {
     /// Why it could not be evaluated; empty where it could.
     package var error = ""
     package var remarks: [String] = []
+    /// Of an alert about rules themselves, which no expression raises.
+    var isBuiltIn: Bool { file == BuiltInAlerts.file }
 
     /// Series of each kind that are told.
     static let mostSeries = 20
@@ -64,7 +66,7 @@ package struct RuleExplanation: Sendable {
     package var text: String {
         let definition = rule.definition
         var lines = ["\(definition.name) (group \(group), \(file):\(definition.position.line))"]
-        lines.append("  expression  \(definition.expression)")
+        if !isBuiltIn { lines.append("  expression  \(definition.expression)") }
         if definition.hold > 0 { lines.append("  for         \(PrometheusDuration.text(definition.hold))") }
         if definition.keepFiring > 0 { lines.append("  keep firing \(PrometheusDuration.text(definition.keepFiring))") }
         if let wait = definition.absentFor { lines.append("  absent for  \(PrometheusDuration.text(wait))") }
@@ -79,7 +81,8 @@ package struct RuleExplanation: Sendable {
         lines.append(conclusion)
         for alert in rule.activeAlerts {
             lines.append("  \(alert.stateName) \(alert.labels)")
-            lines.append("    since \(RuleTime.text(alert.activeAt)), value \(alert.value)")
+            lines.append("    since \(RuleTime.text(alert.activeAt)), value \(QueryValue.text(of: alert.value))")
+            if isBuiltIn, let why = alert.annotations["description"] { lines.append("    \(why)") }
             if let time = firesAt(alert) {
                 lines.append("    fires at \(RuleTime.text(time)) if the condition holds until then")
             }
@@ -92,7 +95,9 @@ package struct RuleExplanation: Sendable {
         for alert in rule.alerts.values.filter(\.isResolved).sorted(by: { $0.labels.isListed(before: $1.labels) }) {
             guard case .resolved(_, let end) = alert.state else { continue }
             lines.append("  resolved \(alert.labels)")
-            lines.append("    at \(RuleTime.text(end))" + (alert.resolvedValue.map { ", value then \($0)" } ?? ""))
+            lines.append(
+                "    at \(RuleTime.text(end))"
+                    + (alert.resolvedValue.map { ", value then \(QueryValue.text(of: $0))" } ?? ""))
         }
         append(found, "meets the condition", to: &lines)
         if let measured { append(measured, "is measured", to: &lines) }
@@ -100,6 +105,7 @@ package struct RuleExplanation: Sendable {
     }
 
     private var conclusion: String {
+        if isBuiltIn { return "  It is about rules themselves." }
         if !error.isEmpty { return "  Nothing can be said of its condition." }
         if rule.definition.absentFor != nil {
             return found.isEmpty
@@ -113,7 +119,9 @@ package struct RuleExplanation: Sendable {
     }
 
     private func append(_ samples: [VectorSample], _ what: String, to lines: inout [String]) {
-        for sample in samples.prefix(Self.mostSeries) { lines.append("  \(what): \(sample.labels) \(sample.value)") }
+        for sample in samples.prefix(Self.mostSeries) {
+            lines.append("  \(what): \(SeriesName.text(sample.labels)) \(QueryValue.text(of: sample.value))")
+        }
         if samples.count > Self.mostSeries { lines.append("  and \(samples.count - Self.mostSeries) more") }
     }
 
@@ -193,10 +201,10 @@ extension RuleGroups {
         var reading = reading
         reading.language = reading.language.canceled(by: cancellation)
         let now = currentTime
-        for group in report.groups {
+        for group in fullReport.groups {
             for rule in group.rules where rule.definition.kind == .alerting && rule.definition.name == name {
                 var explanation = RuleExplanation(group, rule, at: now)
-                explanation.evaluate(reading, at: now)
+                if !explanation.isBuiltIn { explanation.evaluate(reading, at: now) }
                 result.append(explanation)
             }
         }

@@ -13,8 +13,8 @@ struct AlertSet: Sendable {
 
     /// Why an evaluation did not find an alert that was there.
     enum Absence: Sendable, Equatable {
-        /// Its condition is not met; what was measured, where that is known.
-        case ended(value: Double?)
+        /// Its condition is not met, or its data is missing, which ends it; what was measured, where that is known.
+        case ended(value: Double?, lacksData: Bool = false)
         /// Its data is missing, which changes nothing.
         case held
         /// Its data is missing, which counts as its condition.
@@ -117,7 +117,7 @@ struct AlertSet: Sendable {
                 put(alert)
             }
             advance(alert, at: time, times, because: "its data is missing, which counts as its condition")
-        case .ended(let value):
+        case .ended(let value, let lacksData):
             guard case .firing(let since, let keptSince) = alert.state else {
                 remove(alert.labels)
                 note(alert.labels, time, "pending", "inactive", "the condition ended before it fired", alert.value)
@@ -133,7 +133,8 @@ struct AlertSet: Sendable {
                     return
                 }
             }
-            end(alert, since: since, at: time, value: value, because: "the condition is not met", resolve)
+            let reason = lacksData ? "its data is missing" : "the condition is not met"
+            end(alert, since: since, at: time, value: value, because: reason, resolve)
         }
     }
 

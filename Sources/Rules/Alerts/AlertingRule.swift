@@ -319,11 +319,11 @@ private final class AbsenceJudge {
         let isMissing = rule.canMissSeries ? true : !hasAnyData
         guard isMissing else { return .ended(value: nil) }
         switch policy {
-        case .resolve: return isSettling ? .held : .ended(value: nil)
+        case .resolve: return isSettling ? .held : .ended(value: nil, lacksData: true)
         case .fire: return .counted
         case .keep:
             guard let since = alert.heldSince, moment.time - since >= moment.options.noDataLimit else { return .held }
-            return .ended(value: nil)
+            return .ended(value: nil, lacksData: true)
         }
     }
 

@@ -388,7 +388,7 @@ groups:
           runbook: docs/alerts.md#diskspacelow
       - alert: DiskSpaceCritical
         expr: |-
-          1 - node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs|squashfs|iso9660|fuse.*"} / node_filesystem_size_bytes > 0.95
+          1 - node_filesystem_avail_bytes{fstype!~"ramfs|squashfs|iso9660|fuse.*"} / node_filesystem_size_bytes > 0.95
             and node_filesystem_readonly == 0
         for: 5m
         keep_firing_for: 5m
@@ -434,7 +434,7 @@ groups:
           runbook: docs/alerts.md#inodeslow
       - alert: InodesCritical
         expr: |-
-          node_filesystem_files_free{fstype!~"tmpfs|ramfs|squashfs|iso9660|fuse.*"} / (node_filesystem_files > 0) < 0.03
+          node_filesystem_files_free{fstype!~"ramfs|squashfs|iso9660|fuse.*"} / (node_filesystem_files > 0) < 0.03
             and node_filesystem_readonly == 0
         for: 5m
         keep_firing_for: 5m

@@ -106,7 +106,8 @@ extension TimeInterval: ConfigurationSection {
                 continue
             }
             guard lower <= upper else {
-                item.report("expected the earlier end first, found \"\(text)\"")
+                let hint = expected.hasPrefix("a weekday") ? "; weeks begin on sunday" : ""
+                item.report("expected the earlier end first, found \"\(text)\"\(hint)")
                 continue
             }
             result.append(lower...upper)

@@ -146,9 +146,11 @@ struct RulesReportTests {
         bench.evaluate(at: 1_700_000_025)
         let text = try #require(bench.groups.explanations(of: "Fire").first).text
         #expect(text.contains("The condition is met by none of 1 series now."))
-        #expect(text.contains("is measured: {__name__=\"x\", i=\"1\"} 3.0"))
+        #expect(text.contains("is measured: x{i=\"1\"} 3\n"))
         #expect(text.contains("resolved {alertname=\"Fire\", i=\"1\", severity=\"page\"}"))
         #expect(try #require(bench.groups.explanations(of: "Broken").first).text.contains("it failed"))
         #expect(bench.groups.explanations(of: "Nothing").isEmpty)
+        let failing = try #require(bench.groups.explanations(of: "RuleEvaluationFailing").first).text
+        #expect(failing.contains("It is about rules themselves.") && failing.contains("it failed"))
     }
 }

@@ -1,4 +1,5 @@
 import Rules
+import Synchronization
 import Telemetry
 import Testing
 
@@ -29,6 +30,8 @@ struct AlertExtensionTests {
         #expect(bench.states == ["A{i=\"a\"} firing"])
         bench.evaluate(at: 3720)
         #expect(bench.states == [])
+        let reasons = bench.reasons.lines.withLock { $0 }.filter { !$0.hasSuffix("is met") }
+        #expect(reasons == ["the condition is not met", "its data is missing"])
     }
 
     @Test("no data: kept where a filter leaves nothing only if all of the data is gone")

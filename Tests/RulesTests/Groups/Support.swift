@@ -234,6 +234,8 @@ final class RuleBench {
     let metrics = MetricRegistry()
     let directory: ScratchDirectory
     let problems = Recorder()
+    /// Why alerts changed.
+    let reasons = Recorder()
     let readiness = Readiness()
     var options = RuleOptions()
     private(set) var groups: RuleGroups
@@ -253,17 +255,19 @@ final class RuleBench {
         self.directory = directory
         self.faults = faults
         options.externalURL = "http://host:9464"
-        groups = Self.make(directory, store, alerts, metrics, readiness, clock, problems, faults)
+        groups = Self.make(directory, store, alerts, metrics, readiness, clock, problems, reasons, faults)
         if !yaml.isEmpty { load(yaml) }
     }
 
     private static func make(
         _ directory: ScratchDirectory, _ store: MemoryStore, _ alerts: AlertRecorder, _ metrics: MetricRegistry,
-        _ readiness: Readiness, _ clock: SharedClock, _ problems: Recorder, _ faults: DiskFaults
+        _ readiness: Readiness, _ clock: SharedClock, _ problems: Recorder, _ reasons: Recorder,
+        _ faults: DiskFaults
     ) -> RuleGroups {
         RuleGroups(
             directory: directory.path, language: .small, source: store, output: store, alerts: alerts, metrics: metrics,
             readiness: readiness, now: { clock.time.withLock { $0 } }, runsByItself: false, faults: faults,
+            onTransitions: { _, transitions in reasons.lines.withLock { $0 += transitions.map(\.reason) } },
             onProblem: { group, rule, problem in
                 problems.lines.withLock { $0.append("\(group) \(rule): \(problem)") }
             })
@@ -280,7 +284,7 @@ final class RuleBench {
 
     /// As after `kill -9`: everything but the disk and the store begins anew.
     func restart() {
-        groups = Self.make(directory, store, alerts, MetricRegistry(), readiness, clock, problems, faults)
+        groups = Self.make(directory, store, alerts, MetricRegistry(), readiness, clock, problems, reasons, faults)
         groups.apply([read(file)], options)
     }
 
