@@ -159,6 +159,18 @@ def bans_commands(c):
     c.require(not network.reaches(2223, 6), "a network by hand is not kept out")
     listed = host.command("bans")
     c.require("for ever" in listed and "manual: enough" in listed, listed)
+    # One that is refused keeps out none of the others; who is in a banned network is let in with it; slips forgive nobody.
+    told = host.command("bans", "add", HOST[4], "203.0.113.0/25", check=False)
+    c.require("address of this host" in told and "203.0.113.0/25 is banned" in told, told)
+    with network.within("host"):
+        for query in ("", "?ip=", "?jail=door", "?ip=203.0.113.5&all=true"):
+            code = host.agent.request("POST", "/api/bans/remove" + query)[0]
+            c.require(code == 400, "bans/remove%s is answered with %d" % (query, code))
+    c.require("expected addresses" in host.command("bans", "remove", "", check=False), "nobody is named and somebody forgiven")
+    c.require(host.command("bans", "remove", "203.0.113.5").startswith("1 ban is ended"), "the network's ban holds")
+    for words in (("list",), ("export",), ("remove", "203.0.113.5")):
+        told = host.command("bans", *words, "--jail", "dor", check=False)
+        c.require('no jail is named "dor"' in told, "%s: %s" % (words, told))
     history = host.command("bans", "history", "--jail", "door")
     c.require("banned" in history and "forgotten" in history, history)
     # Without the jail its bans go, those by hand stay.
@@ -326,6 +338,50 @@ def bans_administrator(c):
     c.eventually(lambda: "never banned here" not in host.command("bans", "explain", ATTACKER[4]), 10, "it is still guarded after the end")
     knock(c, ATTACKER[4])
     c.eventually(lambda: network.is_banned("bans_ip4_32", ATTACKER[4]), 5, "logged out, and not banned")
+
+
+@case("bans-broken-reload")
+def bans_broken_reload(c):
+    """A mistake in fail2ban's files at a reload lets nobody in: the jail goes on, readiness names file and line until it is mended."""
+    network = lab(c)
+    folder = c.folder("fail2ban")
+    jail = "[gate]\nenabled = true\nfilter = gate\nlogpath = %s\nmaxretry = 3\nbantime = 1h\n" % c.path("logs", "door.log")
+    door(c)
+
+    def write(name, text):
+        path = os.path.join(folder, *name.split("/"))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    good = {"jail.conf": jail + "action = iptables-allports\n", "filter.d/gate.conf": "[Definition]\nfailregex = no entry from <HOST>$\n",
+            "action.d/iptables-allports.conf": "[Definition]\nactionban = iptables -I INPUT -s <ip> -j DROP\n[Init]\nblocktype = DROP\n"}
+    for name, text in good.items():
+        write(name, text)
+    host = Host(c, network, fail2ban={"config_dir": folder})
+    knock(c, ATTACKER[4])
+    c.eventually(lambda: host.bans("gate"), 5, "no ban")
+
+    def holds():
+        return "[gate] the kernel keeps it out" in host.command("bans", "explain", ATTACKER[4])
+
+    c.eventually(holds, 5, "the kernel does not know of the ban")
+    for file, text, told in (("jail.conf", good["jail.conf"] + "[gate]\n", "jail.conf:8: section [gate] is there twice"),
+                             ("jail.conf", good["jail.conf"].replace("= 3", "= x"), "jail.conf:5: jail [gate]: maxretry"),
+                             ("filter.d/gate.conf", "[Definition]\nfailregex = (<HOST>\n", "gate.conf:2: failregex")):
+        write(file, text)
+        with network.within("host"):
+            c.require(host.agent.request("POST", "/-/reload")[0] == 200, "it does not reload")
+        c.eventually(lambda: told in host.get("/-/ready"), 5, "readiness does not tell %s" % told)
+        c.require(host.bans("gate") and holds(), "a mistake lets in: " + told)
+        knock(c, OTHER[4])
+        c.eventually(lambda: len(host.bans("gate")) == 2, 5, "the jail does not go on: " + told)
+        host.command("bans", "remove", OTHER[4])
+        write(file, good[file])
+        with network.within("host"):
+            host.agent.request("POST", "/-/reload")
+        c.eventually(lambda: told not in host.get("/-/ready"), 5, "readiness still tells %s" % told)
+        c.require('f2b_errors{type="jail"} 0' in host.get("/metrics"), "what is mended is counted")
 
 
 @case("bans-flood")

@@ -127,7 +127,7 @@ def jails_check(c):
     """`tocsin check` tells what is wrong with jails of either kind, with file and line, and which actions are not run."""
     folder, settings = c.folder("fail2ban"), c.path("tocsin.yaml")
     for name, text in (
-            ("jail.conf", "[DEFAULT]\nenabled = true\nlogpath = /var/log/a\n[good]\nfilter = door\naction = smtp.py[x=1]\n"
+            ("jail.conf", "[DEFAULT]\nenabled = true\nlogpath = /var/log/a\nignoreip = 192.0.2.0/33\n[good]\nfilter = door\naction = smtp.py[x=1]\n"
                           "[broken]\nmaxretry = many\nfilter = door\n[pattern]\nfilter = bad\n"),
             ("filter.d/door.conf", "[Definition]\nfailregex = ^no entry from <HOST>$\n"),
             ("filter.d/bad.conf", "[Definition]\nfailregex = (<HOST>\n")):
@@ -143,16 +143,17 @@ def jails_check(c):
         done = subprocess.run([c.binary, "check", *arguments, settings], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout, done.stderr
 
-    code, out, err = check("--json", native=native, fail2ban={"config_dir": folder})
+    code, out, err = check("--json", native=native, fail2ban={"config_dir": folder}, ignore=["10.0.0", "192.0.2.0/24"])
     told = json.loads(out)
     c.require(code == 1 and not told["ok"], "it is no error: %s %s" % (out, err))
-    for text in (folder + "/jail.conf:8: jail [broken]: maxretry:", folder + "/filter.d/bad.conf:2: failregex"):
+    for text in (folder + "/jail.conf:9: jail [broken]: maxretry:", folder + "/filter.d/bad.conf:2: failregex"):
         c.require(sum(problem.startswith(text) for problem in told["errors"]) == 1, "errors lack %s: %s" % (text, told["errors"]))
     c.require(len(told["errors"]) == 2, told["errors"])
     for text in ("begin it with ^", "action.d/smtp.py: jail [good]: it is written in Python and is not run",
-                 "jail refusing: over IPv6 it drops in silence"):
+                 "jail refusing: over IPv6 it drops in silence", "/jail.conf:4: jail [good]: ignoreip: expected an address or a network",
+                 "/jail.conf:4: jail [pattern]: ignoreip:", "jails.ignore: expected an address or a network, found \"10.0.0\""):
         c.require(sum(text in warning for warning in told["warnings"]) == 1, "warnings lack %s: %s" % (text, told["warnings"]))
-    c.require(len(told["warnings"]) == 3, told["warnings"])
+    c.require(len(told["warnings"]) == 6, told["warnings"])
     code, out, err = check(native=native, fail2ban={"config_dir": folder})
     c.require(code == 1 and "bad.conf:2: failregex" in err and "warning: " in err and "ok" not in out, "%s %s" % (out, err))
     code, out, err = check(native=native[:1])

@@ -36,6 +36,41 @@ import Testing
         #expect(try lines(log) == ["last", "new"])
     }
 
+    @Test func `stays with the old file until the new one has a line, as those who write do`() throws {
+        let directory = try ConfigurationFiles([:])
+        try directory.write("a.log", "one\n")
+        let log = FollowedLog(path: directory.path + "/a.log")
+        try log.open(.time(0, timeOf: { _ in nil }))
+        rename(directory.path + "/a.log", directory.path + "/a.log.1")
+        try directory.write("a.log", "")
+        #expect(try lines(log) == ["one"])
+        #expect(log.awaitsSuccessor)
+        try directory.append("a.log.1", "two\n")
+        #expect(try lines(log) == ["two"])
+        try directory.append("a.log.1", "three\n")
+        try directory.append("a.log", "four\n")
+        #expect(try lines(log) == ["three", "four"])
+        #expect(!log.awaitsSuccessor)
+    }
+
+    @Test(
+        arguments: [
+            ["a.log-20261128", "a.log.1", "a.log.2"], ["a.log.1", "a.log-x.log", "a.log.gz"],
+            ["a.log.2026-11-28", "a.log.9"],
+        ])
+    func `begins in the newest of those before`(names: [String]) throws {
+        let directory = try ConfigurationFiles([:])
+        for (age, name) in names.enumerated() {
+            try directory.write(name, "\(name)\n")
+            let time = timeval(tv_sec: Glibc.time(nil) - (name == names[0] ? 10 : 20 + age), tv_usec: 0)
+            #expect(utimes(directory.path + "/" + name, [time, time]) == 0)
+        }
+        try directory.write("a.log", "new\n")
+        let log = FollowedLog(path: directory.path + "/a.log")
+        try log.open(.time(0, timeOf: { _ in nil }))
+        #expect(try lines(log) == [names[0], "new"])
+    }
+
     @Test func `goes on through a truncation`() throws {
         let directory = try ConfigurationFiles([:])
         try directory.write("a.log", "one\ntwo\n")

@@ -105,7 +105,7 @@ struct JailDefinitionTests {
         }
         let configuration = try JailsConfiguration(directory: folder)
         print("\(configuration.jails.count) jails")
-        for (jail, error) in configuration.problems { Issue.record("[\(jail)] \(error)") }
+        for (jail, error, _) in configuration.problems { Issue.record("[\(jail)] \(error)") }
         #expect(configuration.jails.count > 80)
     }
 }

@@ -113,15 +113,25 @@ struct AddBanCommand: ParsableCommand {
     func run() throws {
         let seconds = try seconds()
         try BansCommand.ask("add", source) { client in
+            var refusals: [any Error] = []
             for target in targets {
                 let query = BansCommand.query([
                     ("ip", target), ("jail", jail), ("ban_time", seconds),
                     ("comment", comment.isEmpty ? "by \(SilenceArguments.user)" : comment),
                 ])
-                let answer = try client.post("/api/bans?" + query, [])
-                let ban = try JSONValue(parsing: answer.span.bytes)
-                print("\(ban["ip"]?.string ?? target) is banned until \(ban["end"]?.string ?? "somebody forgives it")")
+                do {
+                    let answer = try client.post("/api/bans?" + query, [])
+                    let ban = try JSONValue(parsing: answer.span.bytes)
+                    print(
+                        "\(ban["ip"]?.string ?? target) is banned until \(ban["end"]?.string ?? "somebody forgives it")"
+                    )
+                } catch {
+                    // One that is refused keeps none of the others out of it.
+                    if let refusal = refusals.last { Terminal.complain("tocsin bans add: \(refusal)") }
+                    refusals.append(error)
+                }
             }
+            if let refusal = refusals.last { throw refusal }
         }
     }
 }
@@ -130,7 +140,9 @@ struct AddBanCommand: ParsableCommand {
 struct RemoveBanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove", abstract: "End bans and forget what led to them.",
-        discussion: "A network ends the bans of all addresses in it.")
+        discussion:
+            "A network ends the bans of all addresses in it, an address also those of networks that hold it: native jails ban IPv6 by /64."
+    )
 
     @Argument(help: "Addresses, networks, or whatever else was banned.") var targets: [String] = []
 
@@ -141,7 +153,9 @@ struct RemoveBanCommand: ParsableCommand {
     @OptionGroup var source: ConfigurationOptions
 
     func validate() throws {
-        if targets.isEmpty != all { throw ValidationError("expected addresses, or --all") }
+        if targets.isEmpty != all || !targets.allSatisfy(BansCommand.isTarget) {
+            throw ValidationError("expected addresses, or --all")
+        }
     }
 
     func run() throws {
@@ -149,7 +163,8 @@ struct RemoveBanCommand: ParsableCommand {
             var count = 0
             for target in all ? ["*"] : targets {
                 let answer = try client.post(
-                    "/api/bans/remove?" + BansCommand.query([("ip", all ? nil : target), ("jail", jail)]), [])
+                    "/api/bans/remove?"
+                        + BansCommand.query([(all ? "all" : "ip", all ? "true" : target), ("jail", jail)]), [])
                 count += Int(try JSONValue(parsing: answer.span.bytes)["removed"]?.number ?? 0)
             }
             print(count == 1 ? "1 ban is ended" : "\(count) bans are ended")

@@ -21,6 +21,7 @@ final class JailMetrics: JailObserver {
     private let logger: Logger
     private let series = Mutex<[String: Series]>([:])
     private let problems = Mutex<[String: String]>([:])
+    private let misconfigured = Mutex(0)
     private let listener = Mutex<(@Sendable (BanChange, Double) -> Void)?>(nil)
 
     private let alerts: BanAlerts
@@ -139,6 +140,14 @@ final class JailMetrics: JailObserver {
         }
     }
 
+    /// What is wrong with the configuration of jails.
+    func configured(_ problems: [String]) {
+        for problem in problems { logger.error("jails: \(problem)") }
+        misconfigured.withLock { $0 = problems.count }
+        readiness.set(
+            "jails/configuration", problems.isEmpty ? .ok : .degraded(problems.prefix(5).joined(separator: "; ")))
+    }
+
     func troubled(_ new: [String: String]) {
         let old = problems.withLock { problems in
             defer { problems = new }
@@ -155,7 +164,7 @@ final class JailMetrics: JailObserver {
     func provide(_ statuses: @escaping @Sendable () -> [(plan: JailPlan, status: JailStatus)]) {
         metrics.provide("jails") { [self] in
             let jails = statuses()
-            let problems = self.problems.withLock(\.count)
+            let problems = self.problems.withLock(\.count) + misconfigured.withLock { $0 }
             typealias Value = ((plan: JailPlan, status: JailStatus)) -> Double?
             let families: [(name: String, help: String, value: Value)] = [
                 (

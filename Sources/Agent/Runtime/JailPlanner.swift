@@ -11,6 +11,7 @@ struct JailPlanner {
     private var problems: [String] = []
     private var warnings: [String] = []
     private var labels: LabelSet = [:]
+    private var running: [JailPlan] = []
 
     private let stateDirectory: String
 
@@ -19,10 +20,14 @@ struct JailPlanner {
         self.stateDirectory = stateDirectory
     }
 
-    /// - Parameter labels: which every alert has.
-    func plan(labels: LabelSet = [:]) -> JailsRoad.Plan {
+    /// - Parameters:
+    ///   - labels: which every alert has.
+    ///   - running: jails that run. Those of fail2ban whose files have become wrong go on as they are: a slip of the pen must not let in
+    ///     whom they have banned.
+    func plan(labels: LabelSet = [:], running: [JailPlan] = []) -> JailsRoad.Plan {
         var planner = self
         planner.labels = labels
+        planner.running = running.filter(\.comesFromFail2ban)
         planner.addNative()
         planner.addFail2ban()
         planner.addManual()
@@ -39,7 +44,7 @@ struct JailPlanner {
             do throws(JailConfigurationError) {
                 _ = try jail.makeFilter(Timestamp.now.secondsSince1970)
             } catch {
-                problems.append(error.description)
+                problems.append(Self.problem(error, jail.settings.name))
             }
         }
         return (problems, plan.warnings)
@@ -48,7 +53,11 @@ struct JailPlanner {
     private var zone: ZoneFile { section.zone ?? .utc }
 
     private mutating func addNative() {
+        warnings += IgnoreSettings.remarks(on: section.ignored).map { "jails.ignore: \($0)" }
         for jail in section.native where jail.isEnabled {
+            warnings += IgnoreSettings.remarks(on: jail.settings.ignoring.entries).map {
+                "jail \(jail.settings.name): ignore_ips: \($0)"
+            }
             var settings = jail.settings
             settings.isObserving = jail.mode.map { $0 == .observe } ?? (section.mode == .observe)
             settings.ignoring.entries += section.ignored
@@ -97,10 +106,12 @@ struct JailPlanner {
         do throws(JailConfigurationError) {
             configuration = try JailsConfiguration(directory: fail2ban.directory, only: fail2ban.jails)
         } catch {
-            problems.append(error.description)
+            problems.append(error.description + (running.isEmpty ? "" : "; its jails go on as they were"))
+            for jail in running { keep(jail) }
             return
         }
-        problems += configuration.problems.map(\.error.description)
+        // What is off may be broken.
+        for (jail, error, isEnabled) in configuration.problems where isEnabled { note(error, jail) }
         for name in fail2ban.jails ?? [] where !configuration.jails.contains(where: { $0.name == name }) {
             if configuration.problems.contains(where: { $0.jail == name }) { continue }
             problems.append("\(fail2ban.directory): expected a jail [\(name)], found none")
@@ -108,26 +119,55 @@ struct JailPlanner {
         for definition in configuration.jails where definition.isEnabled {
             do throws(JailConfigurationError) {
                 let plan = try plan(definition, fail2ban)
+                if running.contains(where: { $0.settings.name == definition.name }) {
+                    _ = try plan.makeFilter(Timestamp.now.secondsSince1970)
+                }
                 let readsFiles = plan.sources.contains { if case .files = $0 { true } else { false } }
                 add(plan, alert: section.alert, silentAfter: readsFiles ? section.silentAfter : 0)
+                if definition.filter?.failurePatterns.isEmpty == true {
+                    warnings.append(
+                        definition.places.error("filter", "there is no failregex, so that nobody is banned").description
+                    )
+                }
+                let ignored = plan.settings.ignoring.entries.dropLast(section.ignored.count)
+                for remark in IgnoreSettings.remarks(on: Array(ignored)) {
+                    warnings.append(definition.places.error("ignoreip", remark).description)
+                }
                 for action in definition.actions where action.isPython {
                     warnings.append(
                         "\(fail2ban.directory)/action.d/\(action.name): jail [\(definition.name)]: it is written in Python and is not run"
                     )
                 }
             } catch {
-                problems.append(error.description)
+                note(error, definition.name)
             }
         }
+    }
+
+    private mutating func note(_ error: JailConfigurationError, _ jail: String) {
+        guard let old = running.first(where: { $0.settings.name == jail }) else {
+            return problems.append(Self.problem(error, jail))
+        }
+        problems.append("\(error); jail [\(jail)] goes on as it was")
+        keep(old)
+    }
+
+    private mutating func keep(_ old: JailPlan) {
+        var plan = old
+        plan.settings.isObserving = (section.fail2ban?.mode ?? section.mode) == .observe
+        if plan.settings.isObserving != old.settings.isObserving { plan.fingerprint += " otherwise" }
+        jails.append(plan)
+    }
+
+    private static func problem(_ error: JailConfigurationError, _ jail: String) -> String {
+        "\(error); jail [\(jail)] does not run"
     }
 
     private func plan(
         _ definition: JailDefinition, _ fail2ban: Fail2banSection
     ) throws(JailConfigurationError) -> JailPlan {
         guard let filter = definition.filter else {
-            throw JailConfigurationError(
-                file: fail2ban.directory + "/jail.conf",
-                message: "jail [\(definition.name)]: expected a filter, found none")
+            throw definition.places.error("filter", "expected one, found none")
         }
         var settings = try JailSettings(definition)
         settings.isObserving = (fail2ban.mode ?? section.mode) == .observe
@@ -135,10 +175,8 @@ struct JailPlanner {
         var zone = zone
         if let name = definition.options["logtimezone"], !name.isEmpty {
             guard let named = TimeZones.zone(named: name) ?? ZoneFile(rule: name) else {
-                throw JailConfigurationError(
-                    file: fail2ban.directory + "/jail.conf",
-                    message:
-                        "jail [\(definition.name)]: logtimezone: expected a zone such as UTC+0200, found \"\(name)\"")
+                throw definition.places.error(
+                    "logtimezone", "expected a zone such as UTC+0200, found \"\(name)\"")
             }
             zone = named
         }
@@ -153,12 +191,14 @@ struct JailPlanner {
                 actions.append(.shell(action))
             }
         }
-        return JailPlan(
+        var plan = JailPlan(
             settings: settings, fingerprint: "\(definition) \(settings) \(fail2ban) \(section.timeZone)",
             sources: [try definition.source()],
             makeFilter: { [zone] now throws(JailConfigurationError) in
                 try Filter(filter, now: now, settings: Filter.Settings(zone: zone))
             }, actions: actions)
+        plan.comesFromFail2ban = true
+        return plan
     }
 
     /// For bans by hand; nothing else leads to one there. It enforces as soon as anything else uses the firewall.

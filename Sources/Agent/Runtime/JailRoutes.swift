@@ -5,7 +5,7 @@ import Web
 
 extension Router {
     /// `/api/jails`: how each jail is doing. `/api/bans`: the bans that hold (`jail`, `ip`); with POST it bans (`ip`, `jail`,
-    /// `ban_time` in seconds, -1 for ever, `comment`). `POST /api/bans/remove` (`ip`, `jail`) ends bans. `/api/bans/history` (`ip`, `jail`,
+    /// `ban_time` in seconds, -1 for ever, `comment`). `POST /api/bans/remove` (`ip` or `all=true`, `jail`) ends bans. `/api/bans/history` (`ip`, `jail`,
     /// `start` and `end` in milliseconds since 1970, `limit`): what happened, one JSON object per line, oldest first. `/api/bans/explain`
     /// (`ip`): what is known of somebody, as text. `/api/bans/export` (`format`, `jail`): whom the agent bans, for other programs.
     /// `/api/bans/lists`: how block lists are doing. `/api/bans/feed` (`since`): for the other hosts, signed; see `BanFeed`.
@@ -25,6 +25,7 @@ extension Router {
         on(.get, "/api/bans") { request in
             try request.expect(stateDirectory: stateDirectory)
             let (jail, target) = (request.query["jail"], request.target)
+            try await road.expect(jail: jail)
             let bans = try await road.answer { $0.bans(jail: jail, target: target) }
             let now = Timestamp.now.secondsSince1970
             return .json { json in
@@ -59,6 +60,11 @@ extension Router {
         on(.post, "/api/bans/remove") { request in
             try request.expect(stateDirectory: stateDirectory)
             let (jail, target) = (request.query["jail"], request.target)
+            // A slip of the pen must not forgive everybody.
+            guard (target != nil) != (request.query["all"] == "true") else {
+                throw HTTPError(400, "expected ip, an address or a network, or all=true")
+            }
+            try await road.expect(jail: jail)
             let count = try await road.answer { core in
                 core.unban(target, jail: jail, now: Timestamp.now.secondsSince1970)
             }
@@ -93,6 +99,7 @@ extension Router {
                 throw HTTPError(400, "format: expected one of \(known), found \"\(format)\"")
             }
             let jail = request.query["jail"]
+            try await road.expect(jail: jail)
             let document = try await Blocking.run {
                 export.document(road.store.bans(of: jail), now: Timestamp.now.secondsSince1970)
             }
@@ -128,6 +135,12 @@ extension Router {
 }
 
 extension JailsRoad {
+    /// 404 where no jail has the name: nobody is banned there, which must not be taken for the truth.
+    fileprivate func expect(jail: String?) async throws {
+        guard let jail else { return }
+        if let problem = try await answer({ $0.problem(withName: jail) }) { throw HTTPError(404, problem.description) }
+    }
+
     /// What the crew says; 503 where there is none.
     fileprivate func answer<Answer: Sendable>(
         _ body: @escaping @Sendable (CrewCore) -> Answer

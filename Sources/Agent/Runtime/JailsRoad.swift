@@ -100,8 +100,9 @@ final class JailsRoad: Sendable {
     ///
     /// - Parameter labels: which every alert has.
     func apply(_ section: JailsSection, labels: LabelSet) {
-        let plan = JailPlanner(section, stateDirectory: stateDirectory).plan(labels: labels)
-        for problem in plan.problems { logger.error("jails: \(problem)") }
+        let plan = JailPlanner(section, stateDirectory: stateDirectory).plan(
+            labels: labels, running: running.withLock { $0?.plans ?? [] })
+        observer.configured(plan.problems)
         for warning in plan.warnings { logger.warning("jails: \(warning)") }
         let alerts = plan.jails.compactMap { jail in jail.alert.map { (jail.settings.name, $0) } }
         self.alerts.apply(Dictionary(alerts, uniquingKeysWith: { first, _ in first }))
@@ -258,12 +259,12 @@ final class JailsRoad: Sendable {
     func look() {
         if let guarding = running.withLock({ $0?.guarding }) { firewalls.allow(guarding) }
         alerts.look(now: Timestamp.now.secondsSince1970)
-        let failure = store.numbers.failure
-        readiness.set("bans", failure.map { .degraded("the state of bans cannot be written: \($0)") } ?? .ok)
     }
 
-    /// What has become of lists and of other hosts, for readiness. Quick.
+    /// What has become of the state, of lists and of other hosts, for readiness. Quick.
     func tell() {
+        let failure = store.numbers.failure
+        readiness.set("bans", failure.map { .degraded("the state of bans cannot be written: \($0)") } ?? .ok)
         lists.tell()
         tellOfSharing()
     }

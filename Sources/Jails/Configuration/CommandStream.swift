@@ -12,7 +12,7 @@ package struct CommandStream {
 
     package func write(into writer: inout JSONWriter) {
         let jails = configuration.jails.filter(\.isEnabled)
-        for (_, error) in configuration.problems { put(["config-error", error.description], &writer) }
+        for (_, error, _) in configuration.problems { put(["config-error", error.description], &writer) }
         for jail in jails { write(jail, &writer) }
         for jail in jails { put(["start", jail.name], &writer) }
     }

@@ -30,11 +30,8 @@ package struct JailDefinition: Sendable, Equatable {
     package var banTime: Double
     /// All other options, interpolated: `bantime.increment`, `ignoreip` and their like.
     package var options: [String: String]
+    package let places: OptionPlaces
 
-    /// Options by which a jail replaces those of its filter.
-    private static let filterOptions = [
-        "failregex", "ignoreregex", "prefregex", "datepattern", "journalmatch", "maxlines", "usedns",
-    ]
     private static let mainOptions = [
         "enabled", "backend", "maxretry", "findtime", "bantime", "filter", "logpath", "action",
     ]
@@ -55,17 +52,22 @@ package struct JailDefinition: Sendable, Equatable {
     ) throws(JailConfigurationError) {
         var layers = configuration
         self.name = name
-        let place = layers.files.first ?? layers.stem
-        func problem(_ option: String, _ message: String) -> JailConfigurationError {
-            let value = layers.sections[name]?[option] ?? layers.defaults[option]
-            return JailConfigurationError(
-                file: value?.file ?? place, line: value?.line ?? 0, message: "jail [\(name)]: \(option): \(message)")
+        let enabled = layers.sections[name]?["enabled"]
+        let places = OptionPlaces(
+            options: layers.defaults.merging(layers.sections[name] ?? [:]) { $1 }.mapValues {
+                .init(file: $0.file, line: $0.line)
+            }, file: enabled?.file ?? layers.files.first ?? layers.stem, line: enabled?.line ?? 0,
+            prefix: "jail [\(name)]: ")
+        self.places = places
+        /// What no line is to blame for is the option's that asked for it.
+        func blaming(_ option: String, _ error: JailConfigurationError) -> JailConfigurationError {
+            error.line == 0 ? places.error(option, error.description) : error
         }
         func list(_ option: String, _ text: String) throws(JailConfigurationError) -> ParameterList {
             do {
                 return try ParameterList(text)
             } catch {
-                throw problem(option, error.message)
+                throw places.error(option, error.message)
             }
         }
         isEnabled = Self.isTrue(try layers.value(of: "enabled", in: name) ?? "false")
@@ -74,40 +76,50 @@ package struct JailDefinition: Sendable, Equatable {
         if let text = try layers.value(of: "filter", in: name), !text.isEmpty {
             var used = try list("filter", text)
             let stem = used.name.hasPrefix("/") ? used.name : directory + "/filter.d/" + used.name
-            let filterLayers = try ConfigurationLayers(stem: stem, surroundings: surroundings)
-            if !used.parameters.contains(where: { $0.name == "logtype" }),
-                filterLayers.sections["Definition"]?["logtype"] == nil
-            {
-                used.parameters.append(("logtype", backend.hasPrefix("systemd") ? "journal" : "file"))
+            let options: DefinitionOptions
+            var definition: FilterDefinition
+            do throws(JailConfigurationError) {
+                let filterLayers = try ConfigurationLayers(stem: stem, surroundings: surroundings)
+                if !used.parameters.contains(where: { $0.name == "logtype" }),
+                    filterLayers.sections["Definition"]?["logtype"] == nil
+                {
+                    used.parameters.append(("logtype", backend.hasPrefix("systemd") ? "journal" : "file"))
+                }
+                options = try DefinitionOptions(filterLayers, parameters: used.parameters)
+                definition = try FilterDefinition(name: used.name, options: options)
+            } catch {
+                throw blaming("filter", error)
             }
-            let options = try DefinitionOptions(filterLayers, parameters: used.parameters)
-            var definition = try FilterDefinition(name: used.name, options: options)
             // `failregex = %(known/failregex)s` in a jail is about its filter's.
-            for option in Set(Self.filterOptions).union(options.ownNames) where known.contains(option) {
+            for option in Set(FilterDefinition.options).union(options.ownNames) where known.contains(option) {
                 guard let value = try options.value(of: option) else { continue }
                 layers.set(
                     "known/" + option, in: name,
                     to: .init(text: value.replacing(each: "%", by: "%%"), file: stem + ".conf", line: 0))
             }
             var replaced: [String: String] = [:]
-            for option in Self.filterOptions
+            for option in FilterDefinition.options
             where layers.sections[name]?[option] != nil || layers.defaults[option] != nil {
                 replaced[option] = try layers.value(of: option, in: name)
             }
-            try definition.replace(replaced)
+            try definition.replace(replaced, places)
             filter = definition
         }
         var jailOptions: [String: String] = [:]
-        for option in Self.filterOptions + Self.otherOptions + Self.mainOptions
+        for option in FilterDefinition.options + Self.otherOptions + Self.mainOptions
         where !Self.ownOptions.contains(option) {
             jailOptions[option] = try layers.value(of: option, in: name)
         }
         actions = []
         for entry in ParameterList.entries(try layers.value(of: "action", in: name) ?? "") {
-            actions.append(
-                try ActionDefinition(
-                    try list("action", entry), jail: name, jailOptions: jailOptions, directory: directory,
-                    surroundings: surroundings))
+            let used = try list("action", entry)
+            do throws(JailConfigurationError) {
+                actions.append(
+                    try ActionDefinition(
+                        used, jail: name, jailOptions: jailOptions, directory: directory, surroundings: surroundings))
+            } catch {
+                throw blaming("action", error)
+            }
         }
         logPaths = []
         for line in (try layers.value(of: "logpath", in: name) ?? "").lines.map(\.trimmed) where !line.isEmpty {
@@ -117,13 +129,13 @@ package struct JailDefinition: Sendable, Equatable {
         }
         let retries = try layers.value(of: "maxretry", in: name) ?? "3"
         guard let number = Int(retries.trimmed), number > 0 else {
-            throw problem("maxretry", "expected a number above 0, found \"\(retries)\"")
+            throw places.error("maxretry", "expected a number above 0, found \"\(retries)\"")
         }
         maximumRetries = number
         func seconds(_ option: String) throws(JailConfigurationError) -> Double {
             let text = try layers.value(of: option, in: name) ?? "10m"
             guard let value = TimeText.seconds(text) else {
-                throw problem(option, "expected a time such as 10m or 1d12h, found \"\(text)\"")
+                throw places.error(option, "expected a time such as 10m or 1d12h, found \"\(text)\"")
             }
             return value
         }
@@ -147,11 +159,13 @@ package struct JailDefinition: Sendable, Equatable {
         do {
             backend = try ParameterList(self.backend)
         } catch {
-            throw JailConfigurationError(
-                file: "jail.conf", line: 0, message: "jail [\(name)]: backend: \(error.message)")
+            throw places.error("backend", error.message)
         }
         guard backend.name == "systemd" else {
             let encoding = try self.encoding()
+            guard !logPaths.isEmpty else {
+                throw places.error("logpath", "expected the logs to read, found none")
+            }
             return .files(
                 logPaths.map { path in
                     var path = path
@@ -160,9 +174,14 @@ package struct JailDefinition: Sendable, Equatable {
                 })
         }
         func parameter(_ name: String) -> String { backend.parameters.last { $0.name == name }?.value ?? "" }
+        let match = (filter?.journalMatches ?? []).joined(separator: "\n")
+        do throws(JournalMatchError) {
+            _ = try JournalMatcher(match)
+        } catch {
+            throw (filter?.places ?? places).error("journalmatch", error.description)
+        }
         return .journal(
-            JournalPlace(directory: parameter("journalpath"), namespace: parameter("namespace")),
-            match: (filter?.journalMatches ?? []).joined(separator: "\n"))
+            JournalPlace(directory: parameter("journalpath"), namespace: parameter("namespace")), match: match)
     }
 
     /// `logencoding`, of which `auto`, as UTF-8 is what hosts have, and UTF-8 are empty.
@@ -173,11 +192,9 @@ package struct JailDefinition: Sendable, Equatable {
             let transcoder = try Transcoder(encoding: name)
             if transcoder.unitSize == 1 { return transcoder.isIdentity ? "" : name }
         } catch {}
-        throw JailConfigurationError(
-            file: "jail.conf", line: 0,
-            message:
-                "jail [\(self.name)]: logencoding: expected auto, utf-8, latin-1 or another encoding with ASCII in it that iconv knows, found \"\(name)\""
-        )
+        throw places.error(
+            "logencoding",
+            "expected auto, utf-8, latin-1 or another encoding with ASCII in it that iconv knows, found \"\(name)\"")
     }
 
     /// Python's spellings of true.
@@ -189,7 +206,7 @@ package struct JailsConfiguration: Sendable {
     /// In the order of the files.
     package private(set) var jails: [JailDefinition] = []
     /// What is wrong, jail by jail; the others stand.
-    package private(set) var problems: [(jail: String, error: JailConfigurationError)] = []
+    package private(set) var problems: [(jail: String, error: JailConfigurationError, isEnabled: Bool)] = []
 
     /// Reads `directory/jail.conf`, `jail.d` and `jail.local`. Throws where one of these cannot be read at all.
     ///
@@ -216,7 +233,8 @@ package struct JailsConfiguration: Sendable {
                 jails.append(
                     try JailDefinition(name, layers, known: known, directory: directory, surroundings: surroundings))
             } catch {
-                problems.append((name, error))
+                let enabled = (try? layers.value(of: "enabled", in: name)) ?? "false"
+                problems.append((name, error, JailDefinition.isTrue(enabled)))
             }
         }
     }

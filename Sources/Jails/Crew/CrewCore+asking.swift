@@ -19,9 +19,17 @@ extension CrewCore {
             status.evictedFailing = UInt64(clamping: counts.evictedTargets)
             status.evictedBans = UInt64(clamping: counts.evictedBans)
             status.problems =
-                problems.filter { $0.key.hasPrefix("jail \(status.name)") }.sorted { $0.key < $1.key }.map(\.value)
+                problems.filter { ($0.key + " ").hasPrefix("jail \(status.name) ") }.sorted { $0.key < $1.key }.map(
+                    \.value)
             return (member.plan, status)
         }
+    }
+
+    /// Where no jail has that name.
+    package func problem(withName jail: String) -> BanActionError? {
+        let names = members.map(\.plan.settings.name)
+        if names.contains(jail) { return nil }
+        return BanActionError("no jail is named \"\(jail)\"; there are: \(names.joined(separator: ", "))")
     }
 
     private func indices(_ jail: String?) -> [Int] {
@@ -46,8 +54,7 @@ extension CrewCore {
         _ target: BanTarget, jail: String, duration: Double?, origin: Ban.Origin, now: Double
     ) -> Result<Ban, BanActionError> {
         guard let index = indices(jail).first else {
-            let known = members.map(\.plan.settings.name).joined(separator: ", ")
-            return .failure(BanActionError("no jail is named \"\(jail)\"; there are: \(known)"))
+            return .failure(problem(withName: jail) ?? BanActionError("no jail runs"))
         }
         if members[index].plan.settings.isObserving {
             return .failure(
@@ -103,6 +110,8 @@ extension CrewCore {
         }
     }
 
+    private static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
     /// What is known of somebody, for people, a line each.
     package func explanation(of target: BanTarget, now: Double) -> [String] {
         var lines: [String] = []
@@ -117,13 +126,13 @@ extension CrewCore {
                 let whom = ban.target == target ? "" : " with \(ban.target)"
                 let time = ban.duration < 0 ? "for ever" : "for another \(Int(max(0, ban.remaining(at: now)))) s"
                 lines.append(
-                    "[\(name)] \(verb)\(whom) \(time), the \(ban.count). time, after \(ban.failures) failures, by \(ban.origin)"
+                    "[\(name)] \(verb)\(whom) \(time), ban number \(ban.count), after \(Self.counted(ban.failures, "failure")), by \(ban.origin)"
                 )
                 for match in ban.matches { lines.append("[\(name)]   \(match)") }
             }
             if let ticket = jail.failures[target.scoped(member.plan.settings.scope)] {
                 lines.append(
-                    "[\(name)] \(ticket.failures) failures, which count as \(ticket.retries) of \(member.plan.settings.maximumRetries)"
+                    "[\(name)] \(Self.counted(ticket.failures, "failure")), which count as \(ticket.retries) of \(member.plan.settings.maximumRetries)"
                 )
                 for match in ticket.matches { lines.append("[\(name)]   \(match)") }
             }
@@ -133,7 +142,7 @@ extension CrewCore {
                 lines.append("[\(name)] ignores it: \(reason.rawValue)")
             }
             if let record = surroundings.store.record(of: target, in: name) {
-                lines.append("[\(name)] has banned it \(record.count) times")
+                lines.append("[\(name)] has banned it \(Self.counted(record.count, "time"))")
             }
         }
         if lines.isEmpty { lines.append("nothing is known of \(target)") }

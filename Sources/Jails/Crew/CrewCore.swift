@@ -30,7 +30,8 @@ package final class CrewCore {
     private var recidives: [Int] = []
     /// Whose failures before a time are forgiven: they are read again at a start.
     private var forgiven: [BanTarget: Double] = [:]
-    private var shownProblems: [String: String] = [:]
+    /// None yet at the start: what was wrong before a reload must go.
+    private var shownProblems: [String: String]?
     private var nextCommit = Timestamp(nanoseconds: 0)
     /// Which hosts want somebody banned in the jail of other hosts' bans, since this start.
     var wishes: [BanTarget: Set<String>] = [:]
@@ -107,7 +108,10 @@ package final class CrewCore {
         readForgiven(now)
         do throws(SourceError) {
             reader = try JailReader(
-                members.map { .init(sources: $0.plan.sources, findTime: $0.plan.settings.findTime) },
+                members.map {
+                    .init(
+                        name: $0.plan.settings.name, sources: $0.plan.sources, findTime: $0.plan.settings.findTime)
+                },
                 streams: surroundings.streams, wake: [stop.descriptor, bell.descriptor], time: now,
                 timeOf: { [unowned self] number, line in
                     set(number)?.time(of: line, now: Timestamp.now.secondsSince1970)

@@ -15,6 +15,8 @@ package struct JailPlan: Sendable {
     package var alert: LabelSet?
     /// Seconds without a line after which something is wrong; nil for never.
     package var silentAfter: Double?
+    /// It is one of fail2ban's files, which are no part of the agent's configuration file.
+    package var comesFromFail2ban = false
 
     package init(
         settings: JailSettings, fingerprint: String, sources: [JailSource],

@@ -71,8 +71,7 @@ package final class Filter: LineFilter {
                 do {
                     patterns.append(try FailurePattern(text, usesDNS: usesDNS, isMultiline: isMultiline))
                 } catch {
-                    throw JailConfigurationError(
-                        file: definition.path, line: definition.failureLine, message: "\(option): \(error)")
+                    throw definition.places.error(option, "\(error)")
                 }
             }
             return patterns
@@ -82,10 +81,9 @@ package final class Filter: LineFilter {
         ignorePatterns = try compile(definition.ignorePatterns, "ignoreregex")
         prefixPattern = prefix
         for pattern in failurePatterns where !pattern.hasIdentity && prefix?.hasIdentity != true {
-            throw JailConfigurationError(
-                file: definition.path, line: definition.failureLine,
-                message:
-                    "failregex: expected <HOST>, <ADDR>, <F-ID> or another group that says who, in \"\(pattern.text)\"")
+            throw definition.places.error(
+                "failregex",
+                "expected <HOST>, <ADDR>, <F-ID> or another group that says who, in \"\(pattern.text)\"")
         }
         let year = max(CalendarTime(seconds: Int64(min(max(now, 0), 2.5e11))).year + 3, settings.latestYear)
         do {
@@ -93,8 +91,7 @@ package final class Filter: LineFilter {
                 try DateTemplates.make(definition.datePatterns, decades: 0...min(max(0, (year - 2000) / 10), 9)),
                 zone: settings.zone)
         } catch {
-            throw JailConfigurationError(
-                file: definition.path, line: definition.failureLine, message: "datepattern: \(error)")
+            throw definition.places.error("datepattern", "\(error)")
         }
         prefilter = LiteralPrefilter(failurePatterns.map(\.literals))
         ignoresFirst = ignorePatterns.count < failurePatterns.count - 2

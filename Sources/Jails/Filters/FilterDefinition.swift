@@ -14,8 +14,7 @@ package struct FilterDefinition: Sendable, Equatable {
     /// Lines of `journalctl`'s matches.
     package var journalMatches: [String]
     package var usesDNS: String?
-    /// Where `failregex` stands.
-    package var failureLine = 0
+    package var places: OptionPlaces
     /// For how many failures each pattern counts; those beyond the end count for one.
     package var weights: [Int] = []
     /// A date is cut out of a line even where the line's source knows the time.
@@ -43,6 +42,7 @@ package struct FilterDefinition: Sendable, Equatable {
     ) {
         self.name = name
         self.path = path
+        places = OptionPlaces(file: path)
         self.failurePatterns = failurePatterns
         self.ignorePatterns = ignorePatterns
         self.datePatterns = datePatterns
@@ -69,30 +69,34 @@ package struct FilterDefinition: Sendable, Equatable {
         let prefix = try options.value(of: "prefregex") ?? ""
         prefixPattern = prefix.isEmpty ? nil : prefix
         usesDNS = try options.value(of: "usedns")
-        let origin = options.origin(of: "failregex")
-        path = origin.file
-        failureLine = origin.line
-        if let text = try options.value(of: "maxlines"), !text.isEmpty {
-            let place = options.origin(of: "maxlines")
-            maximumLines = try Self.lines(text, place.file, place.line)
+        path = options.origin(of: "failregex").file
+        places = OptionPlaces(file: path)
+        for option in Self.options {
+            let origin = options.origin(of: option)
+            places.options[option] = .init(file: origin.file, line: origin.line)
         }
+        if let text = try options.value(of: "maxlines"), !text.isEmpty { maximumLines = try lines(text) }
         guard failurePatterns.count + ignorePatterns.count <= Self.mostPatterns else {
-            throw JailConfigurationError(
-                file: path, line: failureLine, message: "more than \(Self.mostPatterns) patterns")
+            throw places.error("failregex", "more than \(Self.mostPatterns) patterns")
         }
     }
 
-    private static func lines(_ text: String, _ file: String, _ line: Int) throws(JailConfigurationError) -> Int {
-        guard let number = Int(text.trimmed), (1...mostLines).contains(number) else {
-            throw JailConfigurationError(
-                file: file, line: line,
-                message: "maxlines: expected a number from 1 to \(mostLines), found \"\(text.prefix(40))\"")
+    /// Options by which a jail replaces those of its filter.
+    static let options = [
+        "failregex", "ignoreregex", "prefregex", "datepattern", "journalmatch", "maxlines", "usedns",
+    ]
+
+    private func lines(_ text: String) throws(JailConfigurationError) -> Int {
+        guard let number = Int(text.trimmed), (1...Self.mostLines).contains(number) else {
+            throw places.error(
+                "maxlines", "expected a number from 1 to \(Self.mostLines), found \"\(text.prefix(40))\"")
         }
         return number
     }
 
     /// Takes what a jail sets itself, by the names of the filter's options.
-    mutating func replace(_ options: [String: String]) throws(JailConfigurationError) {
+    mutating func replace(_ options: [String: String], _ jail: OptionPlaces) throws(JailConfigurationError) {
+        for option in options.keys { places.options[option] = jail.options[option] }
         func list(_ option: String) -> [String]? { options[option]?.lines.filter { !$0.isEmpty } }
         failurePatterns = list("failregex") ?? failurePatterns
         ignorePatterns = list("ignoreregex") ?? ignorePatterns
@@ -100,6 +104,6 @@ package struct FilterDefinition: Sendable, Equatable {
         journalMatches = list("journalmatch") ?? journalMatches
         if let prefix = options["prefregex"] { prefixPattern = prefix.isEmpty ? nil : prefix }
         usesDNS = options["usedns"] ?? usesDNS
-        if let text = options["maxlines"], !text.isEmpty { maximumLines = try Self.lines(text, path, 0) }
+        if let text = options["maxlines"], !text.isEmpty { maximumLines = try lines(text) }
     }
 }

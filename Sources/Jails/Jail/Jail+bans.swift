@@ -158,12 +158,18 @@ extension Jail {
         return events
     }
 
-    /// Lifts the ban of a target, and those of all that lie within a network. They are forgiven: their history in this jail goes, and so do
-    /// their failures.
+    /// Lifts the ban of a target, those of networks around it, as nothing less lets it in, and those of all that lie within a network. They
+    /// are forgiven: their history in this jail goes, and so do their failures.
     package func unban(_ target: BanTarget) -> [JailEvent] {
-        _ = failures.remove(target)
-        surroundings.history.remove(target, in: settings.name)
-        var lifted = bans.remove(target).map { [$0] } ?? []
+        for whom in Set([target, target.scoped(settings.scope)]) {
+            _ = failures.remove(whom)
+            surroundings.history.remove(whom, in: settings.name)
+        }
+        var lifted: [Ban] = []
+        while let holding = banHolding(target), let ban = bans.remove(holding.target) {
+            surroundings.history.remove(ban.target, in: settings.name)
+            lifted.append(ban)
+        }
         if let network = target.network, !network.isAddress {
             for ban in bans.all where ban.target.network.map(network.contains) ?? false {
                 if let ban = bans.remove(ban.target) { lifted.append(ban) }

@@ -1,11 +1,10 @@
 extension JailSettings {
     /// The options of a jail of `jail.conf`. Throws with the jail's name and the option at fault.
     package init(_ definition: JailDefinition) throws(JailConfigurationError) {
-        let place = definition.filter?.path ?? "jail.conf"
         do throws(ParameterError) {
             try self.init(options: definition)
         } catch {
-            throw JailConfigurationError(file: place, message: "jail [\(definition.name)]: \(error.message)")
+            throw definition.places.error(naming: error.message)
         }
     }
 
@@ -30,7 +29,13 @@ extension JailSettings {
         ignoring.entries = (options["ignoreip"] ?? "").utf8.split { $0 == 0x2c || ASCII.isSpace($0) }.map { String($0) }
         ignoring.command = options["ignorecommand"]
         ignoring.cache = options["ignorecache"]
-        if let cache = ignoring.cache { _ = try IgnoreCache.parse(cache) }
+        if let cache = ignoring.cache {
+            do throws(ParameterError) {
+                _ = try IgnoreCache.parse(cache)
+            } catch {
+                throw ParameterError(message: "ignorecache: \(error.message)")
+            }
+        }
         usesDNS = try options["usedns"].map { text throws(ParameterError) in try NameUse(text) } ?? .warn
         // What closes ports is the first action that is told which; without one, the jail's own option.
         let action = definition.actions.first { $0.parameters["port"] != nil }

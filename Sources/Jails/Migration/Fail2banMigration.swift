@@ -27,10 +27,9 @@ package struct Fail2banMigration: Sendable {
         let configuration = try JailsConfiguration(directory: directory)
         let server = serverSettings()
         let jails = configuration.jails.filter(\.isEnabled)
-        for (jail, error) in configuration.problems {
-            // What is off may be broken.
-            let text = (try? layers.value(of: "enabled", in: jail)) ?? ""
-            if JailDefinition.isTrue(text) { notes.append("\(error); jail [\(jail)] does not run") }
+        // What is off may be broken.
+        for (jail, error, isEnabled) in configuration.problems where isEnabled {
+            notes.append("\(error); jail [\(jail)] does not run")
         }
         var lines: [String] = []
         var equivalents: [String] = []
@@ -107,8 +106,10 @@ package struct Fail2banMigration: Sendable {
     /// What a jail does, for people; notes of what is different.
     private mutating func about(_ jail: JailDefinition) -> [String] {
         var parts: [String] = []
+        let ignored: [String]
         do throws(JailConfigurationError) {
             let settings = try JailSettings(jail)
+            ignored = settings.ignoring.entries
             if let filter = jail.filter { _ = try Filter(filter, now: now) }
             switch try jail.source() {
             case .bans:
@@ -128,11 +129,10 @@ package struct Fail2banMigration: Sendable {
             return []
         }
         parts += actions(jail)
-        if let encoding = jail.options["logencoding"]?.trimmed.lowercasedASCII,
-            !["", "auto", "utf-8", "utf8", "ascii"].contains(encoding)
-        {
-            note(jail, "logencoding", "\(encoding) is not converted: the log is read as UTF-8")
+        if jail.filter?.failurePatterns.isEmpty == true {
+            note(jail, "filter", "there is no failregex, so that nobody is banned")
         }
+        for remark in IgnoreSettings.remarks(on: ignored) { note(jail, "ignoreip", remark) }
         return ["[\(jail.name)] " + parts.joined(separator: "; ")]
     }
 

@@ -14,6 +14,8 @@ final class FollowedLog {
     var isDue = true
     /// The watch of the open file.
     var watch: Int32 = -1
+    /// There is a new file of that name, empty so far; this is the old one, to which lines may still be written.
+    private(set) var awaitsSuccessor = false
 
     private var descriptor: Int32 = -1
     private var identity: FileIdentity?
@@ -68,15 +70,30 @@ final class FollowedLog {
 
     /// Begins in the file before, where that was written to since `time`. At its end the one of our name follows.
     private func openRotated(_ time: Double, _ timeOf: (RawSpan) -> Double?) {
-        guard let old = try? FileStatus.of(path: path + ".1"), old.isRegular, Double(old.modified) / 1e9 >= time else {
-            return
-        }
-        let rotated = Glibc.open(path + ".1", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard let (name, old) = newestRotated(), Double(old.modified) / 1e9 >= time else { return }
+        let rotated = Glibc.open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard rotated >= 0 else { return }
         close(descriptor)
         descriptor = rotated
         identity = old.identity
         next = seek(time, old.size, timeOf)
+    }
+
+    /// `auth.log.1`, `auth.log-20261128`; not what is compressed.
+    private func newestRotated() -> (path: String, status: FileStatus)? {
+        guard let slash = path.utf8.lastIndex(of: 0x2f) else { return nil }
+        let (directory, base) = (String(path[...slash]), String(path[path.utf8.index(after: slash)...]))
+        var newest: (path: String, status: FileStatus)?
+        for name in ConfigurationLayers.names(in: directory) where name.hasPrefix(base) {
+            let ending = name.utf8.dropFirst(base.utf8.count)
+            guard ending.first == 0x2e || ending.first == 0x2d,
+                ending.allSatisfy({ ASCII.isDigit($0) || $0 == 0x2e || $0 == 0x2d }),
+                let status = try? FileStatus.of(path: directory + name), status.isRegular,
+                status.modified > newest?.status.modified ?? .min
+            else { continue }
+            newest = (directory + name, status)
+        }
+        return newest
     }
 
     private func open() throws(FileError) {
@@ -169,6 +186,11 @@ final class FollowedLog {
             throw error
         }
         guard named.identity != identity, named.isRegular else { return false }
+        // logrotate makes the new one before it tells whoever writes.
+        awaitsSuccessor = named.size == 0
+        if awaitsSuccessor { return false }
+        // The last to the old one came before the first to the new one.
+        if try FileStatus.of(descriptor: descriptor, path: path).size > next { return true }
         // Its last line will not get its end any more.
         if !rest.isEmpty, !isSkipping { give(rest.bytes, body) }
         forget()

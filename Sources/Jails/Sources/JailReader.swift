@@ -7,6 +7,8 @@ import Telemetry
 final class JailReader {
     /// What one jail reads.
     struct Want {
+        /// The jail's name, for what is wrong.
+        var name: String
         var sources: [JailSource]
         /// Seconds that it looks back at a start. Counts are not kept over a restart, so what they were made of is read again.
         var findTime: Double
@@ -102,7 +104,7 @@ final class JailReader {
                     }
                 }
             }
-            let key = "logs of jail \(jail)"
+            let key = "jail \(want.name) logs"
             problems[key] =
                 count > 0
                 ? nil
@@ -188,7 +190,7 @@ final class JailReader {
                     sets.append(number(of: LineSet(jails: jails)))
                     reach = max(reach, jails.map { wants[$0].findTime }.max() ?? 0)
                 } catch {
-                    problems["journalmatch of jail \(jails[0])"] = error.description
+                    for jail in jails { problems["jail \(wants[jail].name) journalmatch"] = error.description }
                 }
             }
             guard !matchers.isEmpty else { continue }
@@ -280,6 +282,10 @@ final class JailReader {
                 let isLive = log.isLive
                 guard try log.read({ body(set, $0, nil, isLive) }) else {
                     if log.watch < 0 { watch(log) }
+                    if log.awaitsSuccessor {
+                        let new = watcher.watchFile(log.path)
+                        if new >= 0 { paths[new] = log.path }
+                    }
                     problems[log.path] = nil
                     return false
                 }

@@ -307,7 +307,8 @@ package final class BanStore: BanHistory {
             }
             do throws(SystemError) {
                 let start: UInt64
-                if !isOverfull, disk.state.takes(records.count) {
+                // After a failure all is written anew: that nothing was to be written is no success.
+                if !isOverfull, disk.failure == nil, disk.state.takes(records.count) {
                     guard !records.isEmpty else { return try write(events, &disk) }
                     start = try disk.state.append(records.span.bytes, durably: isUrgent)
                 } else {

@@ -3,7 +3,7 @@ import Bytes
 /// What a filter made of a log, as `fail2ban-regex` tells it.
 package struct FilterReport: Sendable {
     package private(set) var lines = 0
-    /// Lines with a failure of somebody.
+    /// Lines with a failure, also of somebody whom only a later line of the session names.
     package private(set) var matched = 0
     /// Lines that `ignoreregex` matched, or that only tell about a session.
     package private(set) var ignored = 0
@@ -19,12 +19,13 @@ package struct FilterReport: Sendable {
 
     /// Takes one line through the filter.
     package mutating func take(_ line: RawSpan, _ filter: any LineFilter, now: Double) {
+        if line.isEmpty { return }
         lines += 1
         var isMatched = false
         filter.read(line, time: nil, now: now) { failure in
-            guard failure.id != nil, !failure.isNoFail else { return }
+            guard !failure.isNoFail else { return }
             isMatched = true
-            if failures.count < Self.mostFailures { failures.append(failure) }
+            if failure.id != nil, failures.count < Self.mostFailures { failures.append(failure) }
         }
         if isMatched {
             matched += 1

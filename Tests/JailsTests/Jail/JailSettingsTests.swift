@@ -13,7 +13,7 @@ struct JailSettingsTests {
             "action.d/mail.conf": "[Definition]\nactionban = mail <ip>\n",
         ])
         let configuration = try JailsConfiguration(directory: files.path)
-        for (_, error) in configuration.problems { throw error }
+        for (_, error, _) in configuration.problems { throw error }
         return try JailSettings(try #require(configuration.jails.first))
     }
 

@@ -199,6 +199,21 @@ struct JailTests {
         #expect(scene.fail("2001:db8:9:3::1", at: 1003).bans.last?.target == "2001:db8:9::/48")
     }
 
+    @Test("who is forgiven is let in, though it is a network around it that is banned and counted")
+    func forgivenWithNetwork() throws {
+        let scene = try JailScene {
+            $0.maximumRetries = 2
+            $0.scope.ipv6Bits = 64
+        }
+        #expect(scene.fail("2001:db8:7::1", at: 1000, 1000).bans.map(\.target) == ["2001:db8:7::/64"])
+        #expect(scene.fail("2001:db8:8::1", at: 1000).bans.isEmpty)
+        #expect(scene.jail.ban("192.0.2.0/24", now: 1000, origin: .manual("")).bans.count == 1)
+        #expect(scene.jail.unban("2001:db8:7::abcd").count == 1 && scene.jail.banHolding("2001:db8:7::1") == nil)
+        #expect(scene.history.record(of: "2001:db8:7::/64", in: "sshd") == nil)
+        #expect(scene.jail.unban("2001:db8:8::9").isEmpty && scene.fail("2001:db8:8::1", at: 1001).bans.isEmpty)
+        #expect(scene.jail.unban("192.0.2.7").count == 1 && scene.jail.counts.banned == 0)
+    }
+
     @Test("a ban elsewhere counts where repeated offenders are counted, but not one's own nor a restored one")
     func recidive() throws {
         let scene = try JailScene(name: "recidive") { $0.maximumRetries = 2 }
