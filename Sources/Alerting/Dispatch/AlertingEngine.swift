@@ -106,7 +106,7 @@ package struct AlertingEngine: Sendable {
     }
 
     /// Takes alerts; `updatedAt` of each says when it came.
-    package mutating func receive(_ alerts: [TrackedAlert], at now: Int64) {
+    package mutating func receive(_ alerts: some Sequence<TrackedAlert>, at now: Int64) {
         // An alert that ended and comes again is another one to whoever knew of the first.
         releaseResolved(at: now)
         defer { releaseResolved(at: now) }
@@ -132,8 +132,8 @@ package struct AlertingEngine: Sendable {
         }
     }
 
-    /// Looks at whatever is due.
-    package mutating func advance(to now: Int64) {
+    /// Looks at whatever is due, at so many groups at most: at others when it is called again.
+    package mutating func advance(to now: Int64, atMost limit: Int = .max) {
         releaseResolved(at: now)
         for (id, group) in groups {
             // A clock that was set back would have everybody wait.
@@ -143,11 +143,10 @@ package struct AlertingEngine: Sendable {
         }
         settleFlaps(at: now)
         let due = groups.filter { $0.value.wake <= now }
-        for (id, _) in due.sorted(by: {
+        let order = due.sorted {
             ($0.value.wake, $0.value.route, $0.value.key) < ($1.value.wake, $1.value.route, $1.value.key)
-        }) {
-            flush(id, at: now)
         }
+        for (id, _) in order.prefix(limit) { flush(id, at: now) }
         if nextCollection <= now {
             collect(at: now)
             nextCollection = now + Self.collectionInterval
