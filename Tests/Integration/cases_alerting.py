@@ -114,6 +114,11 @@ def alerting_kills(c):
         c.require(post(agent, part) == 200, "alerts were not taken")
         time.sleep(chooser.uniform(0.2, 1.5))
         agent.kill()
+        # What was in flight is still to be read here: it came before this kill, not after it.
+        seen = -1
+        while seen < len(webhook.taken):
+            seen = len(webhook.taken)
+            time.sleep(0.2)
         ends.append(time.monotonic())
         begun(c, agent.start())
     c.eventually(lambda: {name for name, _ in webhook.told("firing")} == set(names), 60, "alerts were lost")

@@ -25,10 +25,9 @@ package final class AlertDispatcher: AlertSink {
     package let trouble: [String]
     /// Seconds after which the clock is looked at again, in case somebody set it.
     private static let longestSleep = 60.0
-    /// What is made of so many alerts, or of so many groups, is written and let go of before the next: a storm of them costs
-    /// the memory that it is kept in, and little more.
+    /// What is made of so many alerts is written and let go of before the next: a storm of them costs the memory that it is
+    /// kept in, and little more.
     private static let alertsPerStep = 128
-    private static let groupsPerStep = 32
     /// Changes after which the next calm is worth the trouble of giving back what the heap holds, and seconds without any
     /// that make a calm.
     private static let storm = 1_000
@@ -156,7 +155,7 @@ package final class AlertDispatcher: AlertSink {
                 state.inbox = []
                 state.hasChanged = false
                 for alerts in notices { receive(alerts.map { TrackedAlert($0, at: now) }, &state, at: now) }
-                state.engine.advance(to: now, atMost: Self.groupsPerStep)
+                state.engine.advance(to: now)
                 carryOut(&state)
                 return (Double(state.engine.nextWake - now) / 1000, state.changes >= Self.storm)
             }

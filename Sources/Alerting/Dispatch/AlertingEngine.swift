@@ -132,8 +132,8 @@ package struct AlertingEngine: Sendable {
         }
     }
 
-    /// Looks at whatever is due, at so many groups at most: at others when it is called again.
-    package mutating func advance(to now: Int64, atMost limit: Int = .max) {
+    /// Looks at whatever is due.
+    package mutating func advance(to now: Int64) {
         releaseResolved(at: now)
         for (id, group) in groups {
             // A clock that was set back would have everybody wait.
@@ -143,10 +143,11 @@ package struct AlertingEngine: Sendable {
         }
         settleFlaps(at: now)
         let due = groups.filter { $0.value.wake <= now }
-        let order = due.sorted {
+        for (id, _) in due.sorted(by: {
             ($0.value.wake, $0.value.route, $0.value.key) < ($1.value.wake, $1.value.route, $1.value.key)
+        }) {
+            flush(id, at: now)
         }
-        for (id, _) in order.prefix(limit) { flush(id, at: now) }
         if nextCollection <= now {
             collect(at: now)
             nextCollection = now + Self.collectionInterval
