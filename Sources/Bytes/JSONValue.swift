@@ -15,13 +15,28 @@ package indirect enum JSONValue: Sendable, Equatable {
 
     /// Reads a whole document of at most `limit` bytes, nested at most `JSONScanner.maximumDepth` deep.
     package init(parsing json: RawSpan, limit: Int = 16 << 20) throws(JSONError) {
-        guard json.byteCount <= limit else {
-            throw JSONError(description: "JSON of \(json.byteCount) bytes; at most \(limit) are read")
-        }
+        try Self.expect(json, limit)
         var reader = Reader()
         self = try reader.value(json, depth: 0)
-        guard JSONScanner.next(json, &reader.offset) == nil else {
-            throw JSONError(description: "expected the end of the JSON at byte \(reader.offset)")
+        try reader.end(json)
+    }
+
+    /// Reads a document as `init(parsing:)` does, and hands out the elements of an array one after the other instead of
+    /// keeping them. False for a document that is no array. What is wrong behind an element is found after it was handed out.
+    package static func forEachElement(
+        of json: RawSpan, limit: Int = 16 << 20, _ take: (JSONValue) -> Void
+    ) throws(JSONError) -> Bool {
+        try expect(json, limit)
+        var reader = Reader()
+        let isArray = JSONScanner.next(json, &reader.offset) == 0x5b
+        if isArray { try reader.elements(json, depth: 0, take) } else { _ = try reader.value(json, depth: 0) }
+        try reader.end(json)
+        return isArray
+    }
+
+    private static func expect(_ json: RawSpan, _ limit: Int) throws(JSONError) {
+        guard json.byteCount <= limit else {
+            throw JSONError(description: "JSON of \(json.byteCount) bytes; at most \(limit) are read")
         }
     }
 
@@ -79,12 +94,22 @@ private struct Reader: ~Copyable {
     }
 
     private mutating func array(_ json: RawSpan, depth: Int) throws(JSONError) -> JSONValue {
-        try open(depth)
         var elements: [JSONValue] = []
-        if JSONScanner.take(0x5d, json, &offset) { return .array(elements) }
-        repeat { elements.append(try value(json, depth: depth + 1)) } while JSONScanner.take(0x2c, json, &offset)
-        guard JSONScanner.take(0x5d, json, &offset) else { throw expected("',' or ']'") }
+        try self.elements(json, depth: depth) { elements.append($0) }
         return .array(elements)
+    }
+
+    mutating func elements(_ json: RawSpan, depth: Int, _ take: (JSONValue) -> Void) throws(JSONError) {
+        try open(depth)
+        if JSONScanner.take(0x5d, json, &offset) { return }
+        repeat { take(try value(json, depth: depth + 1)) } while JSONScanner.take(0x2c, json, &offset)
+        guard JSONScanner.take(0x5d, json, &offset) else { throw expected("',' or ']'") }
+    }
+
+    mutating func end(_ json: RawSpan) throws(JSONError) {
+        guard JSONScanner.next(json, &offset) == nil else {
+            throw JSONError(description: "expected the end of the JSON at byte \(offset)")
+        }
     }
 
     private mutating func object(_ json: RawSpan, depth: Int) throws(JSONError) -> JSONValue {

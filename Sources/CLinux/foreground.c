@@ -10,17 +10,19 @@
 #include <unistd.h>
 
 static int notes_to = -1;
+/// Whether there is a command that a terminal tells of its signals, too.
+static volatile sig_atomic_t is_running;
 
 static void note(int number, siginfo_t *info, void *context) {
     (void)context;
     int problem = errno;
-    unsigned char text[2] = {(unsigned char)number, info->si_code == SI_KERNEL};
+    unsigned char text[2] = {(unsigned char)number, is_running && info->si_code == SI_KERNEL};
     // A pipe that is full has been told of signals already.
     if (write(notes_to, text, sizeof text) < 0) {}
     errno = problem;
 }
 
-int clinux_spawn_foreground(const char *const *arguments, int *notes, pid_t *process) {
+int clinux_watch_signals(int *notes) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return errno;
     notes_to = ends[1];
@@ -40,6 +42,11 @@ int clinux_spawn_foreground(const char *const *arguments, int *notes, pid_t *pro
         sigaddset(&watched, numbers[index]);
     }
     pthread_sigmask(SIG_UNBLOCK, &watched, NULL);
+    *notes = ends[0];
+    return 0;
+}
+
+int clinux_spawn_foreground(const char *const *arguments, pid_t *process) {
     posix_spawnattr_t attributes;
     int problem = posix_spawnattr_init(&attributes);
     if (problem != 0) return problem;
@@ -51,10 +58,7 @@ int clinux_spawn_foreground(const char *const *arguments, int *notes, pid_t *pro
     if (!problem)
         problem = posix_spawnp(process, arguments[0], NULL, &attributes, (char *const *)(uintptr_t)arguments, environ);
     posix_spawnattr_destroy(&attributes);
-    if (problem != 0) {
-        close(ends[0]);
-        return problem;
-    }
-    *notes = ends[0];
-    return 0;
+    // One that came before this is passed on, should the command have got it as well.
+    is_running = problem == 0;
+    return problem;
 }

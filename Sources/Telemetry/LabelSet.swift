@@ -19,6 +19,7 @@ package struct LabelSet: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     package init() {}
 
     package init(_ labels: some Sequence<Label>) {
+        reserve(labels.underestimatedCount)
         for label in labels { self[label.name] = label.value }
     }
 
@@ -30,8 +31,12 @@ package struct LabelSet: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     }
 
     package init(dictionaryLiteral elements: (String, String)...) {
+        reserve(elements.count)
         for (name, value) in elements { self[name] = value }
     }
+
+    /// Makes room for so many labels: growing to them one by one ends with up to twice the room.
+    package mutating func reserve(_ count: Int) { labels.reserveCapacity(count) }
 
     package var isEmpty: Bool { labels.isEmpty }
     package var count: Int { labels.count }

@@ -47,7 +47,19 @@ struct JSONValueTests {
                 Int.random(in: 0...3, using: &random) == 0 ? Int.random(in: 0..<bytes.count, using: &random) : 0)
             var offset = 0
             let isSkipped = JSONScanner.skipValue(bytes.span.bytes, &offset)
-            if (try? parse(bytes)) != nil { #expect(isSkipped) }
+            let value = try? parse(bytes)
+            if value != nil { #expect(isSkipped) }
+            // One by one the elements are the same, and so is what is wrong.
+            var document: [UInt8] = [0x5b]
+            document += bytes
+            document.append(0x2c)
+            document += sample
+            document.append(0x5d)
+            var elements: [JSONValue] = []
+            let isArray = try? JSONValue.forEachElement(of: document.span.bytes) { elements.append($0) }
+            #expect((isArray == true ? elements : nil) == (try? parse(document))?.elements)
+            let isItselfArray = try? JSONValue.forEachElement(of: bytes.span.bytes) { _ in }
+            #expect((isItselfArray == nil) == (value == nil))
         }
     }
 }

@@ -114,6 +114,11 @@ def alerting_kills(c):
         c.require(post(agent, part) == 200, "alerts were not taken")
         time.sleep(chooser.uniform(0.2, 1.5))
         agent.kill()
+        # What was in flight is still to be read here: it came before this kill, not after it.
+        seen = -1
+        while seen < len(webhook.taken):
+            seen = len(webhook.taken)
+            time.sleep(0.2)
         ends.append(time.monotonic())
         begun(c, agent.start())
     c.eventually(lambda: {name for name, _ in webhook.told("firing")} == set(names), 60, "alerts were lost")
@@ -373,6 +378,51 @@ def alerting_silences(c):
     code, out, err = said(agent, *run, "echo ran")
     c.require(code == 125 and "nothing was run" in err and not out, "without an agent: %d %s%s" % (code, out, err))
     webhook.stop()
+
+
+@case("alerting-silence-signals")
+def alerting_silence_signals(c):
+    """A signal that comes while the silence is made ends it, and the command is not run."""
+    asked, command, mark = [], [], c.path("ran")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self, body=b"{}"):
+            asked.append(self.command)
+            if self.command == "GET":
+                command[0].terminate()
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self):
+            self.answer(json.dumps({"silenceID": "a"}).encode())
+
+        def do_GET(self):
+            self.answer(json.dumps({
+                "id": "a", "matchers": [{"name": "team", "value": "x", "isRegex": False, "isEqual": True}], "createdBy": "me", "comment": "why",
+                "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2126-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z",
+                "status": {"state": "active"}}).encode())
+
+        def do_DELETE(self):
+            self.answer()
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    command.append(subprocess.Popen(
+        [c.binary, "silence", "while", "team=x", "--url", "http://127.0.0.1:%d" % server.server_address[1], "--", "touch", mark],
+        stderr=subprocess.PIPE))
+    said = command[0].communicate(timeout=20)[1].decode()
+    server.shutdown()
+    server.server_close()
+    c.require(command[0].returncode == 143, "exit code %d: %s" % (command[0].returncode, said))
+    c.require(asked[:2] == ["POST", "GET"] and asked[2:] == ["DELETE"], "the server was asked %s" % asked)
+    c.require(not os.path.exists(mark) and "nothing was run" in said, "the command was run: %s" % said)
 
 
 @case("alerting-maintenance")

@@ -10,7 +10,8 @@ struct SilenceWhileCommand: ParsableCommand {
         commandName: "while", abstract: "Silence alerts while a command runs.",
         discussion:
             "Without matchers all alerts are held back. The exit code is the command's; 125 where the silence could not "
-            + "be made and nothing was run, 126 where the command cannot be run, 127 where it is not there.")
+            + "be made and nothing was run, 128 and the number of a signal that came before the command, 126 where the command cannot be run, 127 where it is not there."
+    )
 
     @Argument(help: "Matchers that all have to hold, then -- and the command with its arguments.") var words: [String] =
         []
@@ -42,7 +43,10 @@ struct SilenceWhileCommand: ParsableCommand {
         var silence = origin.silence(
             matchers, from: now, to: now + lease, otherwise: "while running: \(command.joined(separator: " "))")
         let client: AlertmanagerClient
+        let signals: ForegroundSignals
         do {
+            // A signal between the silence's beginning and the command's has both end.
+            signals = try ForegroundSignals()
             client = try alertmanager.client()
             silence.id = try client.set(silence)
             // It begins by the server's clock, and a change in place has to name the same beginning.
@@ -53,7 +57,12 @@ struct SilenceWhileCommand: ParsableCommand {
         }
         let code: Int32
         do throws(ForegroundCommand.Failure) {
-            code = attend(try ForegroundCommand(command), &silence, client, lease)
+            if let signal = signals.pending {
+                complain("signal \(signal) came before the command; nothing was run")
+                code = 128 + signal
+            } else {
+                code = attend(try ForegroundCommand(command, signals), &silence, client, lease)
+            }
         } catch {
             complain("\(error)")
             code = error.code

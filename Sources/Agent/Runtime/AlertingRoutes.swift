@@ -25,9 +25,7 @@ extension Router {
                 request.method.rawValue, path, query: request.query.items.map { ($0.name, $0.value) },
                 body: request.body)
             // What a client has been told is kept: its answer waits for the disk.
-            let response = try await worker.run {
-                dispatcher.withEngine { engine, now in api().respond(to: call, engine: &engine, at: now) }
-            }
+            let response = try await worker.run { dispatcher.respond(to: call, api()) }
             return Response(
                 status: response.status,
                 headers: ["Content-Type": "application/json", "Cache-Control": "no-store"],

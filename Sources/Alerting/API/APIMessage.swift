@@ -52,6 +52,10 @@ struct APIFailure: Error {
         APIFailure(status: 422, message: message, code: code)
     }
 
+    static func unreadable(_ error: JSONError) -> APIFailure {
+        APIFailure(status: 400, message: "parsing body failed, because \(error.description)", code: 400)
+    }
+
     static func missing(_ field: String) -> APIFailure { invalid("\(field) in body is required", code: 602) }
 
     var response: APIResponse {

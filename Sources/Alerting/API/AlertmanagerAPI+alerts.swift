@@ -184,46 +184,4 @@ extension AlertmanagerAPI {
         json.labels(alert.labels)
         json.endObject()
     }
-
-    /// Takes those alerts that are right, and complains of the others.
-    func postAlerts(
-        _ request: APIRequest, _ engine: inout AlertingEngine, at now: Int64
-    ) throws(APIFailure) -> APIResponse {
-        guard case .array(let items) = try request.json() else {
-            throw .invalid("alerts in body must be of type array")
-        }
-        var alerts: [TrackedAlert] = []
-        var problems: [String] = []
-        for (index, item) in items.enumerated() {
-            let (alert, problem) = try Self.alert(item, "\(index)", engine.configuration.resolveTimeout, at: now)
-            if let problem { problems.append(problem) } else { alerts.append(alert) }
-        }
-        engine.receive(alerts, at: now)
-        if !problems.isEmpty { throw .bad(problems.joined(separator: "\n")) }
-        return APIResponse()
-    }
-
-    static func alert(
-        _ item: JSONValue, _ place: String, _ resolveTimeout: Int64, at now: Int64
-    ) throws(APIFailure) -> (TrackedAlert, problem: String?) {
-        guard case .object = item else { throw .invalid("\(place) in body must be of type object") }
-        guard let pairs = try item.texts("labels", in: "\(place).labels") else {
-            throw .missing("\(place).labels")
-        }
-        let labels = LabelSet(pairs.map { Label($0.name, $0.value) })
-        var annotations = LabelSet()
-        for pair in try item.texts("annotations", in: "\(place).annotations") ?? [] {
-            annotations.keep(pair.name, pair.value)
-        }
-        let startsAt = try item.time("startsAt", in: "\(place).startsAt")
-        let endsAt = try item.time("endsAt", in: "\(place).endsAt")
-        var alert = TrackedAlert(
-            labels: labels, annotations: annotations, startsAt: startsAt ?? endsAt ?? now,
-            endsAt: endsAt ?? now + resolveTimeout, updatedAt: now)
-        alert.hasTimeout = endsAt == nil
-        alert.generatorURL = item["generatorURL"]?.string ?? ""
-        if labels.isEmpty { return (alert, "at least one label pair required") }
-        if labels.labels.contains(where: \.name.isEmpty) { return (alert, "invalid label set: invalid name \"\"") }
-        return (alert, APITime.order(alert.startsAt, alert.endsAt, mayBeSame: true))
-    }
 }

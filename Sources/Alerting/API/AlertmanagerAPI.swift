@@ -40,7 +40,10 @@ package struct AlertmanagerAPI: Sendable {
             case ("GET", "/status"): return getStatus()
             case ("GET", "/receivers"): return try getReceivers(request, engine)
             case ("GET", "/alerts"): return try getAlerts(request, engine, at: now)
-            case ("POST", "/alerts"): return try postAlerts(request, &engine, at: now)
+            case ("POST", "/alerts"):
+                let posted = PostedAlerts(request, resolveTimeout: engine.configuration.resolveTimeout, at: now)
+                engine.receive(posted.alerts, at: now)
+                return posted.response
             case ("GET", "/alerts/groups"): return try getGroups(request, engine, at: now)
             case ("GET", "/silences"): return try getSilences(request, engine, at: now)
             case ("POST", "/silences"): return try postSilence(request, &engine, at: now)
@@ -161,7 +164,7 @@ extension APIRequest {
         do throws(JSONError) {
             return try JSONValue(parsing: body.span.bytes)
         } catch {
-            throw APIFailure(status: 400, message: "parsing body failed, because \(error.description)", code: 400)
+            throw .unreadable(error)
         }
     }
 }

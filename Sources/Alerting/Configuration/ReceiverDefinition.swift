@@ -18,15 +18,23 @@ package struct ReceiverDefinition: ConfigurationSection, Sendable {
             ConfigurationKey("\($0.kind)_configs", "list", "See [\($0.kind)](#\($0.kind)).")
         }
         + ReceiverKinds.missing.map { kind in
-            .refused(
-                "\(kind)_configs",
-                kind == "msteams"
-                    ? "Microsoft has retired the connectors it needs; use msteamsv2_configs with a workflow's URL"
-                    : "not supported by this version; use webhook_configs or http_configs")
+            switch kind {
+            case "msteams":
+                .refused(
+                    "msteams_configs",
+                    "Microsoft has retired the connectors it needs; use msteamsv2_configs with a workflow's URL")
+            case "mattermost":
+                .refused(
+                    "mattermost_configs",
+                    "not supported by this version; use slack_configs with the incoming webhook's URL as api_url")
+            default:
+                .refused("\(kind)_configs", "not supported by this version; use webhook_configs or http_configs")
+            }
         }
 
     package init(_ reader: MappingReader) {
         name = reader.requiredString("name")
+        reader.subject = "receiver \"\(name)\": "
         labels = LabelSet((reader.stringMap("labels") ?? [:]).map { Label($0.key, $0.value) })
         position = reader.position(of: "name")
         entries = []

@@ -1,4 +1,5 @@
 import Bytes
+import CLinux
 import Rules
 import Telemetry
 
@@ -13,6 +14,8 @@ package final class AlertDispatcher: AlertSink {
         var inbox: [[AlertNotice]] = []
         /// Whether the engine wants to be called earlier than it was last asked.
         var hasChanged = false
+        /// Changes since what they left behind was last given back to the system.
+        var changes = 0
     }
 
     private let state: Condition<State>
@@ -22,6 +25,13 @@ package final class AlertDispatcher: AlertSink {
     package let trouble: [String]
     /// Seconds after which the clock is looked at again, in case somebody set it.
     private static let longestSleep = 60.0
+    /// What is made of so many alerts is written and let go of before the next: a storm of them costs the memory that it is
+    /// kept in, and little more.
+    private static let alertsPerStep = 128
+    /// Changes after which the next calm is worth the trouble of giving back what the heap holds, and seconds without any
+    /// that make a calm.
+    private static let storm = 1_000
+    private static let calm = 0.5
 
     /// - Parameters:
     ///   - directory: where the state is kept.
@@ -82,6 +92,23 @@ package final class AlertDispatcher: AlertSink {
         }
     }
 
+    /// Takes alerts; returns once they are written.
+    func receive(_ alerts: [TrackedAlert]) {
+        state.change { state in
+            state.hasChanged = true
+            receive(alerts, &state, at: Timestamp.now.milliseconds)
+            carryOut(&state)
+        }
+    }
+
+    /// What is left in the engine's step is part of it, and carried out by the caller.
+    private func receive(_ alerts: [TrackedAlert], _ state: inout State, at now: Int64) {
+        for start in stride(from: 0, to: alerts.count, by: Self.alertsPerStep) {
+            if start > 0 { carryOut(&state, isLast: false) }
+            state.engine.receive(alerts[start..<min(start + Self.alertsPerStep, alerts.count)], at: now)
+        }
+    }
+
     /// Has `body` look at the engine.
     func read<Result>(_ body: (AlertingEngine, Int64) -> Result) -> Result {
         state.withLock { body($0.engine, Timestamp.now.milliseconds) }
@@ -122,19 +149,23 @@ package final class AlertDispatcher: AlertSink {
     /// Does what is due until it is stopped. Blocks; for a thread of its own.
     package func run() {
         while !stop.isStopped {
-            let wake = state.withLock { state in
+            let (wake, isStorm) = state.withLock { state in
                 let now = Timestamp.now.milliseconds
                 let notices = state.inbox
                 state.inbox = []
                 state.hasChanged = false
-                for alerts in notices { state.engine.receive(alerts.map { TrackedAlert($0, at: now) }, at: now) }
+                for alerts in notices { receive(alerts.map { TrackedAlert($0, at: now) }, &state, at: now) }
                 state.engine.advance(to: now)
                 carryOut(&state)
-                return Double(state.engine.nextWake - now) / 1000
+                return (Double(state.engine.nextWake - now) / 1000, state.changes >= Self.storm)
             }
-            let deadline = Timestamp.monotonic.adding(seconds: min(max(wake, 0), Self.longestSleep))
-            _ = state.wait(until: deadline) { state in
+            let pause = min(max(wake, 0), isStorm ? Self.calm : Self.longestSleep)
+            let change = state.wait(until: Timestamp.monotonic.adding(seconds: pause)) { state in
                 state.hasChanged || !state.inbox.isEmpty || stop.isStopped ? true : nil
+            }
+            if change == nil, isStorm, pause == Self.calm {
+                state.withLock { $0.changes = 0 }
+                clinux_trim_heap()
             }
         }
     }
@@ -143,9 +174,10 @@ package final class AlertDispatcher: AlertSink {
     package func wake() { state.change { $0.hasChanged = true } }
 
     /// Writes first, then sends.
-    private func carryOut(_ state: inout State) {
+    private func carryOut(_ state: inout State, isLast: Bool = true) {
         let step = state.engine.takeStep()
-        state.log.write(step, state: state.engine.state)
+        state.changes += step.changes.count
+        state.log.write(step, state: state.engine.state, isLast: isLast)
         observer.observed(step)
         let now = Timestamp.now.milliseconds
         var strays: [Delivery] = []

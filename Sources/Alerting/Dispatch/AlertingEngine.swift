@@ -106,7 +106,7 @@ package struct AlertingEngine: Sendable {
     }
 
     /// Takes alerts; `updatedAt` of each says when it came.
-    package mutating func receive(_ alerts: [TrackedAlert], at now: Int64) {
+    package mutating func receive(_ alerts: some Sequence<TrackedAlert>, at now: Int64) {
         // An alert that ended and comes again is another one to whoever knew of the first.
         releaseResolved(at: now)
         defer { releaseResolved(at: now) }

@@ -4,7 +4,17 @@ import Telemetry
 /// How often an alert has begun and ended of late. Times are milliseconds since 1970.
 package struct FlapRecord: Sendable, Equatable {
     /// Oldest first, the last `mostChanges` within the window.
-    package var changes: [Int64] = []
+    package var changes: [Int64] {
+        get { first == Self.none ? [] : [first] + later }
+        set {
+            first = newValue.first ?? Self.none
+            later = Array(newValue.dropFirst())
+        }
+    }
+    // Most alerts change once: that takes no memory of its own.
+    private var first = FlapRecord.none
+    private var later: [Int64] = []
+    private static let none = Int64.min
     /// Its state after the last of them.
     package var isFiring: Bool
     /// Since when it has been flapping; nil while it does not.

@@ -33,7 +33,9 @@ final class FallbackLog {
         let bytes = Self.bytes(changes)
         let mustLast = changes.contains { if case .local? = $0.standing { true } else { false } }
         do throws(SystemError) {
-            try log.append(bytes.bytes, durably: mustLast) { add in add(Self.bytes(all()).bytes) }
+            try log.append(bytes.bytes, durably: mustLast) { add throws(SystemError) in
+                try add(Self.bytes(all()).bytes)
+            }
             failure = nil
         } catch {
             failure = error.description

@@ -78,7 +78,7 @@ package struct HistoryFiles: Sendable {
         return found
     }
 
-    /// Reads on after a position, a few hundred KiB at most, up to `end`; what has been deleted meanwhile is passed over.
+    /// Reads on after a position, some dozen KiB or one event, up to `end`; what has been deleted meanwhile is passed over.
     func next(
         after position: Position?, until end: Position
     ) throws(SystemError) -> (events: [HistoryEvent], position: Position) {
@@ -111,7 +111,7 @@ package struct HistoryFiles: Sendable {
         return ([], place)
     }
 
-    private static let chunk = 256 << 10
+    private static let chunk = 64 << 10
 
     /// Bytes of a file; none where it is gone.
     private func contents(

@@ -117,7 +117,7 @@ package final class HistoryLog: Sendable {
     package func append(_ events: [HistoryEvent]) {
         guard let time = events.first?.time else { return }
         var writer = StateWriter()
-        var records = ByteBuffer(capacity: 512 * events.count)
+        var records = ByteBuffer(capacity: min(512 * events.count, 64 << 10))
         for event in events {
             writer.removeAll()
             writer.write(event)

@@ -12,6 +12,8 @@ package final class AlertingLog {
     private static let changesPerRecord = 256
 
     private let log: RecordLog
+    /// Whether something has yet to be synchronised.
+    private var owes = false
     /// What the last attempt to write failed of; nil when all is written.
     package private(set) var failure: String?
     /// What was wrong with the file when it was read, a sentence each.
@@ -30,25 +32,31 @@ package final class AlertingLog {
     }
 
     /// Writes the changes of a step. A disk that fails is told by `failure` and tried again with the next step.
-    package func write(_ step: EngineStep, state: AlertingState) {
-        guard !step.changes.isEmpty else { return }
+    ///
+    /// - Parameter isLast: false where nobody learns of anything before the next step is written: that one synchronises both.
+    package func write(_ step: EngineStep, state: AlertingState, isLast: Bool = true) {
+        owes = owes || step.mustBeSynchronised
+        let synchronises = owes && isLast
+        guard !step.changes.isEmpty || synchronises else { return }
         var writer = StateWriter()
         for change in step.changes { writer.write(change) }
+        if step.changes.isEmpty { writer.write(.alive(state.lastAlive)) }
         do throws(SystemError) {
-            try log.append(writer.buffer.bytes, durably: step.mustBeSynchronised) { add in
+            try log.append(writer.buffer.bytes, durably: synchronises) { add throws(SystemError) in
                 var writer = StateWriter()
                 var count = 0
-                for change in state.changes {
+                try state.forEachChange { change throws(SystemError) in
                     writer.write(change)
                     count += 1
                     if count % Self.changesPerRecord == 0 {
-                        add(writer.buffer.bytes)
+                        try add(writer.buffer.bytes)
                         writer.removeAll()
                     }
                 }
-                if !writer.buffer.isEmpty { add(writer.buffer.bytes) }
+                if !writer.buffer.isEmpty { try add(writer.buffer.bytes) }
             }
             failure = nil
+            if synchronises { owes = false }
         } catch {
             failure = error.description
         }

@@ -47,19 +47,18 @@ package struct AlertingState: Sendable, Equatable {
         }
     }
 
-    /// The changes that make it out of nothing.
-    package var changes: [StateChange] {
-        var result: [StateChange] = [.alive(lastAlive)]
-        for (id, alert) in alerts { result.append(.alert(id, alert)) }
+    /// Hands out the changes that make it out of nothing.
+    package func forEachChange<Failure: Error>(_ take: (StateChange) throws(Failure) -> Void) throws(Failure) {
+        try take(.alive(lastAlive))
+        for (id, alert) in alerts { try take(.alert(id, alert)) }
         for (id, group) in groups {
-            result.append(.group(id, nextFlush: group.nextFlush, hasFlushed: group.hasFlushed))
-            for (alert, updatedAt) in group.left { result.append(.left(id, alert, updatedAt: updatedAt)) }
+            try take(.group(id, nextFlush: group.nextFlush, hasFlushed: group.hasFlushed))
+            for (alert, updatedAt) in group.left { try take(.left(id, alert, updatedAt: updatedAt)) }
         }
-        for (key, entry) in entries { result.append(.told(key, entry)) }
-        for (key, attempt) in attempts { result.append(.attempt(key, attempt)) }
-        for silence in silences.values { result.append(.silence(silence)) }
-        for (id, record) in flaps { result.append(.flap(id, record)) }
-        return result
+        for (key, entry) in entries { try take(.told(key, entry)) }
+        for (key, attempt) in attempts { try take(.attempt(key, attempt)) }
+        for silence in silences.values { try take(.silence(silence)) }
+        for (id, record) in flaps { try take(.flap(id, record)) }
     }
 }
 

@@ -16,6 +16,10 @@ final class RecordLog {
 
     private static let headerSize = 16
     static let leastLimit: UInt64 = 1 << 20
+    /// Bytes of a new file that are put together before they are written.
+    private static let pieceSize = 64 << 10
+    /// Gives each record's body to `add`.
+    typealias Whole = (_ add: (RawSpan) throws(SystemError) -> Void) throws(SystemError) -> Void
 
     private let kind: Kind
     private let directory: StoreDirectory
@@ -70,9 +74,7 @@ final class RecordLog {
     }
 
     /// Appends a record; `whole` gives the records of a file that says everything, for when it has to be written anew.
-    func append(
-        _ body: RawSpan, durably: Bool, whole: (_ add: (RawSpan) -> Void) -> Void
-    ) throws(SystemError) {
+    func append(_ body: RawSpan, durably: Bool, whole: Whole) throws(SystemError) {
         guard !isBehind, length < limit, let file else { return try rewrite(whole) }
         var record = ByteBuffer(capacity: body.byteCount + 8)
         RecordFrame.append(body, to: &record)
@@ -88,19 +90,27 @@ final class RecordLog {
     }
 
     /// Writes a new file, which then takes the old one's place.
-    private func rewrite(_ whole: (_ add: (RawSpan) -> Void) -> Void) throws(SystemError) {
+    private func rewrite(_ whole: Whole) throws(SystemError) {
         isBehind = true
         var bytes = ByteBuffer(capacity: 4096)
         bytes.append(littleEndian: kind.magic)
         bytes.append(littleEndian: kind.version)
         bytes.append(littleEndian: UInt32(0))
-        whole { RecordFrame.append($0, to: &bytes) }
+        var size: UInt64 = 0
         try directory.create()
         let temporary = directory.file(kind.name + ".new")
         let made: StoreFile
         do throws(SystemError) {
             made = try StoreFile(path: temporary, flags: O_RDWR | O_CREAT | O_TRUNC)
-            try made.write(bytes.bytes, RawSpan(), at: 0, faults: faults)
+            try whole { body throws(SystemError) in
+                RecordFrame.append(body, to: &bytes)
+                guard bytes.count >= Self.pieceSize else { return }
+                try made.write(bytes.bytes, RawSpan(), at: size, faults: faults)
+                size += UInt64(bytes.count)
+                bytes.removeAll()
+            }
+            try made.write(bytes.bytes, RawSpan(), at: size, faults: faults)
+            size += UInt64(bytes.count)
             try made.synchronize(faults: faults)
             if rename(temporary, directory.file(kind.name)) != 0 {
                 throw SystemError(call: "rename", path: temporary, code: errno)
@@ -110,7 +120,7 @@ final class RecordLog {
             throw error
         }
         file = made
-        length = UInt64(bytes.count)
+        length = size
         limit = max(Self.leastLimit, length * 4)
         isBehind = false
         try directory.synchronize()

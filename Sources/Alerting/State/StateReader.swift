@@ -145,6 +145,7 @@ struct StateReader: ~Escapable {
     mutating func labels() -> LabelSet? {
         guard let count = count() else { return nil }
         var labels = LabelSet()
+        labels.reserve(min(count, 64))
         for _ in 0..<count {
             guard let name = text(), let value = text() else { return nil }
             labels.keep(name, value)

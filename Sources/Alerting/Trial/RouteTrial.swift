@@ -93,7 +93,7 @@ extension AlertingState {
     package init(alerts: JSONValue, silences: JSONValue, leavingOut windows: [MaintenanceWindow], at now: Int64) {
         self.init()
         for item in alerts.elements {
-            guard let read = try? AlertmanagerAPI.alert(item, "", 300_000, at: now), read.problem == nil else {
+            guard let read = try? PostedAlerts.alert(item, "", 300_000, at: now), read.problem == nil else {
                 continue
             }
             self.alerts[AlertID(of: read.0.labels)] = read.0

@@ -201,10 +201,12 @@ int clinux_memory_file(const void *bytes, size_t length);
 /// pipe for both outputs, whose other end, which does not block, becomes `output`. Both lists end with NULL. Returns 0 or a
 /// positive errno.
 int clinux_spawn(const char *const *arguments, const char *const *environment, int input, int *output, pid_t *process);
+/// From now on SIGCHLD, and SIGINT, SIGQUIT, SIGTERM and SIGHUP unless ignored, come out of `notes`, which does not block: two
+/// bytes each, the number and whether the kernel sent it while the command of `clinux_spawn_foreground` ran (a terminal does,
+/// to the command too). Once in a process. Returns 0 or a positive errno.
+int clinux_watch_signals(int *notes);
 /// Runs `arguments[0]`, looked for in PATH, with what this process has: its streams, environment, directory and process
-/// group. From now on SIGCHLD, and SIGINT, SIGQUIT, SIGTERM and SIGHUP unless ignored, come out of `notes`, which does not
-/// block: two bytes each, the number and whether the kernel sent it (a terminal does, to the command too). Once in a process.
-/// Returns 0 or a positive errno.
-int clinux_spawn_foreground(const char *const *arguments, int *notes, pid_t *process);
+/// group. Once in a process. Returns 0 or a positive errno.
+int clinux_spawn_foreground(const char *const *arguments, pid_t *process);
 
 #endif

@@ -9,6 +9,8 @@ package final class MappingReader {
     private let order: [YAMLNode.Entry]
     private let keys: [ConfigurationKey]
     private var asked: Set<String> = []
+    /// What the mapping is of, for people who read that a key is refused: `receiver "team": `.
+    package var subject = ""
 
     init(_ value: ValueReader, entries: [YAMLNode.Entry], keys: [ConfigurationKey]) {
         self.value = value
@@ -80,7 +82,7 @@ package final class MappingReader {
             switch key.support {
             case .full: assert(asked.contains(key.name), "\(key.name) is in the table of keys but never read")
             case .ignored(let reason): context.warn("\(key.name) is ignored: \(reason)", at: entry.keyPosition)
-            case .refused(let reason): context.report("\(key.name): \(reason)", at: entry.keyPosition)
+            case .refused(let reason): context.report("\(subject)\(key.name): \(reason)", at: entry.keyPosition)
             }
         }
     }

@@ -167,14 +167,16 @@ final class ConnectionHandler: ChannelDuplexHandler {
         if head.version != .http1_0, head.headers["Host"].count != 1 {
             return fail(HTTPError(400, "A request of HTTP/1.1 carries exactly one Host header."))
         }
-        if let length = head.headers.first(name: "Content-Length").flatMap(Int.init), length > bodyLimit {
-            return fail(bodyTooLarge)
-        }
+        let length = head.headers.first(name: "Content-Length").flatMap(Int.init) ?? 0
+        if length > bodyLimit { return fail(bodyTooLarge) }
         if head.headers.first(name: "Expect")?.lowercased() == "100-continue" {
             let proceed = HTTPResponseHead(version: head.version, status: .continue)
             context?.writeAndFlush(wrapOutboundOut(.head(proceed)), promise: nil)
         }
-        state = .receiving(head, body: [])
+        var body: [UInt8] = []
+        // Growing to it would take up to three times the memory; what never comes takes none.
+        body.reserveCapacity(max(length, 0))
+        state = .receiving(head, body: body)
         setDeadline(TimeAmount(configuration.receiveTimeout))
     }
 

@@ -24,7 +24,7 @@ final class ServedAPI: Sendable {
             about: .init(version: "0.25.0", startedAt: Timestamp.now.milliseconds, configuration: text))
         server = PushServer { request in
             guard let request = Self.request(request) else { return .status(404) }
-            let response = dispatcher.withEngine { engine, now in api.respond(to: request, engine: &engine, at: now) }
+            let response = dispatcher.respond(to: request, api)
             return .status(
                 response.status, headers: ["Content-Type: application/json"],
                 body: String(decoding: response.body, as: UTF8.self))

@@ -62,8 +62,15 @@ import Testing
             ("receivers: [{name: r, sns_configs: [{topic_arn: t}]}]", "expected sigv4's region"),
             ("receivers: [{name: r, sms_configs: [{to: ['1']}]}]", "expected account_sid"),
             ("receivers: [{name: r, exec_configs: [{command: [ls]}]}]", "whole path"),
-            ("receivers: [{name: r, victorops_configs: []}]", "not supported by this version"),
-            ("receivers: [{name: r, jira_configs: []}]", "not supported by this version"),
+            (
+                "receivers: [{name: r, victorops_configs: []}]",
+                "am.yml:1:23: receiver \"r\": victorops_configs: not supported by this version; use webhook_configs"
+            ),
+            (
+                "receivers: [{name: r, jira_configs: [{}]}]",
+                "receiver \"r\": jira_configs: not supported by this version"
+            ),
+            ("receivers: [{name: r, mattermost_configs: [{}]}]", "use slack_configs with the incoming webhook's URL"),
             (
                 "receivers: [{name: r, discord_configs: [{webhook_url: 'http://h', title: '{{ template \"nope\" . }}'}]}]",
                 "am.yml:1:74: title: no template \"nope\" is defined"
