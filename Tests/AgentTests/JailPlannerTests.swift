@@ -14,6 +14,35 @@ import Testing
 
     private static let actions = "actions: [{name: list, file: {path: /tmp/list, format: plain}}]"
 
+    @Test("a jail of fail2ban's that cannot run is there for its bans, where the agent's firewall holds them")
+    func broken() throws {
+        var template = Array("/tmp/tocsin-planner-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let files = [
+            "jail.conf": "[gate]\nenabled = true\nfilter = gate\nlogpath = /a\nmaxretry = x\n",
+            "gate.conf": "[Definition]\nfailregex = no entry from <HOST>$\n",
+        ]
+        let filters = path + "/filter.d"
+        try #require(mkdir(filters, 0o700) == 0)
+        defer {
+            for file in [path + "/jail.conf", filters + "/gate.conf"] { unlink(file) }
+            rmdir(filters)
+            rmdir(path)
+        }
+        for (name, text) in files {
+            let file = try #require(fopen(name == "jail.conf" ? path + "/" + name : filters + "/" + name, "w"))
+            fputs(text, file)
+            fclose(file)
+        }
+        for (key, count) in [("ban_with: firewall", 1), ("ban_with: commands", 0)] {
+            let plan = try plan("{mode: enforce, fail2ban: {config_dir: \(path), \(key)}}")
+            #expect(plan.problems.contains { $0.contains("jail.conf:5: jail [gate]: maxretry") })
+            let gate = plan.jails.filter { $0.settings.name == "gate" }
+            #expect(gate.count == count && gate.allSatisfy { $0.sources.isEmpty && $0.usesFirewall })
+        }
+    }
+
     @Test(
         "bans by hand are enforced where something else uses the firewall, or where all is to be enforced",
         arguments: [

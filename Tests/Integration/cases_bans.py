@@ -12,10 +12,18 @@ import time
 from agent import wait_for
 from context import Skip, case
 from journals import Journald
-from netlab import ATTACKER, HOST, Lab, OTHER, PUBLISHED
+from netlab import ATTACKER, DNAT, HOST, Lab, OTHER, PUBLISHED
 
 NFT = shutil.which("nft") or "/usr/sbin/nft"
 SSHD = "/usr/sbin/sshd"
+# What a host's own firewall looks like.
+FIREWALL = """
+table inet filter {
+  chain input { type filter hook input priority filter; policy accept; ct state established,related accept; tcp dport 2222 accept; }
+  chain forward { type filter hook forward priority filter; policy accept; }
+  chain output { type filter hook output priority filter; }
+}
+"""
 
 
 def lab(c):
@@ -99,12 +107,18 @@ def bans_packets(c):
         c.require(not any(network.is_alive(one) for one in opened), "open connections go on over IPv%d" % version)
         c.require(not network.reaches(2222, version) and not network.reaches(PUBLISHED, version), "new connections work")
     c.require(network.reaches(2222, 4, OTHER[4]), "somebody else is cut off as well")
-    # Away with everything, as a reload of a firewall does it.
+    # Away with everything, and then as Debian's /etc/nftables.conf does it at a reload of the firewall.
     network.run("host", "nft", "flush", "ruleset")
     flushed = time.monotonic()
     c.eventually(lambda: network.is_banned("bans_ip4_32", ATTACKER[4]), 3, "the bans do not come back")
     back = time.monotonic() - flushed
     c.require(not network.reaches(2222), "they are back and do not hold")
+    network.run("host", "nft", "-f", "-", text="flush ruleset\n" + DNAT + FIREWALL)
+    c.eventually(lambda: network.is_banned("bans_ip4_32", ATTACKER[4]), 3, "the bans do not come back after a reload of the firewall")
+    c.require(network.reaches(2222, 4, OTHER[4]) and network.reaches(PUBLISHED, 4, OTHER[4]), "the reload cuts others off")
+    for version in (4, 6):
+        c.require(not any(network.reaches(port, version, ATTACKER[version]) for port in (2222, PUBLISHED)),
+                  "not banned over IPv%d after a reload of the firewall" % version)
     first = host.bans()
     host.agent.kill()
     c.require(not network.reaches(2222), "the ban does not hold without the agent")
@@ -342,7 +356,8 @@ def bans_administrator(c):
 
 @case("bans-broken-reload")
 def bans_broken_reload(c):
-    """A mistake in fail2ban's files at a reload lets nobody in: the jail goes on, readiness names file and line until it is mended."""
+    """A mistake in fail2ban's files lets nobody in: at a reload the jail goes on, at a start its bans stay; readiness names file and line until it is
+    mended."""
     network = lab(c)
     folder = c.folder("fail2ban")
     jail = "[gate]\nenabled = true\nfilter = gate\nlogpath = %s\nmaxretry = 3\nbantime = 1h\n" % c.path("logs", "door.log")
@@ -382,6 +397,18 @@ def bans_broken_reload(c):
             host.agent.request("POST", "/-/reload")
         c.eventually(lambda: told not in host.get("/-/ready"), 5, "readiness still tells %s" % told)
         c.require('f2b_errors{type="jail"} 0' in host.get("/metrics"), "what is mended is counted")
+    # A start with a mistake: there is no jail that could go on, but whom it has banned stays out.
+    write("jail.conf", good["jail.conf"].replace("= 3", "= x"))
+    host.agent.kill()
+    host.start()
+    c.eventually(lambda: "jail [gate] does not run" in host.get("/-/ready"), 5, "readiness does not tell of the mistake")
+    c.eventually(lambda: host.bans("gate") and holds(), 5, "a start with a mistake lets in")
+    write("jail.conf", good["jail.conf"])
+    with network.within("host"):
+        host.agent.request("POST", "/-/reload")
+    knock(c, OTHER[4])
+    c.eventually(lambda: len(host.bans("gate")) == 2, 5, "what is mended does not run")
+    c.require(holds(), "the first is out")
 
 
 @case("bans-flood")

@@ -108,6 +108,7 @@ struct JailPlanner {
         } catch {
             problems.append(error.description + (running.isEmpty ? "" : "; its jails go on as they were"))
             for jail in running { keep(jail) }
+            if running.isEmpty { for jail in fail2ban.jails ?? [] { hold(jail) } }
             return
         }
         // What is off may be broken.
@@ -146,10 +147,19 @@ struct JailPlanner {
 
     private mutating func note(_ error: JailConfigurationError, _ jail: String) {
         guard let old = running.first(where: { $0.settings.name == jail }) else {
-            return problems.append(Self.problem(error, jail))
+            problems.append(Self.problem(error, jail))
+            return hold(jail)
         }
         problems.append("\(error); jail [\(jail)] goes on as it was")
         keep(old)
+    }
+
+    /// Whom a jail has banned that cannot run stays out, whatever the port, until it can.
+    private mutating func hold(_ jail: String) {
+        guard let fail2ban = section.fail2ban, fail2ban.enforcement == .firewall,
+            !jails.contains(where: { $0.settings.name == jail })
+        else { return }
+        addSilent(jail, isObserving: (fail2ban.mode ?? section.mode) == .observe)
     }
 
     private mutating func keep(_ old: JailPlan) {
